@@ -1,0 +1,1 @@
+"""What the data are and the rules about them."""

@@ -1,0 +1,140 @@
+"""The `imaging` command: finds its subcommands by entry point, so that it imports nothing above this package."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from imaging.errors import ImagingError
+from imaging.settings import Settings
+
+if TYPE_CHECKING:
+    from imaging.domain.people import User
+    from imaging.project.project import Project
+    from imaging.workspace import Workspace
+
+GROUP = "imaging.commands"
+P = ParamSpec("P")
+R = TypeVar("R")
+Report = Callable[[int, str], None]
+"""Takes progress 0-100 and a message without personal data."""
+
+
+class _Commands(click.Group):
+    """Loads a subcommand's module only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(point.name for point in entry_points(group=GROUP))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for point in entry_points(group=GROUP, name=cmd_name):
+            command = point.load()
+            assert isinstance(command, click.Command)
+            return command
+        return None
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One run of a subcommand: where, as whom, and how to answer."""
+
+    settings: Settings
+    acting: str | None
+    json: bool
+
+    def workspace(self) -> Workspace:
+        """Open the workspace; NotFoundError when it was never made."""
+        from imaging.workspace import Workspace
+
+        return Workspace.at(self.settings)
+
+    def user(self, workspace: Workspace) -> User:
+        """Whoever acts: `--as`, `IMAGING_USER`, or the workspace's first operator."""
+        return workspace.accounts.acting(self.acting)
+
+    def project(self, workspace: Workspace, name: str) -> Project:
+        """Open a project by id or unique name as the acting user."""
+        user = self.user(workspace)
+        return workspace.open(workspace.find_project(user, name), user.id)
+
+    def show(self, document: object, text: str) -> None:
+        """Print the answer: one JSON document with `--json`, else text for people."""
+        click.echo(json.dumps(document) if self.json else text)
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator[Report]:
+        """Give a reporter that draws a bar on a terminal and is silent elsewhere."""
+        console = Console(stderr=True)
+        if not console.is_terminal:
+            yield lambda percent, message: None
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+        with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
+            task = bar.add_task(title, total=100)
+
+            def report(percent: int, message: str) -> None:
+                bar.update(task, completed=percent, description=message or title)
+
+            yield report
+
+
+def workspace_options(
+    function: Callable[Concatenate[Invocation, P], R],
+) -> Callable[P, R]:
+    """Add `--workspace`, `--as` and `--json`, and pass an `Invocation` as the first argument."""
+
+    @click.option("--workspace", type=click.Path(path_type=Path, file_okay=False), help="The workspace folder.")
+    @click.option("--as", "acting", envvar="IMAGING_USER", metavar="USER", help="Who acts.")
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    @functools.wraps(function)
+    def wrapped(workspace: Path | None, acting: str | None, as_json: bool, *args: P.args, **kwargs: P.kwargs) -> R:
+        return function(Invocation(Settings.read(workspace), acting, as_json), *args, **kwargs)
+
+    return wrapped
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="imaging-workspace")
+def commands() -> None:
+    """Imaging Workspace: for research use only, not for diagnosis."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and turn every refusal into one clear line and its exit code."""
+    try:
+        commands.main(args=arguments, prog_name="imaging", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.Abort:
+        click.echo("imaging: stopped", err=True)
+        return 1
+    except click.ClickException as error:
+        click.echo(f"imaging: {error.format_message()}", err=True)
+        return 2
+    except ImagingError as error:
+        click.echo(f"imaging: {error}", err=True)
+        return error.exit_code
+    except Exception as error:
+        if os.environ.get("IMAGING_DEBUG"):
+            raise
+        # The message of a foreign exception may quote file content, so only its type is shown.
+        click.echo(f"imaging: unexpected {type(error).__name__}; IMAGING_DEBUG=1 shows where", err=True)
+        return 1
+    return 0
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    sys.exit(main())

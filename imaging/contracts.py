@@ -1,0 +1,66 @@
+"""What a plugin satisfies: a `Reader` of foreign picture formats, a `Network` to train.
+
+Plugins are found by entry points: group `imaging.readers` names a `Reader`, group `imaging.networks` a
+`NetworkFactory`. They load in the worker and the command line, never in the web process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging.domain.job import Task
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded 2-D picture.
+
+    Attributes
+    ----------
+    stored : (y, x) or (c, y, x), uint8 or uint16
+        Samples as stored; c is 3 (red, green, blue).
+    """
+
+    stored: NDArray[np.uint8] | NDArray[np.uint16]
+
+
+class Reader(Protocol):
+    """Turns one foreign file into a picture; metadata (EXIF and the like) is dropped."""
+
+    suffixes: tuple[str, ...]
+
+    def recognises(self, start: bytes) -> bool:
+        """Tell from the first 16 bytes whether this file is ours."""
+        ...
+
+    def read(self, path: Path) -> Picture:
+        """Decode the file; raise RefusedFileError for anything wrong with it."""
+        ...
+
+
+@dataclass(frozen=True)
+class NetworkRequest:
+    """What a network is built for."""
+
+    task: Task
+    spatial_dims: int
+    in_channels: int
+    out_channels: int
+    patch: tuple[int, ...]
+
+
+class NetworkFactory(Protocol):
+    """Describes a network as a MONAI bundle does: a class path and its arguments."""
+
+    name: str
+    tasks: frozenset[Task]
+
+    def describe(self, request: NetworkRequest) -> Mapping[str, object]:
+        """Return `{"_target_": class path, **arguments}` for monai's ConfigParser."""
+        ...

@@ -1,0 +1,1 @@
+"""The frozen records of the workspace, one file per noun."""

@@ -1,0 +1,107 @@
+"""Vector drawings, and the layers that own them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+from imaging.domain.base import AnnotationKey, ImageKey, LayerKey, ModelKey, ProjectKey, Record, TermKey, UserKey
+from imaging.domain.image import Axis
+
+
+class LayerKind(Enum):
+    """Who owns a layer."""
+
+    MEMBER = "member"
+    MODEL = "model"
+    SOURCE = "source"
+    REVIEW = "review"
+
+
+class Layer(Record):
+    """All annotations and segmentations by one owner in one project; `user` or `model` names the owner."""
+
+    id: LayerKey
+    project: ProjectKey
+    kind: LayerKind
+    name: str
+    user: UserKey | None = None
+    model: ModelKey | None = None
+
+
+class Annotation(Record):
+    """A drawing on one plane of one image.
+
+    `wkt` is in full-resolution pixels of the plane with the origin top-left and y down (the inside convention);
+    the API border flips it to Cytomine's lower-left.
+    `index` is the voxel index along `axis`; `t` and `c` are 0 where the image has no such axis.
+    `area_mm2` and `length_mm` are None where the plane is not calibrated.
+    """
+
+    id: AnnotationKey
+    project: ProjectKey
+    image: ImageKey
+    layer: LayerKey
+    user: UserKey | None
+    axis: Axis = Axis.Z
+    index: int = 0
+    t: int = 0
+    c: int = 0
+    wkt: str
+    terms: tuple[TermKey, ...] = ()
+    reviewed: bool = False
+    area_px: float = 0.0
+    length_px: float = 0.0
+    area_mm2: float | None = None
+    length_mm: float | None = None
+    created: datetime
+    updated: datetime
+    version: int = 0
+
+
+class AnnotationDraft(Record):
+    """What a member sends to draw; `wkt` top-left, y down."""
+
+    image: ImageKey
+    wkt: str
+    axis: Axis = Axis.Z
+    index: int = 0
+    t: int = 0
+    c: int = 0
+    terms: tuple[TermKey, ...] = ()
+
+
+class Box(Record):
+    """A rectangle in plane pixels, top-left origin, y down: x0 <= x <= x1, y0 <= y <= y1."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+class AnnotationFilter(Record):
+    """Which annotations a listing wants; an empty tuple means no restriction. All filters are ANDed."""
+
+    images: tuple[ImageKey, ...] = ()
+    users: tuple[UserKey, ...] = ()
+    layers: tuple[LayerKey, ...] = ()
+    terms: tuple[TermKey, ...] = ()
+    without_term: bool = False
+    slices: tuple[int, ...] = ()
+    axis: Axis | None = None
+    index: int | None = None
+    box: Box | None = None
+    intersects_wkt: str | None = None
+    reviewed: bool | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+    offset: int = 0
+    limit: int | None = None
+
+
+class AnnotationPage(Record):
+    """One page of a listing with the count of all that match."""
+
+    items: tuple[Annotation, ...]
+    total: int

@@ -1,0 +1,154 @@
+"""An image of a project: one volume, picture, cine or 4-D acquisition."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+from imaging.domain.base import ImageKey, ProjectKey, Record, TermKey, LayerKey, UserKey
+
+Vector = tuple[float, float, float]
+Affine = tuple[
+    tuple[float, float, float, float],
+    tuple[float, float, float, float],
+    tuple[float, float, float, float],
+    tuple[float, float, float, float],
+]
+
+
+class Axis(Enum):
+    """The voxel axis that a plane holds fixed."""
+
+    Z = "z"
+    Y = "y"
+    X = "x"
+
+
+class Irregularity(Enum):
+    """Why the planes of an image do not form a regular grid."""
+
+    GAP = "gap"
+    DUPLICATE = "duplicate"
+    UNEVEN = "uneven"
+    TILT = "tilt"
+    MIXED_ORIENTATION = "mixed_orientation"
+    NO_POSITION = "no_position"
+
+
+class Rescale(Record):
+    """Stored value to real value: one slope and intercept, or one pair per z plane (0028,1053), (0028,1052)."""
+
+    slope: tuple[float, ...] = (1.0,)
+    intercept: tuple[float, ...] = (0.0,)
+
+
+class Window(Record):
+    """A linear VOI window in real units (PS3.3 C.11.2.1.2)."""
+
+    center: float
+    width: float
+
+
+class Padding(Record):
+    """Stored values that stand for no signal: low..high inclusive (0028,0120), (0028,0121)."""
+
+    low: int
+    high: int
+
+
+class ImageAttributes(Record):
+    """What `attributes.imaging` of the OME-Zarr group holds.
+
+    Attributes
+    ----------
+    affine_lps
+        4x4, voxel centre (z, y, x, 1) -> LPS mm. Identity-like (spacing 1) when `calibrated` is false.
+    positions_lps
+        (planes, 3), mm: centre of voxel (0, 0) of each z plane, ascending along the normal.
+    spacing_mm
+        (z, y, x); None where the source gives none (z of a 2-D picture; y and x of an uncalibrated one).
+    units
+        "HU", "stored", "SUVbw", "BQML" or "" for a colour picture.
+    photometric
+        "MONOCHROME1", "MONOCHROME2" or "RGB": how stored values are to be shown. MONOCHROME1 shows low values bright.
+    windows
+        The header's own windows in real units, first one the default.
+    """
+
+    axes: str
+    affine_lps: Affine
+    positions_lps: tuple[Vector, ...] = ()
+    spacing_mm: tuple[float | None, float | None, float | None]
+    regular: bool = True
+    irregularities: tuple[Irregularity, ...] = ()
+    rescale: Rescale = Rescale()
+    units: str = "stored"
+    padding: Padding | None = None
+    modality: str = "OT"
+    photometric: str = "MONOCHROME2"
+    bits_stored: int = 16
+    windows: tuple[Window, ...] = ()
+    frame_of_reference: str = ""
+    profile_hash: str = ""
+
+
+class Image(Record):
+    """A registered image; `shape` follows `attributes.axes`, level 0.
+
+    `slice_base` + rank is the Cytomine id of one z plane, rank = c + C * (z + Z * t).
+    `subject`, `study`, `series` are pseudonyms.
+    """
+
+    id: ImageKey
+    project: ProjectKey
+    name: str
+    subject: str
+    study: str = ""
+    series: str = ""
+    description: str = ""
+    shape: tuple[int, ...]
+    dtype: str
+    attributes: ImageAttributes
+    sources: int
+    slice_base: int
+    added_by: UserKey
+    created: datetime
+    version: int = 0
+    annotations: int = 0
+
+    def extent(self, axis: str) -> int:
+        """Length along one named axis of `tczyx`; 1 where the image has no such axis."""
+        place = self.attributes.axes.find(axis)
+        return 1 if place < 0 else self.shape[place]
+
+    @property
+    def slices(self) -> int:
+        """How many Cytomine slices (z planes times channels times time points) there are."""
+        channels = 1 if self.attributes.photometric == "RGB" else self.extent("c")
+        return channels * self.extent("z") * self.extent("t")
+
+
+class ImageDraft(Record):
+    """What registering an image needs; ids and times come from the store."""
+
+    name: str
+    subject: str
+    study: str = ""
+    series: str = ""
+    description: str = ""
+    shape: tuple[int, ...]
+    dtype: str
+    attributes: ImageAttributes
+    sources: int
+    source_digests: tuple[str, ...] = ()
+
+
+class ImageTerm(Record):
+    """A term given to a whole image by one layer; `probability` where a model said it."""
+
+    image: ImageKey
+    term: TermKey
+    layer: LayerKey
+    probability: float | None = None
+    reviewed: bool = False
+    created: datetime

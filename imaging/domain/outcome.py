@@ -1,0 +1,67 @@
+"""What became of one input file: exactly one outcome each."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from imaging.domain.base import ImageKey, Record
+
+
+class Reason(Enum):
+    """Why a file was not turned into an image."""
+
+    NOT_DICOM = "not_dicom"
+    UNREADABLE = "unreadable"
+    TRUNCATED = "truncated"
+    UNSUPPORTED_SYNTAX = "unsupported_syntax"
+    NO_PIXELS = "no_pixels"
+    EMPTY_PATIENT_ID = "empty_patient_id"
+    UID_CONFLICT = "uid_conflict"
+    LATE_INSTANCE = "late_instance"
+    IRREGULAR_GEOMETRY = "irregular_geometry"
+    MIXED_ORIENTATION = "mixed_orientation"
+    BURNED_IN_RISK = "burned_in_risk"
+    EMBEDDED_DOCUMENT = "embedded_document"
+    ARCHIVE_REFUSED = "archive_refused"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    DECODE_FAILED = "decode_failed"
+    SUBJECT_OPPOSED = "subject_opposed"
+
+
+class Held(Record):
+    """One file that stays in quarantine.
+
+    `name` is the name as typed or found: shown to the uploader, stored only encrypted, never logged.
+    """
+
+    name: str
+    reason: Reason
+    detail: str = ""
+
+
+class IngestedImage(Record):
+    """One image that an ingest made, as `imaging ingest --json` prints it.
+
+    `shape` follows `axes`; `spacing_mm` is (z, y, x), with None where there is none.
+    """
+
+    id: ImageKey
+    path: str
+    modality: str
+    axes: str
+    shape: tuple[int, ...]
+    dtype: str
+    spacing_mm: tuple[float | None, float | None, float | None]
+    regular: bool
+    sources: int
+    inputs: tuple[str, ...] = ()
+
+
+class IngestReport(Record):
+    """All outcomes of one ingest; `files` is their sum."""
+
+    files: int
+    images: tuple[IngestedImage, ...]
+    documents: tuple[str, ...] = ()
+    quarantined: tuple[Held, ...] = ()
+    duplicates: int = 0

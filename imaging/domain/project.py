@@ -1,0 +1,30 @@
+"""A project: one isolated space."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+from imaging.domain.base import OntologyKey, ProjectKey, Record
+
+
+class PixelAccess(Enum):
+    """What pixels a browser may fetch: exact values, rendered pictures, or nothing."""
+
+    FULL = "full"
+    RENDERED = "rendered"
+    NONE = "none"
+
+
+class ProjectRecord(Record):
+    """The stored facts about a project."""
+
+    id: ProjectKey
+    name: str
+    ontology: OntologyKey
+    pixel_access: PixelAccess = PixelAccess.FULL
+    created: datetime
+    updated: datetime
+    version: int = 0
+    images: int = 0
+    annotations: int = 0

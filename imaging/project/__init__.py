@@ -1,0 +1,1 @@
+"""The managers of one project, all behind one gate."""

@@ -1,0 +1,1 @@
+"""The only home of zarr and tensorstore: layout, write, read, segmentations."""

@@ -1,0 +1,52 @@
+"""Where a workspace lies and what it talks to; read from the environment once, at the edge."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that differs between installations."""
+
+    workspace: Path
+    """The workspace folder `W`."""
+
+    database_url: str
+    """SQLAlchemy URL; SQLite inside the workspace unless `IMAGING_DATABASE_URL` names PostgreSQL."""
+
+    quarantine: Path
+    """Where uploads wait, encrypted."""
+
+    secrets: Path
+    """Folder of mode 0700 for keys."""
+
+    master_key_file: Path
+    """32 random bytes, hex, mode 0600; wraps the project keys."""
+
+    session_idle_seconds: int = field(default=3600)
+    """A session ends after this long without a request."""
+
+    session_seconds: int = field(default=12 * 3600)
+    """A session ends after this long in any case."""
+
+    @property
+    def projects(self) -> Path:
+        """Where images and models lie; holds no direct identifier."""
+        return self.workspace / "projects"
+
+    @classmethod
+    def read(cls, workspace: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Build the settings from an explicit folder and the environment."""
+        root = (workspace or Path(environ.get("IMAGING_WORKSPACE", "workspace"))).absolute()
+        secrets = Path(environ.get("IMAGING_SECRETS", str(root / "secrets"))).absolute()
+        return cls(
+            workspace=root,
+            database_url=environ.get("IMAGING_DATABASE_URL", f"sqlite:///{root / 'workspace.sqlite'}"),
+            quarantine=Path(environ.get("IMAGING_QUARANTINE", str(root / "quarantine"))).absolute(),
+            secrets=secrets,
+            master_key_file=Path(environ.get("IMAGING_MASTER_KEY_FILE", str(secrets / "master.key"))).absolute(),
+        )

@@ -1,0 +1,1 @@
+"""The public test kit: phantoms and strategies for plugin authors."""

@@ -1,0 +1,1 @@
+"""Background work: ingest, train, predict; the only home of Dask, torch and MONAI."""

@@ -1,0 +1,1 @@
+"""Models and readers that others add, found by entry points."""

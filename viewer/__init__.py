@@ -1,0 +1,1 @@
+"""The web process: the annotation API and the page."""
