@@ -1,0 +1,32 @@
+"""`imaging worker`: run background jobs."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+
+import click
+
+from imaging.cli import Invocation, workspace_options
+from pipelines.worker import name_worker, work, work_once
+
+
+@click.command("worker")
+@click.option("--once", is_flag=True, help="Run the jobs that wait now, then end.")
+@click.option("--parent", type=int, hidden=True, help="End when this process is no longer the parent.")
+@workspace_options
+def command(invocation: Invocation, once: bool, parent: int | None) -> None:
+    """Run background jobs: ingest, train, predict."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    workspace = invocation.workspace()
+    if once:
+        states = []
+        while (state := work_once(workspace, name_worker())) is not None:
+            states.append(state.value)
+        invocation.show({"jobs": len(states), "states": states}, f"{len(states)} jobs run")
+        return
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    work(workspace, stop, parent=parent)
