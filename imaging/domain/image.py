@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import Enum
 
-from imaging.domain.base import ImageKey, ProjectKey, Record, TermKey, LayerKey, UserKey
+from imaging.domain.base import ImageKey, LayerKey, ProjectKey, Record, TermKey, UserKey
 
 Vector = tuple[float, float, float]
 Affine = tuple[

@@ -1,0 +1,5 @@
+"""`python -m imaging` is the `imaging` command."""
+
+from imaging.cli import run
+
+run()
