@@ -7,13 +7,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from imaging.project.project import Project
+from imaging.workspace import Workspace
 from pydantic import JsonValue
 
 from imaging.cli import Report
 from imaging.domain.job import IngestWork, Job, JobState, PredictWork, TrainWork
 from imaging.errors import ImagingError
-from imaging.project.project import Project
-from imaging.workspace import Workspace
 
 log = logging.getLogger(__name__)
 

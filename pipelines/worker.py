@@ -8,9 +8,10 @@ import socket
 import threading
 from uuid import uuid4
 
+from imaging.workspace import Workspace
+
 from imaging.domain.job import JobState
 from imaging.errors import ImagingError
-from imaging.workspace import Workspace
 from pipelines.jobs import LEASE_SECONDS, run_job
 
 log = logging.getLogger(__name__)
