@@ -1,0 +1,119 @@
+"""Which files belong to an image or a segmentation, with the digest of every byte."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from imaging.domain.base import Record, SegmentationKey
+from imaging.errors import VerificationError
+
+LABELS = "labels"
+_BLOCK = 1 << 20
+
+
+class FileDigest(Record):
+    """One file: its path relative to the group, its length and the SHA-256 of its bytes, hex."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class Manifest(Record):
+    """All files of one group, sorted by path; `headers` is that of the pseudonymised headers beside an image."""
+
+    files: tuple[FileDigest, ...]
+    headers: FileDigest | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Length of all files together."""
+        return sum(file.bytes for file in self.files)
+
+
+class Difference(Record):
+    """One file that is not as the manifest says: `missing`, `extra` or `changed`."""
+
+    path: str
+    problem: str
+
+
+def manifest_path(image_path: Path, segmentation: SegmentationKey | None = None) -> Path:
+    """Where the manifest of an image, or of one of its segmentations, lies: beside the images, out of their reach."""
+    image = image_path.name.removesuffix(".ome.zarr")
+    name = image if segmentation is None else f"{image}.{LABELS}.{segmentation}"
+    return image_path.parent.parent / "manifests" / f"{name}.json"
+
+
+def headers_path(image_path: Path) -> Path:
+    """Where the pseudonymised headers of an image lie."""
+    return image_path.parent.parent / "headers" / f"{image_path.name.removesuffix('.ome.zarr')}.jsonl.gz"
+
+
+def digest_file(path: Path, name: str) -> FileDigest:
+    """Read one file through and note what it holds."""
+    total, hasher = 0, hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            total += len(block)
+            hasher.update(block)
+    return FileDigest(path=name, bytes=total, sha256=hasher.hexdigest())
+
+
+def take_manifest(group: Path) -> Manifest:
+    """Digest every file of a group; the segmentations inside an image keep manifests of their own."""
+    return Manifest(files=tuple(digest_file(path, name) for name, path in sorted(_files(group))))
+
+
+def save_manifest(manifest: Manifest, target: Path) -> None:
+    """Write a manifest durably and at once."""
+    save_bytes(manifest.model_dump_json(indent=1).encode(), target)
+
+
+def save_bytes(content: bytes, target: Path) -> None:
+    """Write one file so that a reader sees either all of it or what was there before."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    with partial.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(target)
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read a manifest back."""
+    try:
+        return Manifest.model_validate(json.loads(path.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise VerificationError("manifest", path.name) from error
+
+
+def verify(group: Path, manifest: Manifest) -> tuple[Difference, ...]:
+    """Compare every byte of a group with its manifest.
+
+    Returns
+    -------
+    Every file that is missing, extra or changed; empty when all is as it was written.
+    """
+    recorded = {file.path: file for file in manifest.files}
+    present = dict(_files(group)) if group.is_dir() else {}
+    found = [Difference(path=name, problem="missing") for name in sorted(recorded.keys() - present.keys())]
+    found += [Difference(path=name, problem="extra") for name in sorted(present.keys() - recorded.keys())]
+    for name in sorted(recorded.keys() & present.keys()):
+        if digest_file(present[name], name) != recorded[name]:
+            found.append(Difference(path=name, problem="changed"))
+    return tuple(found)
+
+
+def _files(group: Path) -> Iterator[tuple[str, Path]]:
+    for folder, folders, names in os.walk(group):
+        if Path(folder) == group and LABELS in folders:
+            folders.remove(LABELS)
+        for name in names:
+            path = Path(folder, name)
+            yield path.relative_to(group).as_posix(), path

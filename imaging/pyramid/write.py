@@ -1,0 +1,107 @@
+"""Writing the pyramid of an image, slab by slab, in bounded memory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging.domain.image import ImageAttributes
+from imaging.pyramid.arrays import StoredArray, create_array
+from imaging.pyramid.layout import Layout, Slab, array_metadata, plan_layout
+from imaging.pyramid.manifest import Manifest, take_manifest
+from imaging.pyramid.metadata import image_group
+from imaging.pyramid.shrink import shrink_mean
+
+Stored = NDArray[Any]
+
+
+class PyramidWriter:
+    """Writes one image into a staging folder.
+
+    Slabs of a level may be written in any order and by several threads, one writer per slab; a slab of a coarser level
+    needs the slabs below it (`needs`). The group's own zarr.json comes last, so what is unfinished is no image.
+    """
+
+    def __init__(self, target: Path, layout: Layout, attributes: ImageAttributes) -> None:
+        self.target = target
+        self.layout = layout
+        self.attributes = attributes
+        self._arrays: tuple[StoredArray, ...] = tuple(
+            create_array(target / str(level), array_metadata(layout, level), keep_empty=True)
+            for level in range(len(layout.levels))
+        )
+
+    @classmethod
+    def create(cls, target: Path, layout: Layout, attributes: ImageAttributes) -> PyramidWriter:
+        """Make the folder and an empty array for each level."""
+        return cls(target, layout, attributes)
+
+    def write_slab(self, start: int, stored: Stored, *, t: int = 0, c: int = 0) -> None:
+        """Write stored values (z, y, x) of level 0 from z plane `start`; whole shards, but for the last."""
+        self._arrays[0].write(self._where(start, start + len(stored), t=t, c=c), self._checked(stored))
+
+    def build_slab(self, slab: Slab) -> None:
+        """Compute one slab of a coarser level from the level below it."""
+        level = self.layout.levels[slab.level]
+        step = level.step
+        below = self._arrays[slab.level - 1]
+        result = np.empty((slab.stop - slab.start, *level.shape[-2:]), self.layout.dtype)
+        # As many planes at a time as one row of inner chunks holds, so that memory stays at one slab and a bit.
+        depth = max(1, self.layout.levels[slab.level - 1].chunk[-3] // step[0])
+        for start in range(slab.start, slab.stop, depth):
+            stop = min(start + depth, slab.stop)
+            source = below.read(self._where(start * step[0], stop * step[0], t=slab.t, c=slab.c))
+            result[start - slab.start : stop - slab.start] = shrink_mean(source, step)
+        self._arrays[slab.level].write(self._where(slab.start, slab.stop, t=slab.t, c=slab.c), result)
+
+    def needs(self, slab: Slab) -> tuple[Slab, ...]:
+        """Which slabs of the level below must be there before this one is built."""
+        step = self.layout.levels[slab.level].step[0]
+        return tuple(
+            below
+            for below in self.layout.slabs(slab.level - 1)
+            if (below.t, below.c) == (slab.t, slab.c)
+            and below.start < slab.stop * step
+            and below.stop > slab.start * step
+        )
+
+    def finish(self) -> Manifest:
+        """Write the group's metadata and digest every file."""
+        document = json.dumps(image_group(self.layout, self.attributes), indent=1, allow_nan=False)
+        (self.target / "zarr.json").write_text(document, encoding="utf-8")
+        return take_manifest(self.target)
+
+    def _where(self, start: int, stop: int, *, t: int, c: int) -> tuple[int | slice, ...]:
+        front = tuple({"t": t, "c": c}[axis] for axis in self.layout.axes[:-3])
+        return (*front, slice(start, stop), slice(None), slice(None))
+
+    def _checked(self, stored: Stored) -> Stored:
+        expected = self.layout.levels[0].shape[-2:]
+        if stored.dtype != np.dtype(self.layout.dtype) or stored.shape[1:] != expected:
+            raise ValueError(f"a slab of {stored.dtype} {stored.shape[1:]} does not fit {self.layout.dtype} {expected}")
+        return stored
+
+
+def write_pyramid(target: Path, stored: Stored, attributes: ImageAttributes) -> Manifest:
+    """Write an image that is small enough to be held in memory.
+
+    Parameters
+    ----------
+    target
+        The group's folder; it must not exist.
+    stored
+        Along `attributes.axes`.
+    """
+    layout = plan_layout(attributes.axes, stored.shape, stored.dtype.name, attributes.spacing_mm)
+    writer = PyramidWriter.create(target, layout, attributes)
+    for slab in layout.slabs(0):
+        front = tuple({"t": slab.t, "c": slab.c}[axis] for axis in layout.axes[:-3])
+        writer.write_slab(slab.start, stored[front][slab.start : slab.stop], t=slab.t, c=slab.c)
+    for level in range(1, len(layout.levels)):
+        for slab in layout.slabs(level):
+            writer.build_slab(slab)
+    return writer.finish()
