@@ -10,7 +10,7 @@ import numpy as np
 import tensorstore
 from numpy.typing import NDArray
 
-from imaging.errors import NotFoundError
+from imaging.errors import NotFoundError, VerificationError
 
 _READING = tensorstore.Context({"cache_pool": {"total_bytes_limit": 16 * 2**20}})
 # Durability comes from one fsync pass before publication; a sync per chunk file would cost up to a third more time.
@@ -20,8 +20,9 @@ _WRITING = tensorstore.Context({"cache_pool": {"total_bytes_limit": 0}, "file_io
 class StoredArray:
     """One level on disk, addressed by numpy slices along all of its axes."""
 
-    def __init__(self, store: tensorstore.TensorStore) -> None:
+    def __init__(self, store: tensorstore.TensorStore, name: str) -> None:
         self._store = store
+        self._name = name
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -35,8 +36,11 @@ class StoredArray:
         return found
 
     def read(self, where: tuple[int | slice, ...]) -> NDArray[Any]:
-        """Read a box; a checksum that fails or a missing part raises instead of giving zeros."""
-        return np.ascontiguousarray(self._store[where].read().result())
+        """Read a box; VerificationError for a failed checksum or a missing part, never zeros in its place."""
+        try:
+            return np.ascontiguousarray(self._store[where].read().result())
+        except ValueError as error:
+            raise VerificationError("stored voxels", self._name) from error
 
     def write(self, where: tuple[int | slice, ...], values: NDArray[Any]) -> None:
         """Write a box; two writers must never share a shard."""
@@ -64,7 +68,8 @@ def create_array(path: Path, metadata: dict[str, object], *, keep_empty: bool) -
             open=True,
             read=True,
             write=True,
-        ).result()
+        ).result(),
+        _name(path),
     )
 
 
@@ -74,7 +79,11 @@ def open_array(path: Path, *, sparse: bool = False) -> StoredArray:
         raise NotFoundError("level")
     # A replaced segmentation has the same path, so what is cached is compared with the disk at each opening.
     spec = _spec(path) | {"fill_missing_data_reads": sparse, "recheck_cached_data": "open"}
-    return StoredArray(tensorstore.open(spec, context=_READING, open=True, read=True).result())
+    return StoredArray(tensorstore.open(spec, context=_READING, open=True, read=True).result(), _name(path))
+
+
+def _name(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
 
 
 def _spec(path: Path) -> dict[str, object]:

@@ -20,7 +20,7 @@ from ome_zarr_models.v05.image_label import ImageLabel
 from imaging.domain.base import OntologyKey, SegmentationKey, TermKey
 from imaging.domain.image import Axis, ImageAttributes
 from imaging.domain.ontology import Term
-from imaging.errors import InvalidInputError, NotFoundError
+from imaging.errors import InvalidInputError, NotFoundError, VerificationError
 from imaging.pyramid.labels import (
     SegmentationReader,
     count_voxels,
@@ -186,10 +186,10 @@ def test_a_damaged_chunk_raises_and_a_missing_shard_never_reads_as_zeros(image: 
     damaged = bytearray(shard.read_bytes())
     damaged[100] ^= 1
     shard.write_bytes(damaged)
-    with pytest.raises(ValueError, match=r"(?i)crc|checksum"):
+    with pytest.raises(VerificationError):
         Pyramid.open(image).region((64, 70, 0, 300, 0, 260))
     shard.unlink()
-    with pytest.raises(ValueError, match="missing"):
+    with pytest.raises(VerificationError):
         Pyramid.open(image).plane(Axis.Z, 65)
 
 
