@@ -93,7 +93,7 @@ def test_an_impossible_layout_is_refused(axes: str, shape: tuple[int, ...], dtyp
 
 @settings(deadline=None, max_examples=60)
 @given(
-    stored=arrays.arrays(st.sampled_from(["int16", "uint8", "uint16", "int32"]), st.tuples(*[st.integers(2, 9)] * 3)),
+    stored=arrays.arrays(st.sampled_from(["int16", "uint8", "uint16"]), st.tuples(*[st.integers(2, 9)] * 3)),
     step=st.sampled_from([(2, 2, 2), (1, 2, 2), (2, 1, 1)]),
 )
 def test_halving_equals_simpleitk_bin_shrink(stored: np.ndarray, step: tuple[int, int, int]) -> None:
