@@ -54,19 +54,21 @@ def staging_area(images: Path, sweep: Callable[[], None] | None = None) -> Itera
     """
     area = images / STAGING
     area.mkdir(parents=True, exist_ok=True)
-    with (area / "lock").open("w") as lock:
+    lock = os.open(area, os.O_RDONLY)
+    try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             fcntl.flock(lock, fcntl.LOCK_SH)
         else:
             for left in area.iterdir():
-                if left.is_dir():
-                    shutil.rmtree(left)
+                shutil.rmtree(left)
             if sweep is not None:
                 sweep()
             fcntl.flock(lock, fcntl.LOCK_SH)
         yield
+    finally:
+        os.close(lock)
 
 
 @contextmanager

@@ -276,7 +276,7 @@ def test_a_segmentation_off_the_grid_or_with_a_strange_value_leaves_nothing(imag
         with pytest.raises(InvalidInputError):
             write_segmentation(image, SegmentationKey(2), wrong.astype(np.uint16), [term(1, 1, "one")])
     assert not segmentation_path(image, SegmentationKey(2)).exists()
-    assert [path.name for path in (image.parent / ".staging").iterdir()] == ["lock"]
+    assert list((image.parent / ".staging").iterdir()) == []
 
 
 def test_voxels_are_counted_per_term() -> None:
