@@ -1,0 +1,89 @@
+"""Runs the writing of one pyramid as a Dask graph: one task per shard slab, nothing but slabs' names passed around."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dask.base import compute
+from dask.callbacks import Callback
+from dask.delayed import Delayed, delayed
+from numpy.typing import NDArray
+
+from imaging.pyramid.layout import Slab
+from imaging.pyramid.write import PyramidWriter
+
+ReadSlab = Callable[[Slab], NDArray[Any]]
+"""Gives the stored values (z, y, x) of one slab of level 0."""
+
+
+class _Work:
+    """What the tasks of one graph share: once one fails or the caller stops, the others do nothing more.
+
+    Dask itself lets running tasks go on after an error; they would write into a folder that is being removed.
+    """
+
+    def __init__(self, writer: PyramidWriter, read: ReadSlab) -> None:
+        self._writer = writer
+        self._read = read
+        self._failing = threading.Lock()
+        self.failure: BaseException | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """Keep the first failure."""
+        with self._failing:
+            self.failure = self.failure or error
+
+    def run(self, slab: Slab, *_below: None) -> None:
+        """Write or compute one slab; `_below` only orders the graph."""
+        if self.failure is not None:
+            return
+        try:
+            if slab.level:
+                self._writer.build_slab(slab)
+            else:
+                self._writer.write_slab(slab.start, self._read(slab), t=slab.t, c=slab.c)
+        except BaseException as error:
+            self.fail(error)
+
+
+def build_pyramid(writer: PyramidWriter, read: ReadSlab, *, workers: int, done: Callable[[float], None]) -> None:
+    """Write level 0 from `read` and every coarser level from the one below.
+
+    Parameters
+    ----------
+    workers
+        Tasks at a time; each holds one slab and a bit.
+    done
+        Is told the finished share, 0-1, from the calling thread; what it raises stops the work.
+    """
+    work = _Work(writer, read)
+    tasks: dict[Slab, Delayed] = {}
+    run = delayed(work.run, pure=False, traverse=False)
+    for level in range(len(writer.layout.levels)):
+        for slab in writer.layout.slabs(level):
+            below = [tasks[source] for source in writer.needs(slab)] if level else []
+            tasks[slab] = run(slab, *below)
+    with _Progress(len(tasks), done, work):
+        compute(*tasks.values(), scheduler="threads", num_workers=workers)  # type: ignore[no-untyped-call]
+    if work.failure is not None:
+        raise work.failure
+
+
+class _Progress(Callback):
+    def __init__(self, total: int, done: Callable[[float], None], work: _Work) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._total = total
+        self._done = done
+        self._work = work
+        self._finished = 0
+
+    def _posttask(
+        self, key: object, result: object, graph: Mapping[object, object], state: object, worker: object
+    ) -> None:
+        self._finished += 1
+        try:
+            self._done(min(1.0, self._finished / self._total))
+        except BaseException as error:
+            self._work.fail(error)
