@@ -1,0 +1,128 @@
+"""Turns the planes of a stack into the attributes that the image carries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+
+from imaging.dicom.instance import Instance, PixelFormat
+from imaging.dicom.kinds import CT, ENHANCED
+from imaging.dicom.stack import Plane
+from imaging.dicom.values import read_integer, read_number, read_numbers, read_text
+from imaging.domain.image import Affine, ImageAttributes, Padding, Rescale, Window
+from imaging.geometry import affine_lps, normal_of
+
+_MODALITY_LENGTH = 2
+_PET_UNITS = {"BQML": "BQML"}
+
+
+def describe(planes: Sequence[Plane], *, axes: str) -> ImageAttributes:
+    """Build the attributes of one image from the planes of its first time point.
+
+    The frame of reference and the profile are left empty: they follow from the profile applied.
+    """
+    instance = planes[0].instance
+    middle = planes[len(planes) // 2]
+    positions = tuple(plane.position for plane in planes if plane.position is not None)
+    placed = len(positions) == len(planes) and planes[0].orientation is not None
+    return ImageAttributes(
+        axes=axes,
+        affine_lps=_affine(planes, placed=placed),
+        positions_lps=positions if placed else (),
+        spacing_mm=_spacing(planes, placed=placed),
+        rescale=_rescale(planes),
+        units=_units(instance),
+        padding=_padding(instance),
+        modality=_modality(instance),
+        photometric="RGB" if instance.format.colour else instance.format.photometric,
+        bits_stored=instance.format.bits_stored,
+        windows=tuple(Window(center=center, width=width) for center, width in middle.windows),
+    )
+
+
+def stored_dtype(instance: Instance) -> np.dtype[np.integer]:
+    """Type of the stored values after decoding; a palette's entries decide for palette colour."""
+    if instance.format.photometric != "PALETTE COLOR":
+        return instance.format.dtype
+    descriptor = read_numbers(instance.header, "RedPaletteColorLookupTableDescriptor", 3)
+    return np.dtype(np.uint8 if not descriptor or descriptor[2] <= 8 else np.uint16)
+
+
+def _affine(planes: Sequence[Plane], *, placed: bool) -> Affine:
+    first, last = planes[0], planes[-1]
+    if placed and first.position and last.position and first.orientation and first.pixel_spacing:
+        step = (np.array(last.position) - np.array(first.position)) / max(1, len(planes) - 1)
+        matrix = affine_lps(
+            orientation=first.orientation,
+            pixel_spacing=first.pixel_spacing,
+            first=first.position,
+            step=step if len(planes) > 1 else normal_of(first.orientation),
+        )
+    else:
+        row_mm, column_mm = first.pixel_spacing or (1.0, 1.0)
+        matrix = np.array([[0, 0, column_mm, 0], [0, row_mm, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]], float)
+    return cast("Affine", tuple(tuple(float(value) for value in row) for row in matrix))
+
+
+def _spacing(planes: Sequence[Plane], *, placed: bool) -> tuple[float | None, float | None, float | None]:
+    row_mm, column_mm = planes[0].pixel_spacing or (None, None)
+    first, last = planes[0].position, planes[-1].position
+    if not placed or len(planes) < 2 or first is None or last is None:
+        return None, row_mm, column_mm
+    length = float(np.linalg.norm(np.array(last) - np.array(first)))
+    return length / (len(planes) - 1), row_mm, column_mm
+
+
+def _rescale(planes: Sequence[Plane]) -> Rescale:
+    slopes, intercepts = tuple(plane.slope for plane in planes), tuple(plane.intercept for plane in planes)
+    if len(set(slopes)) == 1 and len(set(intercepts)) == 1:
+        return Rescale(slope=slopes[:1], intercept=intercepts[:1])
+    return Rescale(slope=slopes, intercept=intercepts)
+
+
+def _units(instance: Instance) -> str:
+    """Hounsfield units only where the header rescales a CT and does not name another unit (PS3.3 C.11.1.1.2)."""
+    header = instance.header
+    if instance.format.colour:
+        return ""
+    if _modality(instance) == "PT":
+        return _PET_UNITS.get(read_text(header, "Units"), "stored")
+    enhanced_ct = instance.sop_class in ENHANCED and _modality(instance) == "CT"
+    if instance.sop_class != CT and not enhanced_ct:
+        return "stored"
+    named = read_text(header, "RescaleType").upper() or "HU"
+    rescaled = read_number(header, "RescaleIntercept") is not None or enhanced_ct
+    return "HU" if rescaled and named == "HU" else "stored"
+
+
+def _modality(instance: Instance) -> str:
+    """A defined term of two or more letters; anything else could be free text."""
+    stated = read_text(instance.header, "Modality").upper()
+    known = len(stated) >= _MODALITY_LENGTH and stated.isalpha() and stated in MODALITIES
+    return stated if known else "OT"
+
+
+def _padding(instance: Instance) -> Padding | None:
+    """Stored values that mean no signal; written as unsigned by some devices even when the pixels are signed."""
+    header, pixel_format = instance.header, instance.format
+    value = read_number(header, "PixelPaddingValue")
+    if value is None or pixel_format.colour:
+        return None
+    low = _as_stored(int(value), pixel_format)
+    limit = _as_stored(read_integer(header, "PixelPaddingRangeLimit", int(value)), pixel_format)
+    return Padding(low=min(low, limit), high=max(low, limit))
+
+
+def _as_stored(value: int, pixel_format: PixelFormat) -> int:
+    """Bring a value into the range of BitsStored, as the pixels themselves are brought."""
+    masked = value & ((1 << pixel_format.bits_stored) - 1)
+    negative = pixel_format.signed and masked >> (pixel_format.bits_stored - 1)
+    return masked - (1 << pixel_format.bits_stored) if negative else masked
+
+
+MODALITIES = frozenset(
+    "AR AU BDUS BI BMD CR CT DG DX ECG EPS ES GM IO IVOCT IVUS KER LEN LS MG MR NM OAM OCT OP OPM OPT OPTBSV OPTENF "
+    "OPV OSS OT PT PX REG RF RG RTDOSE RTIMAGE SC SM SMR SRF TG US VA XA XC".split()
+)

@@ -1,0 +1,194 @@
+"""Decodes stored values of a stack; native frames by offset, compressed ones through an explicit pydicom plugin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.encaps import encapsulate
+from pydicom.pixels import apply_color_lut
+
+from imaging.dicom.codecs import BIG_ENDIAN, EXPLICIT, NATIVE, PLUGINS, RIGHT_ALIGNED, find_decoder
+from imaging.dicom.headers import open_pixels
+from imaging.dicom.instance import Instance, PixelFormat, Stored
+from imaging.dicom.quiet import silence_pydicom
+from imaging.dicom.stack import Plane, Stack
+from imaging.domain.outcome import Reason
+from imaging.errors import ImagingError, RefusedFileError
+
+
+def read_slab(stack: Stack, start: int, stop: int, *, t: int = 0, c: int = 0) -> Stored:
+    """Decode planes start..stop−1 of one time point and channel.
+
+    Returns
+    -------
+    (z, y, x), `stack.dtype`
+        Stored values, sign-extended from BitsStored (0028,0101); nothing rescaled, inverted or flipped.
+
+    Raises
+    ------
+    RefusedFileError
+        TRUNCATED, DECODE_FAILED or UNSUPPORTED_SYNTAX.
+    """
+    return read_channels(stack, start, stop, t=t)[c]
+
+
+def read_channels(stack: Stack, start: int, stop: int, *, t: int = 0) -> Stored:
+    """Decode planes start..stop−1 of one time point, all channels at once.
+
+    Returns
+    -------
+    (c, z, y, x), `stack.dtype`
+        c is 1 for grey and 3 (red, green, blue) for colour.
+    """
+    planes = stack.planes[t][start:stop]
+    slab = np.empty((stack.channels, len(planes), *stack.plane_shape), stack.dtype)
+    with _Frames() as frames:
+        for z, plane in enumerate(planes):
+            slab[:, z] = frames.cut(plane)
+    return slab
+
+
+def read_frame(instance: Instance, frame: int) -> Stored:
+    """Decode one frame of one file.
+
+    Returns
+    -------
+    (c, y, x)
+        Stored values; colour as red, green, blue.
+    """
+    with _Frames() as frames:
+        return frames.read(instance, frame)
+
+
+@dataclass
+class _Open:
+    instance: Instance
+    stream: BinaryIO
+
+
+class _Frames:
+    """Keeps the file at hand open and its last frame decoded: the tiles of a mosaic share one frame."""
+
+    def __init__(self) -> None:
+        self._open: _Open | None = None
+        self._last: tuple[Instance, int, Stored] | None = None
+
+    def __enter__(self) -> _Frames:
+        silence_pydicom()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._open is not None:
+            self._open.stream.close()
+
+    def cut(self, plane: Plane) -> Stored:
+        decoded = self.read(plane.instance, plane.frame)
+        if plane.tile is None:
+            return decoded
+        top, left, rows, columns = plane.tile
+        return decoded[:, top : top + rows, left : left + columns]
+
+    def read(self, instance: Instance, frame: int) -> Stored:
+        if self._last is not None and self._last[0] is instance and self._last[1] == frame:
+            return self._last[2]
+        try:
+            decoded = _decode(instance, self._read_bytes(instance, frame))
+        except ImagingError:
+            raise
+        except OSError:
+            raise RefusedFileError(Reason.UNREADABLE, "the file cannot be read") from None
+        # Codecs raise anything, and pydicom's messages quote header values: the cause is dropped on purpose.
+        except Exception:
+            raise RefusedFileError(Reason.DECODE_FAILED, "the pixels cannot be decoded") from None
+        self._last = (instance, frame, decoded)
+        return decoded
+
+    def _read_bytes(self, instance: Instance, frame: int) -> bytes:
+        stream = self._stream(instance)
+        span = instance.span
+        if span.frames:
+            parts = [_read_exactly(stream, part.offset, part.length) for part in span.frames[frame]]
+            return b"".join(parts)
+        bits = instance.format.frame_bits
+        first, last = frame * bits // 8, ((frame + 1) * bits + 7) // 8
+        return _read_exactly(stream, span.offset + first, last - first)
+
+    def _stream(self, instance: Instance) -> BinaryIO:
+        if self._open is None or self._open.instance is not instance:
+            if self._open is not None:
+                self._open.stream.close()
+            self._open = _Open(instance, open_pixels(instance.path, deflated=instance.span.deflated))
+        return self._open.stream
+
+
+def _read_exactly(stream: BinaryIO, offset: int, length: int) -> bytes:
+    stream.seek(offset)
+    data = stream.read(length)
+    if len(data) < length:
+        raise RefusedFileError(Reason.TRUNCATED, "the file became shorter")
+    return data
+
+
+def _decode(instance: Instance, data: bytes) -> Stored:
+    pixel_format = instance.format
+    if instance.syntax in NATIVE and not pixel_format.colour and pixel_format.bits_allocated >= 8:
+        order = ">" if instance.syntax == BIG_ENDIAN else "<"
+        container = np.frombuffer(data, pixel_format.dtype.newbyteorder(order))
+        plane = container.reshape(pixel_format.rows, pixel_format.columns).astype(pixel_format.dtype, copy=False)
+        return extend_sign(plane, pixel_format, right_aligned=False)[np.newaxis]
+    decoded = _decode_by_pydicom(instance, data)
+    if pixel_format.photometric == "PALETTE COLOR":
+        return np.moveaxis(np.asarray(apply_color_lut(decoded, instance.header)), -1, 0)
+    if decoded.ndim == 3:
+        return np.moveaxis(decoded, -1, 0)
+    if decoded.shape != (pixel_format.rows, pixel_format.columns):
+        raise RefusedFileError(Reason.DECODE_FAILED, "the decoded frame has another size than the header says")
+    stored = decoded.astype(pixel_format.dtype, copy=False)
+    return extend_sign(stored, pixel_format, right_aligned=instance.syntax in RIGHT_ALIGNED)[np.newaxis]
+
+
+def _decode_by_pydicom(instance: Instance, data: bytes) -> NDArray[np.generic]:
+    pixel_format = instance.format
+    native = instance.syntax in NATIVE
+    syntax = instance.syntax if not native else BIG_ENDIAN if instance.syntax == BIG_ENDIAN else EXPLICIT
+    photometric = pixel_format.photometric
+    decoded, _ = find_decoder(syntax).as_array(
+        data if native else encapsulate([data], has_bot=False),
+        index=0,
+        decoding_plugin="" if native else PLUGINS[syntax],
+        rows=pixel_format.rows,
+        columns=pixel_format.columns,
+        samples_per_pixel=pixel_format.samples,
+        number_of_frames=1,
+        bits_allocated=pixel_format.bits_allocated,
+        bits_stored=pixel_format.bits_stored,
+        pixel_representation=int(pixel_format.signed),
+        photometric_interpretation=photometric,
+        planar_configuration=pixel_format.planar,
+        pixel_keyword="PixelData",
+    )
+    return np.asarray(decoded)
+
+
+def extend_sign(container: Stored, pixel_format: PixelFormat, *, right_aligned: bool) -> Stored:
+    """Take BitsStored bits out of their container; higher bits may hold overlays and must not reach anyone.
+
+    Parameters
+    ----------
+    container : (y, x)
+    right_aligned
+        Whether the codec already put the lowest bit at 0.
+
+    References
+    ----------
+    PS3.5 8.1.1
+    """
+    width = container.dtype.itemsize * 8
+    low = 0 if right_aligned else pixel_format.high_bit + 1 - pixel_format.bits_stored
+    left = width - low - pixel_format.bits_stored
+    if left == 0 and low == 0:
+        return container
+    return (container << left) >> (left + low)

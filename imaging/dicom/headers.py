@@ -1,0 +1,256 @@
+"""Parses one file up to its pixels; everything that is wrong with it becomes one reason."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataelem import RawDataElement
+from pydicom.filereader import read_dataset, read_file_meta_info, read_partial
+from pydicom.tag import BaseTag
+from pydicom.uid import UID
+
+from imaging.dicom.codecs import DEFLATED, is_supported
+from imaging.dicom.instance import Instance, PixelFormat
+from imaging.dicom.kinds import refuse_kind
+from imaging.dicom.limits import Limits
+from imaging.dicom.quiet import silence_pydicom
+from imaging.dicom.spans import locate_pixels
+from imaging.dicom.values import read_integer, read_text
+from imaging.dicom.walk import Found
+from imaging.domain.outcome import Reason
+from imaging.errors import ImagingError, RefusedFileError
+
+_PIXELS = 0x7FE00010
+_FLOAT_PIXELS = frozenset({0x7FE00008, 0x7FE00009})
+_UNDEFINED = 0xFFFFFFFF
+_VALUE_REPRESENTATIONS = frozenset(
+    b"AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV".split()
+)
+
+
+def read_instance(found: Found, limits: Limits | None = None) -> Instance:
+    """Parse the header of one file and find its pixels, reading none of them.
+
+    Raises
+    ------
+    RefusedFileError
+        With the one reason that the file is quarantined for.
+    """
+    silence_pydicom()
+    bounds = limits or Limits()
+    try:
+        return _read(found, bounds)
+    except ImagingError:
+        raise
+    # The cause is dropped on purpose: pydicom raises any type of error and its messages quote header values.
+    except OSError:
+        raise RefusedFileError(Reason.UNREADABLE, "the file cannot be read") from None
+    except Exception:
+        raise RefusedFileError(Reason.UNREADABLE, "the header cannot be parsed") from None
+
+
+def open_pixels(instance_path: Path, *, deflated: bool, limits: Limits | None = None) -> BinaryIO:
+    """Open the bytes that a `PixelSpan` counts in: the file, or its inflated data set."""
+    if not deflated:
+        return instance_path.open("rb")
+    return BytesIO(_inflate(instance_path, limits or Limits()))
+
+
+def _read(found: Found, limits: Limits) -> Instance:
+    header, syntax, stream, size = _parse(found.path, limits)
+    with stream:
+        sop_class = read_text(header, "SOPClassUID") or read_text(header.file_meta, "MediaStorageSOPClassUID")
+        refusal = refuse_kind(sop_class)
+        if refusal is not None:
+            raise RefusedFileError(*refusal)
+        if stream.tell() >= size:
+            raise _explain_missing_pixels(header, sop_class, size)
+        _check_identity(header)
+        _check_syntax(syntax)
+        pixel_format = _read_format(header, limits)
+        frames = _read_frames(header, limits)
+        span = locate_pixels(stream, size, syntax=syntax, pixel_format=pixel_format, frames=frames)
+    return Instance(
+        path=found.path,
+        name=found.name,
+        header=header,
+        syntax=syntax,
+        format=pixel_format,
+        span=span,
+        frames=frames,
+        uid=read_text(header, "SOPInstanceUID"),
+        series=read_text(header, "SeriesInstanceUID"),
+        study=read_text(header, "StudyInstanceUID"),
+        sop_class=sop_class,
+        issuer=read_text(header, "IssuerOfPatientID"),
+        patient_id=read_text(header, "PatientID"),
+    )
+
+
+def _parse(path: Path, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
+    """Read up to the pixel element; the stream is left standing at its tag, or at the end."""
+    size = os.path.getsize(path)
+    _check_start(path, size)
+    stop = _Stop(limits)
+    meta = _read_meta(path)
+    if str(meta.get("TransferSyntaxUID", "")) == DEFLATED:
+        inflated = _inflate(path, limits)
+        stream: BinaryIO = BytesIO(inflated)
+        header = read_dataset(stream, is_implicit_VR=False, is_little_endian=True, stop_when=stop)
+        header.file_meta = meta
+        header.set_original_encoding(False, True)
+        return header, DEFLATED, stream, len(inflated)
+    stream = path.open("rb")
+    try:
+        header = read_partial(stream, stop_when=stop, force=True)
+        _check_whole(header, size)
+    except BaseException:
+        stream.close()
+        raise
+    syntax = str(header.file_meta.get("TransferSyntaxUID", "")) or _guess_syntax(header)
+    return header, syntax, stream, size
+
+
+class _Stop:
+    """Stops pydicom before the pixels and before it swallows more than a header may hold."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._left = limits.header_bytes
+
+    def __call__(self, tag: BaseTag, _vr: str | None, length: int) -> bool:
+        if int(tag) == _PIXELS or int(tag) in _FLOAT_PIXELS:
+            return True
+        self._left -= 0 if length == _UNDEFINED else length
+        if self._left < 0:
+            raise RefusedFileError(Reason.LIMIT_EXCEEDED, "the header is too large")
+        return False
+
+
+def _check_start(path: Path, size: int) -> None:
+    """Accept a preamble, or a bare data set that begins as one must; pydicom would force its way into anything."""
+    with path.open("rb") as stream:
+        start = stream.read(132)
+    if start[128:132] == b"DICM":
+        return
+    if len(start) < 16 or not _begins_like_dataset(start, size):
+        raise RefusedFileError(Reason.NOT_DICOM, "neither a DICOM preamble nor a DICOM data set")
+
+
+def _begins_like_dataset(start: bytes, size: int) -> bool:
+    for order in ("little", "big"):
+        group = int.from_bytes(start[:2], order)  # type: ignore[arg-type]
+        element = int.from_bytes(start[2:4], order)  # type: ignore[arg-type]
+        if group not in (0x0002, 0x0008) or element > 0x2000:
+            continue
+        implicit_length = int.from_bytes(start[4:8], order)  # type: ignore[arg-type]
+        if start[4:6] in _VALUE_REPRESENTATIONS or implicit_length + 8 <= min(size, 1024):
+            return True
+    return False
+
+
+def _read_meta(path: Path) -> FileMetaDataset:
+    with path.open("rb") as stream:
+        preamble = stream.read(132)[128:] == b"DICM"
+    return read_file_meta_info(path) if preamble else FileMetaDataset()
+
+
+def _guess_syntax(header: Dataset) -> str:
+    implicit, little = header.original_encoding
+    if implicit:
+        return "1.2.840.10008.1.2"
+    return "1.2.840.10008.1.2.1" if little or little is None else "1.2.840.10008.1.2.2"
+
+
+def _inflate(path: Path, limits: Limits) -> bytes:
+    """Inflate the data set of a deflated file, never beyond the limit (PS3.5 A.5)."""
+    with path.open("rb") as stream:
+        stream.seek(_meta_end(path))
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            inflated = inflater.decompress(stream.read(), limits.inflated_bytes)
+        except zlib.error:
+            raise RefusedFileError(Reason.TRUNCATED, "the deflated data set is damaged") from None
+    if inflater.unconsumed_tail:
+        raise RefusedFileError(Reason.LIMIT_EXCEEDED, "the deflated data set is too large")
+    if not inflater.eof:
+        raise RefusedFileError(Reason.TRUNCATED, "the deflated data set ends early")
+    return inflated
+
+
+def _meta_end(path: Path) -> int:
+    meta = read_file_meta_info(path)
+    return 132 + 12 + int(meta.FileMetaInformationGroupLength)
+
+
+def _check_whole(header: Dataset, size: int) -> None:
+    for element in header.values():
+        if isinstance(element, RawDataElement) and element.length != _UNDEFINED:
+            if element.value_tell + element.length > size:
+                raise RefusedFileError(Reason.TRUNCATED, "the header ends early")
+
+
+def _explain_missing_pixels(header: Dataset, sop_class: str, size: int) -> RefusedFileError:
+    """A file without pixels is whole when its last element ends with the file, or when its class has none."""
+    last = next(reversed(list(header.values())), None)
+    whole = isinstance(last, RawDataElement) and last.value_tell + last.length in (size, _UNDEFINED)
+    if "Image Storage" in UID(sop_class).name and not whole:
+        return RefusedFileError(Reason.TRUNCATED, "the file ends before its pixels")
+    if "ImageStorage" not in sop_class and len(header) == 0:
+        return RefusedFileError(Reason.TRUNCATED, "the file ends in its header")
+    return RefusedFileError(Reason.NO_PIXELS, "no pixel data")
+
+
+def _check_identity(header: Dataset) -> None:
+    if not read_text(header, "PatientID"):
+        raise RefusedFileError(Reason.EMPTY_PATIENT_ID, "no patient ID, so no subject")
+    for keyword in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"):
+        if not read_text(header, keyword):
+            raise RefusedFileError(Reason.UNREADABLE, f"no {keyword}")
+
+
+def _check_syntax(syntax: str) -> None:
+    if not is_supported(syntax):
+        raise RefusedFileError(Reason.UNSUPPORTED_SYNTAX, "no decoder for this transfer syntax")
+
+
+def _read_format(header: Dataset, limits: Limits) -> PixelFormat:
+    pixel_format = PixelFormat(
+        rows=read_integer(header, "Rows", 0),
+        columns=read_integer(header, "Columns", 0),
+        samples=read_integer(header, "SamplesPerPixel", 1),
+        bits_allocated=read_integer(header, "BitsAllocated", 0),
+        bits_stored=read_integer(header, "BitsStored", read_integer(header, "BitsAllocated", 0)),
+        high_bit=read_integer(header, "HighBit", read_integer(header, "BitsStored", 0) - 1),
+        signed=read_integer(header, "PixelRepresentation", 0) == 1,
+        photometric=read_text(header, "PhotometricInterpretation"),
+        planar=read_integer(header, "PlanarConfiguration", 0),
+    )
+    if pixel_format.rows <= 0 or pixel_format.columns <= 0 or pixel_format.samples not in (1, 3):
+        raise RefusedFileError(Reason.UNREADABLE, "rows, columns or samples per pixel make no sense")
+    if pixel_format.rows * pixel_format.columns * pixel_format.samples > limits.frame_pixels:
+        raise RefusedFileError(Reason.LIMIT_EXCEEDED, "a frame is too large")
+    if pixel_format.bits_allocated not in (1, 8, 16, 32):
+        raise RefusedFileError(Reason.UNSUPPORTED_SYNTAX, "bits allocated is none of 1, 8, 16, 32")
+    if not 0 < pixel_format.bits_stored <= pixel_format.high_bit + 1 <= pixel_format.bits_allocated:
+        raise RefusedFileError(Reason.UNREADABLE, "bits stored and high bit make no sense")
+    if not pixel_format.colour and pixel_format.photometric not in ("MONOCHROME1", "MONOCHROME2"):
+        raise RefusedFileError(Reason.UNSUPPORTED_SYNTAX, "unknown photometric interpretation")
+    if pixel_format.colour != (pixel_format.samples == 3 or pixel_format.photometric == "PALETTE COLOR"):
+        raise RefusedFileError(Reason.UNREADABLE, "samples per pixel and photometric interpretation disagree")
+    return pixel_format
+
+
+def _read_frames(header: Dataset, limits: Limits) -> int:
+    if not read_text(header, "NumberOfFrames"):
+        return 1
+    frames = read_integer(header, "NumberOfFrames", 0)
+    if frames <= 0:
+        raise RefusedFileError(Reason.UNREADABLE, "the number of frames makes no sense")
+    if frames > limits.frames:
+        raise RefusedFileError(Reason.LIMIT_EXCEEDED, "too many frames")
+    return frames

@@ -1,0 +1,107 @@
+"""One parsed DICOM file: its header without pixels and where its pixels lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+Stored = NDArray[np.integer]
+
+_COLOUR = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420", "YBR_PARTIAL_422"})
+
+
+@dataclass(frozen=True)
+class PixelFormat:
+    """The Image Pixel module of one file (PS3.3 C.7.6.3)."""
+
+    rows: int
+    columns: int
+    samples: int
+    bits_allocated: int
+    bits_stored: int
+    high_bit: int
+    signed: bool
+    photometric: str
+    planar: int
+
+    @property
+    def colour(self) -> bool:
+        """Whether the picture is shown in colour: red, green, blue after decoding."""
+        return self.photometric in _COLOUR or self.photometric == "PALETTE COLOR"
+
+    @property
+    def dtype(self) -> np.dtype[np.integer]:
+        """What stored values fit in, before any palette."""
+        width = 8 if self.bits_allocated <= 8 else 16 if self.bits_allocated <= 16 else 32
+        return np.dtype(f"{'int' if self.signed else 'uint'}{width}")
+
+    @property
+    def frame_bits(self) -> int:
+        """Bits of one native frame; 4:2:2 sub-sampling stores two thirds."""
+        bits = self.rows * self.columns * self.samples * self.bits_allocated
+        return bits * 2 // 3 if self.photometric == "YBR_FULL_422" else bits
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """A run of bytes in the file."""
+
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True)
+class PixelSpan:
+    """Where the pixel element lies.
+
+    Attributes
+    ----------
+    offset, length
+        Of the value: in the file, or in the inflated data set when `deflated`.
+    frames
+        The fragments of each frame when encapsulated; empty when native.
+    """
+
+    offset: int
+    length: int
+    frames: tuple[tuple[Fragment, ...], ...] = ()
+    deflated: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """One DICOM file that holds pixels.
+
+    Attributes
+    ----------
+    name
+        As typed or found; never logged.
+    header
+        The original header without pixels. It identifies a person: it stays inside this package and in memory.
+    syntax
+        Transfer syntax UID.
+    """
+
+    path: Path
+    name: str
+    header: Dataset
+    syntax: str
+    format: PixelFormat
+    span: PixelSpan
+    frames: int
+    uid: str
+    series: str
+    study: str
+    sop_class: str
+    issuer: str
+    patient_id: str
+
+    @cached_property
+    def owner(self) -> tuple[str, str, str, str]:
+        """What instances of one series must share: person, study and series."""
+        return (self.issuer, self.patient_id, self.study, self.series)

@@ -1,0 +1,52 @@
+"""Tells by SOP class what a file is and whether its pixels may carry burned-in text (PS3.4 B.5, PS3.6 A)."""
+
+from __future__ import annotations
+
+from imaging.domain.outcome import Reason
+
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+
+MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
+CT = _STORAGE + "2"
+ENHANCED = frozenset(_STORAGE + tail for tail in ("2.1", "2.2", "4.1", "4.3", "4.4", "128.1", "130"))
+"""Enhanced CT, MR and PET: geometry per frame in functional groups (PS3.3 C.7.6.16)."""
+
+_CROSS_SECTIONAL = ENHANCED | {_STORAGE + tail for tail in ("2", "4", "128")}
+_SECONDARY_CAPTURE = frozenset(_STORAGE + tail for tail in ("7", "7.1", "7.2", "7.3", "7.4"))
+_ULTRASOUND = frozenset(_STORAGE + tail for tail in ("3", "3.1", "6", "6.1", "6.2"))
+_DOCUMENT_PREFIX = _STORAGE + "104."
+_VISIBLE_LIGHT_PREFIX = _STORAGE + "77.1."
+_NOT_A_GRID = {
+    _STORAGE + "66.4": "segmentation objects are not read yet",
+    _STORAGE + "66.7": "segmentation objects are not read yet",
+    _STORAGE + "30": "parametric maps are not read yet",
+    _STORAGE + "481.2": "dose grids are not read yet",
+    _STORAGE + "77.1.6": "whole-slide images are not read yet",
+    _STORAGE + "13.1.3": "tomosynthesis is not read yet",
+}
+
+
+def is_cross_sectional(sop_class: str) -> bool:
+    """Whether images of this class have a place in the patient: without one they are not usable as planes."""
+    return sop_class in _CROSS_SECTIONAL
+
+
+def is_secondary_capture(sop_class: str) -> bool:
+    """Whether anything at all may have been captured: BurnedInAnnotation = NO is not believed here."""
+    return sop_class in _SECONDARY_CAPTURE
+
+
+def is_screen_like(sop_class: str) -> bool:
+    """Whether devices of this class usually write text into the pixels."""
+    return sop_class in _ULTRASOUND or sop_class.startswith(_VISIBLE_LIGHT_PREFIX)
+
+
+def refuse_kind(sop_class: str) -> tuple[Reason, str] | None:
+    """Why files of this class never become an image, whatever they hold."""
+    if sop_class == MEDIA_DIRECTORY:
+        return Reason.NO_PIXELS, "a media directory"
+    if sop_class.startswith(_DOCUMENT_PREFIX):
+        return Reason.EMBEDDED_DOCUMENT, "an embedded document"
+    if sop_class in _NOT_A_GRID:
+        return Reason.IRREGULAR_GEOMETRY, _NOT_A_GRID[sop_class]
+    return None

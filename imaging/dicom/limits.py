@@ -1,0 +1,34 @@
+"""How much one upload may ask for before it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds that no honest upload meets; each is checked before the memory or disk is spent."""
+
+    files: int = 500_000
+    """Files and archive members together."""
+
+    archive_bytes: int = 200 * 2**30
+    """Unpacked size of one archive."""
+
+    archive_ratio: float = 200.0
+    """Unpacked size over packed size of one archive, above the first 64 MiB."""
+
+    folder_depth: int = 64
+    """Folders inside folders."""
+
+    header_bytes: int = 64 * 2**20
+    """Header of one file, pixels apart."""
+
+    inflated_bytes: int = 4 * 2**30
+    """A deflated data set after inflation."""
+
+    frame_pixels: int = 2**28
+    """Rows × columns × samples of one frame."""
+
+    frames: int = 2**17
+    """Frames of one file."""

@@ -1,0 +1,155 @@
+"""Cuts one file into planes: a plain slice, the frames of a multi-frame object, the tiles of a Siemens mosaic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pydicom.dataset import Dataset
+
+from imaging.dicom.instance import Instance
+from imaging.dicom.kinds import ENHANCED
+from imaging.dicom.mosaic import cut_mosaic, is_mosaic
+from imaging.dicom.stack import Plane
+from imaging.dicom.values import read_item, read_items, read_number, read_numbers, read_text, read_texts, read_values
+from imaging.domain.image import Vector
+from imaging.domain.outcome import Reason
+from imaging.errors import RefusedFileError
+
+_FRAME_TIMES = frozenset({0x00181063, 0x00181065})
+
+
+def cut_planes(instance: Instance) -> tuple[Plane, ...]:
+    """List the planes of one file in file order.
+
+    Raises
+    ------
+    RefusedFileError
+        IRREGULAR_GEOMETRY when frames have no stated meaning.
+    """
+    if is_mosaic(instance):
+        return cut_mosaic(instance, _plain(instance, 0))
+    if instance.sop_class in ENHANCED:
+        return _cut_functional_groups(instance)
+    if instance.frames == 1:
+        return (_plain(instance, 0),)
+    _check_cine(instance)
+    return tuple(_plain(instance, frame) for frame in range(instance.frames))
+
+
+def _plain(instance: Instance, frame: int) -> Plane:
+    header = instance.header
+    return Plane(
+        instance=instance,
+        frame=frame,
+        position=_vector(header, "ImagePositionPatient"),
+        orientation=read_numbers(header, "ImageOrientationPatient", 6) or None,
+        pixel_spacing=_spacing(header),
+        slope=_or(read_number(header, "RescaleSlope"), 1.0),
+        intercept=_or(read_number(header, "RescaleIntercept"), 0.0),
+        windows=_windows(header),
+        image_type=read_texts(header, "ImageType"),
+        labels=_labels(header, frame),
+    )
+
+
+def _check_cine(instance: Instance) -> None:
+    """Frames are time points only when the header does not say that they are something else (PS3.3 C.7.6.6)."""
+    pointers = read_values(instance.header, "FrameIncrementPointer")
+    if any(pointer not in _FRAME_TIMES for pointer in pointers):
+        raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, "frames of this kind are not read yet")
+    if read_numbers(instance.header, "ImagePositionPatient", 3):
+        raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, "several frames share one position")
+
+
+def _cut_functional_groups(instance: Instance) -> tuple[Plane, ...]:
+    shared = read_item(instance.header, "SharedFunctionalGroupsSequence")
+    frames = read_items(instance.header, "PerFrameFunctionalGroupsSequence")
+    if len(frames) != instance.frames:
+        raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, "functional groups and frames do not match")
+    return tuple(_enhanced(instance, number, shared, frame) for number, frame in enumerate(frames))
+
+
+def _enhanced(instance: Instance, number: int, shared: Dataset, frame: Dataset) -> Plane:
+    def pick(name: str) -> Dataset:
+        return read_item(frame, name) if name in frame else read_item(shared, name)
+
+    transformation = pick("PixelValueTransformationSequence")
+    frame_type = next(
+        (
+            pick(name)
+            for name in ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence", "PETFrameTypeSequence")
+            if name in frame or name in shared
+        ),
+        Dataset(),
+    )
+    return Plane(
+        instance=instance,
+        frame=number,
+        position=_vector(pick("PlanePositionSequence"), "ImagePositionPatient"),
+        orientation=read_numbers(pick("PlaneOrientationSequence"), "ImageOrientationPatient", 6) or None,
+        pixel_spacing=_spacing(pick("PixelMeasuresSequence")),
+        slope=_or(read_number(transformation, "RescaleSlope"), 1.0),
+        intercept=_or(read_number(transformation, "RescaleIntercept"), 0.0),
+        windows=_windows(pick("FrameVOILUTSequence")),
+        image_type=read_texts(frame_type, "FrameType"),
+        labels=_frame_labels(instance, number, pick),
+    )
+
+
+def _frame_labels(instance: Instance, number: int, pick: Callable[[str], Dataset]) -> dict[str, tuple[float, ...]]:
+    content, diffusion = pick("FrameContentSequence"), pick("MRDiffusionSequence")
+    direction = read_item(diffusion, "DiffusionGradientDirectionSequence")
+    labels = {
+        "temporal": read_numbers(content, "TemporalPositionIndex"),
+        "phase": read_numbers(pick("CardiacSynchronizationSequence"), "NominalCardiacTriggerDelayTime"),
+        "echo": read_numbers(pick("MREchoSequence"), "EffectiveEchoTime"),
+        "b_value": read_numbers(diffusion, "DiffusionBValue")
+        + read_numbers(direction, "DiffusionGradientOrientation", 3),
+        "acquisition": read_numbers(content, "FrameAcquisitionNumber"),
+        "number": (*read_numbers(instance.header, "InstanceNumber", 1), float(number)),
+    }
+    return {name: value for name, value in labels.items() if value}
+
+
+def _labels(header: Dataset, frame: int) -> dict[str, tuple[float, ...]]:
+    labels = {
+        "temporal": read_numbers(header, "TemporalPositionIdentifier", 1),
+        "phase": read_numbers(header, "TriggerTime", 1),
+        "echo": read_numbers(header, "EchoTime", 1),
+        "b_value": read_numbers(header, "DiffusionBValue", 1) + read_numbers(header, "DiffusionGradientOrientation", 3),
+        "acquisition": read_numbers(header, "AcquisitionNumber", 1),
+        "moment": _moment(header, "Acquisition"),
+        "content": _moment(header, "Content"),
+        "number": (*read_numbers(header, "InstanceNumber", 1), float(frame)),
+    }
+    return {name: value for name, value in labels.items() if value}
+
+
+def _moment(header: Dataset, which: str) -> tuple[float, ...]:
+    combined = read_text(header, f"{which}DateTime").split("+")[0].split("-")[0]
+    if combined.replace(".", "", 1).isdigit():
+        return (float(combined[:8]), float(combined[8:] or 0))
+    time = read_text(header, f"{which}Time").replace(":", "")
+    date = read_text(header, f"{which}Date")
+    if not time.replace(".", "", 1).isdigit():
+        return ()
+    return (float(date) if date.isdigit() else 0.0, float(time))
+
+
+def _vector(header: Dataset, keyword: str) -> Vector | None:
+    numbers = read_numbers(header, keyword, 3)
+    return (numbers[0], numbers[1], numbers[2]) if numbers else None
+
+
+def _spacing(header: Dataset) -> tuple[float, float] | None:
+    numbers = read_numbers(header, "PixelSpacing", 2)
+    return (numbers[0], numbers[1]) if numbers and min(numbers) > 0 else None
+
+
+def _windows(header: Dataset) -> tuple[tuple[float, float], ...]:
+    pairs = zip(read_numbers(header, "WindowCenter"), read_numbers(header, "WindowWidth"), strict=False)
+    return tuple(dict.fromkeys(pair for pair in pairs if pair[1] >= 1))
+
+
+def _or(number: float | None, default: float) -> float:
+    return default if number is None else number

@@ -1,0 +1,79 @@
+"""Judges whether planes form a regular grid; says what is wrong when they do not, never bends them into one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from imaging.dicom.stack import Plane
+from imaging.domain.image import Irregularity
+from imaging.geometry import Matrix, normal_of
+
+SAME_PLACE_MM = 1e-3
+"""Planes nearer than this along the normal lie at one place."""
+
+_SPACING_TOLERANCE = 0.01
+_SPACING_FLOOR_MM = 0.002
+_TILT_TANGENT = 1.75e-3
+_DRIFT_FLOOR_MM = 0.01
+
+
+def heights(planes: Sequence[Plane]) -> Matrix:
+    """Give the place of each plane along the normal of the first; (n,), mm."""
+    normal = normal_of(planes[0].orientation or ())
+    return np.array([plane.position for plane in planes], float) @ normal
+
+
+def number_places(planes: Sequence[Plane]) -> list[int]:
+    """Give each plane the rank of its place along the normal, equal places sharing one."""
+    along = heights(planes)
+    ranks = [0] * len(planes)
+    rank, last = -1, -np.inf
+    for index in np.argsort(along, kind="stable"):
+        if along[index] - last > SAME_PLACE_MM:
+            rank += 1
+            last = float(along[index])
+        ranks[int(index)] = rank
+    return ranks
+
+
+def find_irregularity(planes: Sequence[Plane]) -> Irregularity | None:
+    """Judge planes that are already sorted along the normal and lie at different places.
+
+    Tilt is judged by the drift across the normal; a gap is a step of at least one and a half usual ones.
+    """
+    if len(planes) < 2:
+        return None
+    positions = np.array([plane.position for plane in planes], float)
+    normal = normal_of(planes[0].orientation or ())
+    steps = np.diff(positions @ normal)
+    drift = positions - positions[0] - np.outer((positions - positions[0]) @ normal, normal)
+    across = float(np.max(np.linalg.norm(drift, axis=1)))
+    if across > _DRIFT_FLOOR_MM and across > _TILT_TANGENT * float(np.sum(steps)):
+        return Irregularity.TILT
+    usual = float(np.sort(steps)[(len(steps) - 1) // 2])
+    if float(np.max(steps)) >= 1.5 * usual:
+        return Irregularity.GAP
+    mean = float(np.mean(steps))
+    if float(np.max(np.abs(steps - mean))) > max(_SPACING_FLOOR_MM, _SPACING_TOLERANCE * mean):
+        return Irregularity.UNEVEN
+    return None
+
+
+def angle_between(first: Sequence[float], second: Sequence[float]) -> float:
+    """Give the angle between the normals of two orientations, degrees, 0..90."""
+    cosine = abs(float(normal_of(first) @ normal_of(second)))
+    return float(np.degrees(np.arccos(min(1.0, cosine))))
+
+
+def is_orthonormal(orientation: Sequence[float]) -> bool:
+    """Whether row and column cosines are unit vectors at right angles, within 0.001."""
+    row, column = np.array(orientation[:3], float), np.array(orientation[3:6], float)
+    lengths = abs(np.linalg.norm(row) - 1), abs(np.linalg.norm(column) - 1)
+    return bool(max(lengths) < 1e-3 and abs(row @ column) < 1e-3)
+
+
+def same_orientation(first: Sequence[float], second: Sequence[float]) -> bool:
+    """Whether two orientations differ by rounding only."""
+    return all(abs(one - other) <= 5e-4 for one, other in zip(first, second, strict=True))

@@ -1,0 +1,245 @@
+"""Groups parsed files into images by geometry: never by file name, never by instance number."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from imaging.dicom.attributes import describe, stored_dtype
+from imaging.dicom.decode import read_frame
+from imaging.dicom.instance import Instance
+from imaging.dicom.kinds import is_cross_sectional
+from imaging.dicom.planes import cut_planes
+from imaging.dicom.regular import angle_between, find_irregularity, is_orthonormal, same_orientation
+from imaging.dicom.screen import screen
+from imaging.dicom.stack import Plane, Stack
+from imaging.dicom.timing import resolve_time
+from imaging.dicom.values import read_text
+from imaging.domain.image import Irregularity
+from imaging.domain.outcome import Reason
+from imaging.errors import RefusedFileError
+
+_SEPARATE_DEGREES = 30.0
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """What became of every instance: each is in exactly one stack, refusal or duplicate."""
+
+    stacks: list[Stack] = field(default_factory=list)
+    refused: list[tuple[Instance, Reason, str]] = field(default_factory=list)
+    duplicates: list[Instance] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """Planes that stay together: one image by time points, or one refusal."""
+
+    times: tuple[tuple[Plane, ...], ...]
+    refusal: tuple[Reason, str] | None = None
+
+    @property
+    def instances(self) -> dict[int, Instance]:
+        return {id(plane.instance): plane.instance for planes in self.times for plane in planes}
+
+
+def group(instances: Sequence[Instance]) -> Grouped:
+    """Sort instances into images, refusals and duplicates.
+
+    Files that may carry burned-in text are refused here too, so that nobody can forget to ask `screen`.
+    """
+    grouped = Grouped()
+    planes: list[Plane] = []
+    for instance in _drop_duplicates(_screened(instances, grouped), grouped):
+        try:
+            planes.extend(cut_planes(instance))
+        except RefusedFileError as refusal:
+            grouped.refused.append((instance, refusal.reason, refusal.detail))
+    verdicts = [verdict for bucket in _bucket(planes) for verdict in _judge(bucket)]
+    _settle(verdicts, grouped)
+    return grouped
+
+
+def _screened(instances: Iterable[Instance], grouped: Grouped) -> list[Instance]:
+    passed = []
+    for instance in instances:
+        try:
+            screen(instance)
+        except RefusedFileError as refusal:
+            grouped.refused.append((instance, refusal.reason, refusal.detail))
+        else:
+            passed.append(instance)
+    return passed
+
+
+def _drop_duplicates(instances: Sequence[Instance], grouped: Grouped) -> list[Instance]:
+    """Keep one of each SOP instance; when two of one UID differ, neither can be believed."""
+    by_uid: dict[str, list[Instance]] = {}
+    for instance in instances:
+        by_uid.setdefault(instance.uid, []).append(instance)
+    kept = []
+    for same in by_uid.values():
+        if len(same) == 1 or _all_equal(same, grouped):
+            kept.append(same[0])
+            grouped.duplicates.extend(same[1:])
+    return kept
+
+
+def _all_equal(same: Sequence[Instance], grouped: Grouped) -> bool:
+    try:
+        equal = len({_fingerprint(instance) for instance in same}) == 1
+        reason, detail = Reason.UID_CONFLICT, "another file has the same UID and other content"
+    except RefusedFileError as refusal:
+        equal, reason, detail = False, refusal.reason, refusal.detail
+    if not equal:
+        grouped.refused.extend((instance, reason, detail) for instance in same)
+    return equal
+
+
+def _fingerprint(instance: Instance) -> tuple[object, ...]:
+    """What two copies of one instance must share: person, series, place and decoded pixels."""
+    place = tuple(read_text(instance.header, name) for name in ("ImagePositionPatient", "ImageOrientationPatient"))
+    return (*instance.owner, instance.format.rows, instance.format.columns, *place, pixel_digest(instance))
+
+
+def pixel_digest(instance: Instance) -> bytes:
+    """Give SHA-256 over the decoded frames of one file."""
+    digest = hashlib.sha256()
+    for frame in range(instance.frames):
+        digest.update(read_frame(instance, frame).tobytes())
+    return digest.digest()
+
+
+def _bucket(planes: Iterable[Plane]) -> list[list[Plane]]:
+    """Bring together what could be one image: same series, frame of reference, shape, spacing and pixel format."""
+    buckets: dict[tuple[object, ...], list[Plane]] = {}
+    for plane in planes:
+        instance = plane.instance
+        spacing = plane.pixel_spacing and tuple(round(value, 4) for value in plane.pixel_spacing)
+        pixels = (instance.format.photometric, stored_dtype(instance).str, instance.format.samples)
+        frame_of_reference = read_text(instance.header, "FrameOfReferenceUID")
+        key = (*instance.owner, frame_of_reference, plane.shape, spacing, pixels, "LOCALIZER" in plane.image_type)
+        buckets.setdefault(key, []).append(plane)
+    return list(buckets.values())
+
+
+def _judge(bucket: list[Plane]) -> list[_Verdict]:
+    unplaced = [plane for plane in bucket if plane.position is None or plane.orientation is None]
+    placed = [plane for plane in bucket if plane.position is not None and plane.orientation is not None]
+    verdicts = _judge_pictures(unplaced)
+    if not placed:
+        return verdicts
+    if any(plane.pixel_spacing is None or not is_orthonormal(plane.orientation or ()) for plane in placed):
+        return [*verdicts, _refuse(placed, Irregularity.NO_POSITION)]
+    clusters = _cluster(placed)
+    localizer = "LOCALIZER" in placed[0].image_type
+    if not localizer and _lean_together(clusters):
+        detail = "planes lean against each other"
+        return [*verdicts, _Verdict((tuple(placed),), (Reason.MIXED_ORIENTATION, detail))]
+    for cluster in clusters:
+        found = _judge_volume(cluster)
+        if localizer and any(verdict.refusal for verdict in found):
+            found = [_Verdict(((plane,),)) for plane in cluster]
+        verdicts.extend(found)
+    return verdicts
+
+
+def _judge_pictures(planes: list[Plane]) -> list[_Verdict]:
+    """Planes without a place: a picture or cine per file, unless the device should have given a place."""
+    by_instance: dict[int, list[Plane]] = {}
+    for plane in planes:
+        by_instance.setdefault(id(plane.instance), []).append(plane)
+    verdicts = []
+    for frames in by_instance.values():
+        if is_cross_sectional(frames[0].instance.sop_class):
+            verdicts.append(_refuse(frames, Irregularity.NO_POSITION))
+        else:
+            verdicts.append(_Verdict(tuple((frame,) for frame in frames)))
+    return verdicts
+
+
+def _cluster(planes: Sequence[Plane]) -> list[list[Plane]]:
+    clusters: list[list[Plane]] = []
+    for plane in planes:
+        for cluster in clusters:
+            if same_orientation(cluster[0].orientation or (), plane.orientation or ()):
+                cluster.append(plane)
+                break
+        else:
+            clusters.append([plane])
+    return clusters
+
+
+def _lean_together(clusters: Sequence[Sequence[Plane]]) -> bool:
+    """Whether any two orientations are too close to be separate acquisitions and too far to be one volume."""
+    orientations = [cluster[0].orientation or () for cluster in clusters]
+    return any(
+        angle_between(one, other) < _SEPARATE_DEGREES
+        for number, one in enumerate(orientations)
+        for other in orientations[number + 1 :]
+    )
+
+
+def _judge_volume(planes: Sequence[Plane]) -> list[_Verdict]:
+    split = resolve_time(planes)
+    if split is None:
+        return [_refuse(planes, Irregularity.DUPLICATE)]
+    return [_judge_times(times) for times in split]
+
+
+def _judge_times(times: tuple[tuple[Plane, ...], ...]) -> _Verdict:
+    for planes in times:
+        problem = find_irregularity(planes)
+        if problem is not None:
+            return _refuse([plane for planes in times for plane in planes], problem)
+    return _Verdict(times)
+
+
+def _refuse(planes: Sequence[Plane], problem: Irregularity) -> _Verdict:
+    return _Verdict((tuple(planes),), (Reason.IRREGULAR_GEOMETRY, problem.value))
+
+
+def _settle(verdicts: list[_Verdict], grouped: Grouped) -> None:
+    """Give each file one outcome: a file cut between several verdicts takes all of them down."""
+    pending, refused = _spread_refusals(verdicts)
+    for verdict in pending:
+        grouped.stacks.append(_build(verdict.times))
+    grouped.refused.extend((instance, *refusal) for instance, refusal in refused.values())
+
+
+def _spread_refusals(
+    verdicts: list[_Verdict],
+) -> tuple[list[_Verdict], dict[int, tuple[Instance, tuple[Reason, str]]]]:
+    counts: dict[int, int] = {}
+    for verdict in verdicts:
+        for key in verdict.instances:
+            counts[key] = counts.get(key, 0) + 1
+    cut = (Reason.MIXED_ORIENTATION, "one file holds planes of several images")
+    refused: dict[int, tuple[Instance, tuple[Reason, str]]] = {}
+    pending = list(verdicts)
+    changed = True
+    while changed:
+        changed = False
+        for verdict in list(pending):
+            shared = any(counts[key] > 1 or key in refused for key in verdict.instances)
+            if verdict.refusal is None and not shared:
+                continue
+            pending.remove(verdict)
+            changed = True
+            for key, instance in verdict.instances.items():
+                refused.setdefault(key, (instance, verdict.refusal or cut))
+    return pending, refused
+
+
+def _build(times: tuple[tuple[Plane, ...], ...]) -> Stack:
+    instance = times[0][0].instance
+    colour = instance.format.colour
+    axes = ("t" if len(times) > 1 else "") + ("c" if colour else "") + "zyx"
+    return Stack(
+        axes=axes,
+        planes=times,
+        dtype=stored_dtype(instance),
+        channels=3 if colour else 1,
+        attributes=describe(times[0], axes=axes),
+    )

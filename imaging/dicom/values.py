@@ -1,0 +1,73 @@
+"""Reads single header values at the border; a broken value counts as absent and never raises."""
+
+from __future__ import annotations
+
+import math
+
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+
+
+def read_values(header: Dataset, keyword: str) -> tuple[object, ...]:
+    """All values of one attribute, in order; empty when absent, empty or broken."""
+    try:
+        value = header.get(keyword)
+    # pydicom raises whatever the value's converter raises, and its message quotes the value
+    except Exception:
+        return ()
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, (MultiValue, list, tuple)) else (value,)
+
+
+def read_text(header: Dataset, keyword: str) -> str:
+    """First value as text without DICOM padding."""
+    values = read_values(header, keyword)
+    return str(values[0]).strip(" \0") if values else ""
+
+
+def read_texts(header: Dataset, keyword: str) -> tuple[str, ...]:
+    """All values as text without DICOM padding."""
+    return tuple(str(value).strip(" \0") for value in read_values(header, keyword))
+
+
+def read_numbers(header: Dataset, keyword: str, count: int | None = None) -> tuple[float, ...]:
+    """All values as finite numbers; empty unless every one is, and unless there are `count` of them."""
+    numbers: list[float] = []
+    for value in read_values(header, keyword):
+        number = _to_number(value)
+        if number is None:
+            return ()
+        numbers.append(number)
+    return tuple(numbers) if count is None or len(numbers) == count else ()
+
+
+def read_number(header: Dataset, keyword: str) -> float | None:
+    """First value as a finite number."""
+    numbers = read_numbers(header, keyword)
+    return numbers[0] if numbers else None
+
+
+def read_integer(header: Dataset, keyword: str, default: int) -> int:
+    """First value as an integer; `default` when absent, broken or fractional."""
+    number = read_number(header, keyword)
+    return default if number is None or number != int(number) else int(number)
+
+
+def read_items(header: Dataset, keyword: str) -> tuple[Dataset, ...]:
+    """Items of a sequence; empty when absent or broken."""
+    return tuple(item for item in read_values(header, keyword) if isinstance(item, Dataset))
+
+
+def read_item(header: Dataset, keyword: str) -> Dataset:
+    """First item of a sequence; an empty data set when there is none."""
+    items = read_items(header, keyword)
+    return items[0] if items else Dataset()
+
+
+def _to_number(value: object) -> float | None:
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
