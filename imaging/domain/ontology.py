@@ -42,3 +42,13 @@ class Term(Record):
     concept: CodedConcept | None = None
     created: datetime
     version: int = 0
+
+
+class TermDraft(Record):
+    """A term of a new ontology; `parent` is the name of a term before it."""
+
+    name: str
+    color: str | None = None
+    comment: str = ""
+    parent: str | None = None
+    concept: CodedConcept | None = None

@@ -1,0 +1,42 @@
+"""`imaging images`: list the images of a project."""
+
+from __future__ import annotations
+
+import click
+
+from imaging.cli import Invocation, workspace_options
+from imaging.domain.image import Image
+from imaging.domain.outcome import IngestedImage
+from imaging.project.project import Project
+
+
+@click.command("images")
+@click.argument("project")
+@workspace_options
+def command(invocation: Invocation, project: str) -> None:
+    """List the images of a project."""
+    opened = invocation.project(invocation.workspace(), project)
+    images = opened.images.list()
+    rows = [_describe(opened, image).model_dump(mode="json", exclude={"inputs"}) for image in images]
+    invocation.show(rows, "\n".join(_line(image) for image in images))
+
+
+def _describe(project: Project, image: Image) -> IngestedImage:
+    return IngestedImage(
+        id=image.id,
+        path=str(project.images.path(image.id)),
+        modality=image.attributes.modality,
+        axes=image.attributes.axes,
+        shape=image.shape,
+        dtype=image.dtype,
+        spacing_mm=image.attributes.spacing_mm,
+        regular=image.attributes.regular,
+        sources=image.sources,
+    )
+
+
+def _line(image: Image) -> str:
+    shape = " x ".join(str(length) for length in image.shape)
+    spacing = " x ".join("-" if mm is None else f"{mm:g}" for mm in image.attributes.spacing_mm)
+    kind = f"{image.attributes.modality:<4} {image.attributes.axes:<5}"
+    return f"{image.id:>6}  {kind} {shape:<20} {spacing} mm  {image.name}"

@@ -1,0 +1,94 @@
+"""`imaging project`: projects and their members."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from imaging.cli import Invocation, workspace_options
+from imaging.domain.people import Role
+from imaging.ontology_file import read_terms
+
+
+@click.group("project")
+def command() -> None:
+    """Projects and their members."""
+
+
+@command.command("create")
+@click.argument("name")
+@click.option(
+    "--ontology",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML or JSON list of terms: name, and color, parent, comment, concept where wanted.",
+)
+@workspace_options
+def create(invocation: Invocation, name: str, ontology: Path | None) -> None:
+    """Create a project; you become its manager and controller."""
+    workspace = invocation.workspace()
+    terms = () if ontology is None else read_terms(ontology)
+    project = workspace.create_project(invocation.user(workspace).id, name, terms=terms)
+    record = project.record
+    invocation.show({"id": record.id, "name": record.name}, f"{record.id}  {record.name}")
+
+
+@command.command("list")
+@workspace_options
+def list_projects(invocation: Invocation) -> None:
+    """List the projects that you are a member of."""
+    workspace = invocation.workspace()
+    records = workspace.projects_of(invocation.user(workspace).id)
+    rows = [{"id": record.id, "name": record.name, "images": record.images} for record in records]
+    invocation.show(rows, "\n".join(f"{row['id']:>6}  {row['images']:>6} images  {row['name']}" for row in rows))
+
+
+@command.group("member")
+def member() -> None:
+    """Members and their roles."""
+
+
+@member.command("add")
+@click.argument("project")
+@click.argument("user")
+@click.argument("role", type=click.Choice([role.value for role in Role]))
+@workspace_options
+def add(invocation: Invocation, project: str, user: str, role: str) -> None:
+    """Give a user a role in a project, beside those held."""
+    workspace = invocation.workspace()
+    opened = invocation.project(workspace, project)
+    made = opened.members.add(workspace.accounts.find(user).id, [Role(role)])
+    roles = sorted(held.value for held in made.roles)
+    document = {"id": opened.record.id, "name": opened.record.name, "user": made.user.username, "roles": roles}
+    invocation.show(document, f"{made.user.username} is {', '.join(roles)} in {opened.record.name}")
+
+
+@member.command("list")
+@click.argument("project")
+@workspace_options
+def list_members(invocation: Invocation, project: str) -> None:
+    """List the members of a project."""
+    workspace = invocation.workspace()
+    members = invocation.project(workspace, project).members.list()
+    rows: list[dict[str, Any]] = [
+        {"id": held.user.id, "user": held.user.username, "roles": sorted(role.value for role in held.roles)}
+        for held in members
+    ]
+    text = "\n".join(
+        f"{held.user.username}  {', '.join(sorted(role.value for role in held.roles))}" for held in members
+    )
+    invocation.show(rows, text)
+
+
+@member.command("remove")
+@click.argument("project")
+@click.argument("user")
+@workspace_options
+def remove(invocation: Invocation, project: str, user: str) -> None:
+    """End a membership; what the member made stays."""
+    workspace = invocation.workspace()
+    opened = invocation.project(workspace, project)
+    opened.members.remove(workspace.accounts.find(user).id)
+    document = {"id": opened.record.id, "name": opened.record.name, "user": user}
+    invocation.show(document, f"{user} is no longer in {opened.record.name}")

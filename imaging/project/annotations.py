@@ -1,0 +1,213 @@
+"""The annotations of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from imaging.access import Action
+from imaging.change import Change
+from imaging.domain.annotation import Annotation, AnnotationDraft, AnnotationFilter, AnnotationPage, Box, Layer
+from imaging.domain.base import AnnotationKey, ImageKey, LayerKey, TermKey
+from imaging.domain.image import Image
+from imaging.errors import InvalidInputError, NotFoundError, StaleRevisionError
+from imaging.project.drawing import Drawing, draw, parse, plane_of
+from imaging.project.gate import Gate
+from imaging.project.images import require_image, require_terms
+from imaging.project.layers import Layers, require_writing
+from imaging.store import annotations as rows
+from imaging.store import layers as layer_rows
+from imaging.store.database import Transaction
+
+_WRITERS = (Action.ANNOTATE, Action.REVIEW, Action.IMPORT_ANNOTATIONS, Action.TRAIN)
+
+
+class Annotations:
+    """Annotations of one project."""
+
+    def __init__(self, gate: Gate, layers: Layers) -> None:
+        self._gate = gate
+        self._layers = layers
+
+    def list(self, wanted: AnnotationFilter | None = None) -> AnnotationPage:
+        """One page of the annotations that match, oldest first, with the count of all that do."""
+        wanted = AnnotationFilter() if wanted is None else wanted
+        with self._gate.read(Action.SEE_ANNOTATIONS) as transaction:
+            if wanted.box is not None or wanted.intersects_wkt is not None:
+                return _list_intersecting(transaction, self._gate, wanted)
+            total = rows.count_annotations(transaction, self._gate.project, wanted)
+            items = rows.list_annotations(transaction, self._gate.project, wanted)
+        return AnnotationPage(items=tuple(items), total=total)
+
+    def get(self, key: AnnotationKey) -> Annotation:
+        """Find by id."""
+        with self._gate.read(Action.SEE_ANNOTATIONS) as transaction:
+            found = rows.get_annotation(transaction, self._gate.project, key)
+        if found is None:
+            raise NotFoundError("annotation", key)
+        return found
+
+    def create(self, draft: AnnotationDraft) -> Annotation:
+        """Draw in the member's own layer."""
+        layer = self._layers.mine()
+        with self._gate.change(Action.ANNOTATE) as change:
+            (record,) = self._insert(change, layer, [draft], reviewed=False)
+            change.note("add", "annotation", record.id, {"image": record.image})
+        return record
+
+    def import_many(
+        self, layer: LayerKey, drafts: Sequence[AnnotationDraft], *, reviewed: bool = False
+    ) -> tuple[Annotation, ...]:
+        """Add many drawings to a layer, all or none."""
+        if reviewed:
+            self._gate.require(Action.REVIEW, Action.IMPORT_ANNOTATIONS)
+        with self._gate.change(*_WRITERS) as change:
+            records = self._insert(change, self._writable(change.transaction, layer), drafts, reviewed=reviewed)
+            change.note("import", "annotation", None, {"layer": layer, "count": len(records)})
+        return records
+
+    def edit(
+        self,
+        key: AnnotationKey,
+        *,
+        wkt: str | None = None,
+        terms: Iterable[TermKey] | None = None,
+        version: int | None = None,
+    ) -> Annotation:
+        """Change drawing or terms; with `version`, only if nobody saved a newer one.
+
+        Raises
+        ------
+        StaleRevisionError
+            The annotation is at another version than the one sent.
+        """
+        with self._gate.change(*_WRITERS) as change:
+            before = self._held(change.transaction, key, version)
+            drawing = None
+            if wkt is not None:
+                image = require_image(change.transaction, self._gate, before.image)
+                drawing = draw(wkt, plane_of(image, before.axis))
+            held = before.terms if terms is None else tuple(dict.fromkeys(terms))
+            require_terms(change.transaction, self._gate, held)
+            return self._update(change, before, held, drawing)
+
+    def delete(self, key: AnnotationKey, version: int | None = None) -> None:
+        """Remove an annotation; with `version`, only if nobody saved a newer one."""
+        with self._gate.change(*_WRITERS) as change:
+            before = self._held(change.transaction, key, version)
+            rows.delete_annotation(change.transaction, key)
+            change.note("delete", "annotation", key, {"image": before.image, "version": before.version})
+
+    def add_term(self, key: AnnotationKey, term: TermKey) -> Annotation:
+        """Give a term."""
+        with self._gate.change(*_WRITERS) as change:
+            before = self._held(change.transaction, key, None)
+            require_terms(change.transaction, self._gate, (term,))
+            return self._update(change, before, tuple(dict.fromkeys((*before.terms, term))), None)
+
+    def remove_term(self, key: AnnotationKey, term: TermKey) -> Annotation:
+        """Take a term away."""
+        with self._gate.change(*_WRITERS) as change:
+            before = self._held(change.transaction, key, None)
+            if term not in before.terms:
+                raise NotFoundError("term", term)
+            return self._update(change, before, tuple(held for held in before.terms if held != term), None)
+
+    def _insert(
+        self, change: Change, layer: Layer, drafts: Sequence[AnnotationDraft], *, reviewed: bool
+    ) -> tuple[Annotation, ...]:
+        images: dict[ImageKey, Image] = {}
+        drawn: list[tuple[Annotation, Box]] = []
+        require_terms(change.transaction, self._gate, {term for draft in drafts for term in draft.terms})
+        first = change.reserve(len(drafts)) if drafts else 0
+        for place, draft in enumerate(drafts):
+            if draft.image not in images:
+                images[draft.image] = require_image(change.transaction, self._gate, draft.image)
+            _check_place(images[draft.image], draft)
+            drawing = draw(draft.wkt, plane_of(images[draft.image], draft.axis))
+            record = _new(draft, drawing, AnnotationKey(first + place), layer, change.at)
+            drawn.append((record.model_copy(update={"reviewed": reviewed}), drawing.box))
+        rows.insert_annotations(change.transaction, drawn)
+        return tuple(record for record, _ in drawn)
+
+    def _update(
+        self, change: Change, before: Annotation, terms: tuple[TermKey, ...], drawing: Drawing | None
+    ) -> Annotation:
+        facts: dict[str, object] = {"terms": terms, "version": before.version + 1, "updated": change.at}
+        if drawing is not None:
+            facts |= {name: value for name, value in vars(drawing).items() if name != "box"}
+        record = before.model_copy(update=facts)
+        rows.update_annotation(change.transaction, record, None if drawing is None else drawing.box)
+        change.note("edit", "annotation", record.id, {"image": record.image, "version": record.version})
+        return record
+
+    def _held(self, transaction: Transaction, key: AnnotationKey, version: int | None) -> Annotation:
+        found = rows.get_annotation(transaction, self._gate.project, key, lock=True)
+        if found is None:
+            raise NotFoundError("annotation", key)
+        self._writable(transaction, found.layer)
+        if version is not None and version != found.version:
+            raise StaleRevisionError("annotation", sent=version, current=found.version)
+        return found
+
+    def _writable(self, transaction: Transaction, key: LayerKey) -> Layer:
+        layer = layer_rows.get_layer(transaction, self._gate.project, key)
+        if layer is None:
+            raise NotFoundError("layer", key)
+        require_writing(self._gate, layer)
+        return layer
+
+
+def _new(draft: AnnotationDraft, drawing: Drawing, key: AnnotationKey, layer: Layer, at: datetime) -> Annotation:
+    placed = {name: getattr(draft, name) for name in ("image", "axis", "index", "t", "c")}
+    measured = {name: value for name, value in vars(drawing).items() if name != "box"}
+    return Annotation(
+        **placed,
+        **measured,
+        id=key,
+        project=layer.project,
+        layer=layer.id,
+        user=layer.user,
+        terms=tuple(dict.fromkeys(draft.terms)),
+        created=at,
+        updated=at,
+    )
+
+
+def _check_place(image: Image, draft: AnnotationDraft) -> None:
+    channels = 1 if image.attributes.photometric == "RGB" else image.extent("c")
+    places = ((draft.axis.value, draft.index, image.extent(draft.axis.value)), ("t", draft.t, image.extent("t")),
+              ("c", draft.c, channels))  # fmt: skip
+    for axis, place, extent in places:
+        if not 0 <= place < extent:
+            raise InvalidInputError(f"the image has no plane {axis} = {place}")
+
+
+def _list_intersecting(transaction: Transaction, gate: Gate, wanted: AnnotationFilter) -> AnnotationPage:
+    region, box = _region(wanted)
+    rectangular = wanted.intersects_wkt is None
+    shapely.prepare(region)
+    keys = [
+        candidate.key
+        for candidate in rows.list_candidates(transaction, gate.project, wanted, box)
+        if (rectangular and candidate.inside) or shapely.intersects(region, shapely.from_wkt(candidate.wkt))
+    ]
+    end = None if wanted.limit is None else wanted.offset + wanted.limit
+    items = rows.fetch_annotations(transaction, keys[wanted.offset : end])
+    return AnnotationPage(items=tuple(items), total=len(keys))
+
+
+def _region(wanted: AnnotationFilter) -> tuple[BaseGeometry, Box]:
+    regions: list[BaseGeometry] = []
+    if wanted.box is not None:
+        regions.append(shapely.box(wanted.box.x0, wanted.box.y0, wanted.box.x1, wanted.box.y1))
+    if wanted.intersects_wkt is not None:
+        regions.append(shapely.make_valid(parse(wanted.intersects_wkt)[1]))
+    region = shapely.intersection_all(regions) if len(regions) > 1 else regions[0]
+    if region.is_empty:
+        return region, Box(x0=0, y0=0, x1=-1, y1=-1)
+    x0, y0, x1, y1 = region.bounds
+    return region, Box(x0=x0, y0=y0, x1=x1, y1=y1)

@@ -1,0 +1,111 @@
+"""What is a valid drawing on a plane: pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from imaging.domain.annotation import Box
+from imaging.domain.image import Axis, Image
+from imaging.errors import InvalidInputError
+from imaging.geometry import area_and_length
+
+LONGEST_WKT = 8_000_000
+# Checked before parsing: the parser recurses into nested collections, and we take none.
+_START = re.compile(r"\s*(POINT|LINESTRING|POLYGON|MULTIPOLYGON)\s*(Z\s*)?\(", re.IGNORECASE)
+_PARTS = {"POINT": {"Point"}, "LINESTRING": {"LineString"}, "POLYGON": {"Polygon"}, "MULTIPOLYGON": {"Polygon"}}
+_COLUMNS_AND_ROWS = {Axis.Z: ("x", "y"), Axis.Y: ("x", "z"), Axis.X: ("y", "z")}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A valid drawing within its plane; origin top-left, y down."""
+
+    wkt: str
+    box: Box
+    area_px: float
+    length_px: float
+    area_mm2: float | None
+    length_mm: float | None
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Size in pixels and spacing (row, column) in mm of the plane that a drawing lies on."""
+
+    width: int
+    height: int
+    spacing: tuple[float, float] | None
+
+
+def plane_of(image: Image, axis: Axis) -> Plane:
+    """Measure the planes of an image that hold one axis fixed."""
+    columns, rows = _COLUMNS_AND_ROWS[axis]
+    mm = dict(zip("zyx", image.attributes.spacing_mm, strict=True))
+    row_mm, column_mm = mm[rows], mm[columns]
+    spacing = None if row_mm is None or column_mm is None else (row_mm, column_mm)
+    return Plane(image.extent(columns), image.extent(rows), spacing)
+
+
+def draw(wkt: str, plane: Plane) -> Drawing:
+    """Repair a drawing, clip it to its plane and measure it.
+
+    Raises
+    ------
+    InvalidInputError
+        Not WKT of an allowed kind, not finite, or nothing of it lies on the plane.
+    """
+    kind, geometry = parse(wkt)
+    if not shapely.is_valid(geometry):
+        geometry = _keep(shapely.make_valid(geometry), kind)
+    frame = shapely.box(0, 0, plane.width, plane.height)
+    if not shapely.covers(frame, geometry):
+        geometry = _keep(shapely.intersection(geometry, frame), kind)
+    text = shapely.to_wkt(geometry, rounding_precision=-1)
+    x0, y0, x1, y1 = geometry.bounds
+    measured = area_and_length(text, plane.spacing)
+    return Drawing(
+        wkt=text,
+        box=Box(x0=x0, y0=y0, x1=x1, y1=y1),
+        area_px=measured.area_px,
+        length_px=measured.length_px,
+        area_mm2=measured.area_mm2,
+        length_mm=measured.length_mm,
+    )
+
+
+def parse(wkt: str) -> tuple[str, BaseGeometry]:
+    """Read WKT of an allowed kind in two finite dimensions."""
+    start = _START.match(wkt) if len(wkt) <= LONGEST_WKT else None
+    if start is None:
+        raise InvalidInputError("a drawing is WKT: a POINT, LINESTRING, POLYGON or MULTIPOLYGON with coordinates")
+    try:
+        geometry = shapely.force_2d(shapely.from_wkt(wkt))
+    except (shapely.errors.ShapelyError, ValueError) as error:
+        raise InvalidInputError("the drawing's WKT cannot be read") from error
+    if geometry.is_empty or not np.isfinite(shapely.get_coordinates(geometry)).all():
+        raise InvalidInputError("the drawing is empty or has coordinates that are no numbers")
+    return start.group(1).upper(), geometry
+
+
+def _keep(geometry: BaseGeometry, kind: str) -> BaseGeometry:
+    # Repair and clipping may leave crumbs of a lower dimension (a shared edge, a touching corner).
+    parts = [part for part in _flatten(geometry) if part.geom_type in _PARTS[kind] and not part.is_empty]
+    if not parts:
+        raise InvalidInputError("nothing of the drawing lies on the plane")
+    if len(parts) == 1:
+        return parts[0]
+    if kind in {"POLYGON", "MULTIPOLYGON"}:
+        return shapely.MultiPolygon([part for part in parts if isinstance(part, shapely.Polygon)])
+    raise InvalidInputError("the line leaves the plane and comes back")
+
+
+def _flatten(geometry: BaseGeometry) -> list[BaseGeometry]:
+    parts = [geometry]
+    while any(hasattr(part, "geoms") for part in parts):
+        parts = [inner for part in parts for inner in getattr(part, "geoms", (part,))]
+    return parts

@@ -1,0 +1,90 @@
+"""The one gate of a project: every manager reads and changes through it, and it checks the member's roles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from imaging.access import Action, allowed
+from imaging.change import Change, changing
+from imaging.domain.base import JobKey, ProjectKey, UserKey
+from imaging.domain.people import Member
+from imaging.domain.project import ProjectRecord
+from imaging.errors import ForbiddenError
+from imaging.settings import Settings
+from imaging.store import ids
+from imaging.store.database import Database, Transaction
+from imaging.store.keys import Wrapper, derive
+
+
+def secret_context(project: ProjectKey) -> str:
+    """What a project's sealed secret is bound to."""
+    return f"project:{project}"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A member's way into one project."""
+
+    database: Database
+    wrapper: Wrapper
+    settings: Settings
+    record: ProjectRecord
+    member: Member
+    sealed: bytes
+    job: JobKey | None = None
+
+    @property
+    def project(self) -> ProjectKey:
+        """The project's id."""
+        return self.record.id
+
+    @property
+    def user(self) -> UserKey:
+        """Who acts."""
+        return self.member.user.id
+
+    @property
+    def folder(self) -> Path:
+        """Where the project's files lie."""
+        return self.settings.projects / str(self.project)
+
+    @cached_property
+    def secret(self) -> bytes:
+        """The project's 256-bit secret; managers hand out only what is derived from it."""
+        return self.wrapper.unwrap(self.sealed, secret_context(self.project))
+
+    def key(self, purpose: str) -> bytes:
+        """A 256-bit key for one purpose inside this project."""
+        return derive(self.secret, purpose)
+
+    def may(self, *actions: Action) -> bool:
+        """Whether the member's roles allow any of the actions."""
+        return any(allowed(self.member.roles, action) for action in actions)
+
+    def require(self, *actions: Action) -> None:
+        """Refuse unless the member's roles allow one of the actions."""
+        if not self.may(*actions):
+            raise ForbiddenError(actions[0].value)
+
+    @contextmanager
+    def read(self, *actions: Action) -> Iterator[Transaction]:
+        """Check, then open a transaction for reading."""
+        self.require(*actions)
+        with self.database.read() as transaction:
+            yield transaction
+
+    @contextmanager
+    def change(self, *actions: Action) -> Iterator[Change]:
+        """Check, then open a transaction that must be noted in the project's journal."""
+        self.require(*actions)
+        with changing(self.database, project=self.project, actor=self.user, job=self.job) as change:
+            yield change
+
+    def reserve(self, count: int = 1) -> int:
+        """Take ids ahead of a change, so that files can lie under their id before the row appears."""
+        with self.database.write() as transaction:
+            return ids.reserve(transaction, count)

@@ -1,0 +1,201 @@
+"""The images of a project and the terms given to whole images."""
+
+from __future__ import annotations
+
+import builtins
+import shutil
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
+
+from imaging.access import Action
+from imaging.change import Change
+from imaging.domain.base import ImageKey, LayerKey, TermKey
+from imaging.domain.image import Image, ImageDraft, ImageTerm
+from imaging.errors import InvalidInputError, NotFoundError, StateError
+from imaging.project.gate import Gate
+from imaging.project.layers import Layers, require_writing
+from imaging.store import images as rows
+from imaging.store import layers as layer_rows
+from imaging.store import ontologies
+from imaging.store.database import Transaction
+from imaging.taxonomy import check_name
+
+
+class Images:
+    """Images of one project."""
+
+    def list(self) -> list[Image]:
+        """All images, oldest first."""
+        with self._gate.read(Action.SEE_IMAGES) as transaction:
+            return rows.list_images(transaction, self._gate.project)
+
+    def __init__(self, gate: Gate, layers: Layers) -> None:
+        self._gate = gate
+        self._layers = layers
+
+    def get(self, key: ImageKey) -> Image:
+        """Find by id."""
+        with self._gate.read(Action.SEE_IMAGES) as transaction:
+            return require_image(transaction, self._gate, key)
+
+    def find(self, name_or_id: str) -> Image:
+        """Find by id or unique name."""
+        with self._gate.read(Action.SEE_IMAGES) as transaction:
+            if name_or_id.isascii() and name_or_id.isdigit():
+                image = rows.get_image(transaction, self._gate.project, ImageKey(int(name_or_id[:16])))
+                if image is not None:
+                    return image
+            named = rows.list_images(transaction, self._gate.project, name=name_or_id)
+        if len(named) > 1:
+            raise InvalidInputError("several images have this name; use the id")
+        if not named:
+            raise NotFoundError("image", name_or_id)
+        return named[0]
+
+    def by_slice(self, slice_id: int) -> tuple[Image, int]:
+        """Find the image that a slice id belongs to, and the slice's rank in it."""
+        with self._gate.read(Action.SEE_IMAGES) as transaction:
+            image = rows.get_image_of_slice(transaction, self._gate.project, slice_id)
+        if image is None:
+            raise NotFoundError("slice", slice_id)
+        return image, slice_id - image.slice_base
+
+    def register(self, draft: ImageDraft, prepare: Callable[[ImageKey], None]) -> Image:
+        """Publish an image's files under a new id, then let the image appear.
+
+        Parameters
+        ----------
+        draft
+            What is known about the image.
+        prepare
+            Puts the files in place under the id that it is given; they are removed again when registering fails.
+        """
+        self._gate.require(Action.UPLOAD)
+        key = ImageKey(self._gate.reserve())
+        try:
+            prepare(key)
+            with self._gate.change(Action.UPLOAD) as change:
+                image = self._draft_image(change, key, draft)
+                known = rows.known_digests(change.transaction, self._gate.project, draft.source_digests)
+                if known:
+                    raise StateError("image", "some of its sources belong to an image already")
+                rows.insert_image(change.transaction, image, draft.source_digests)
+                change.note("add", "image", key, {"sources": draft.sources, "slices": image.slices})
+        except BaseException:
+            self._remove_files(key)
+            raise
+        return image
+
+    def rename(self, key: ImageKey, name: str) -> Image:
+        """Give another name."""
+        with self._gate.change(Action.EDIT_IMAGES) as change:
+            require_image(change.transaction, self._gate, key)
+            rows.update_image(change.transaction, key, {"name": check_name("image", name)})
+            change.note("edit", "image", key, {"fields": ["name"]})
+            return require_image(change.transaction, self._gate, key)
+
+    def delete(self, key: ImageKey) -> None:
+        """Remove an image with everything drawn on it; its sources may then be ingested anew."""
+        with self._gate.change(Action.EDIT_IMAGES) as change:
+            require_image(change.transaction, self._gate, key)
+            rows.delete_image(change.transaction, key)
+            change.note("delete", "image", key)
+        self._remove_files(key)
+
+    def path(self, key: ImageKey) -> Path:
+        """Where the image's OME-Zarr group lies."""
+        self._gate.require(Action.SEE_IMAGES, Action.UPLOAD)
+        return self._files(key)[0]
+
+    def known_digests(self, digests: Collection[str]) -> set[str]:
+        """Which source digests belong to an image of this project already."""
+        with self._gate.read(Action.UPLOAD) as transaction:
+            return rows.known_digests(transaction, self._gate.project, digests)
+
+    def terms(self, key: ImageKey | None = None) -> builtins.list[ImageTerm]:
+        """Terms given to one image as a whole, or to every image of the project."""
+        with self._gate.read(Action.SEE_ANNOTATIONS) as transaction:
+            if key is not None:
+                require_image(transaction, self._gate, key)
+            return rows.list_image_terms(transaction, self._gate.project, key=key)
+
+    def add_term(
+        self,
+        image: ImageKey,
+        term: TermKey,
+        *,
+        layer: LayerKey | None = None,
+        probability: float | None = None,
+        reviewed: bool = False,
+    ) -> ImageTerm:
+        """Give a term to a whole image, in the member's own layer unless another is named."""
+        if probability is not None and not 0.0 <= probability <= 1.0:
+            raise InvalidInputError("a probability lies between 0 and 1")
+        if reviewed:
+            self._gate.require(Action.REVIEW, Action.IMPORT_ANNOTATIONS)
+        place = self._layers.mine().id if layer is None else layer
+        with self._gate.change(Action.ANNOTATE, Action.IMPORT_ANNOTATIONS, Action.TRAIN) as change:
+            self._require_target(change, image, term, place)
+            record = ImageTerm(
+                image=image, term=term, layer=place, probability=probability, reviewed=reviewed, created=change.at
+            )
+            rows.put_image_term(change.transaction, record)
+            change.note("add", "image term", image, {"term": term, "layer": place})
+        return record
+
+    def remove_term(self, image: ImageKey, term: TermKey, *, layer: LayerKey | None = None) -> None:
+        """Take a term from a whole image."""
+        place = self._layers.mine().id if layer is None else layer
+        with self._gate.change(Action.ANNOTATE, Action.IMPORT_ANNOTATIONS, Action.TRAIN) as change:
+            self._require_target(change, image, term, place)
+            if not rows.delete_image_term(change.transaction, image, term, place):
+                raise NotFoundError("term", term)
+            change.note("delete", "image term", image, {"term": term, "layer": place})
+
+    def _require_target(self, change: Change, image: ImageKey, term: TermKey, layer: LayerKey) -> None:
+        require_image(change.transaction, self._gate, image)
+        require_terms(change.transaction, self._gate, (term,))
+        found = layer_rows.get_layer(change.transaction, self._gate.project, layer)
+        if found is None:
+            raise NotFoundError("layer", layer)
+        require_writing(self._gate, found)
+
+    def _draft_image(self, change: Change, key: ImageKey, draft: ImageDraft) -> Image:
+        values = {name: value for name, value in draft if name != "source_digests"}
+        image = Image(
+            **values, id=key, project=self._gate.project, slice_base=0, added_by=self._gate.user, created=change.at
+        )
+        return image.model_copy(update={"slice_base": change.reserve(image.slices)})
+
+    def _files(self, key: ImageKey) -> tuple[Path, Path, Path]:
+        folder = self._gate.folder
+        return (
+            folder / "images" / f"{key}.ome.zarr",
+            folder / "headers" / f"{key}.jsonl.gz",
+            folder / "manifests" / f"{key}.json",
+        )
+
+    def _remove_files(self, key: ImageKey) -> None:
+        group, *beside = self._files(key)
+        shutil.rmtree(group, ignore_errors=True)
+        for path in beside:
+            with suppress(FileNotFoundError):
+                path.unlink()
+
+
+def require_image(transaction: Transaction, gate: Gate, key: ImageKey) -> Image:
+    """Load an image of this project or raise NotFoundError."""
+    image = rows.get_image(transaction, gate.project, key)
+    if image is None:
+        raise NotFoundError("image", key)
+    return image
+
+
+def require_terms(transaction: Transaction, gate: Gate, terms: Collection[TermKey]) -> dict[TermKey, int]:
+    """Check that terms belong to the project's ontology, and give their voxel values."""
+    values = {term.id: term.value for term in ontologies.list_terms(transaction, gate.record.ontology)}
+    for term in terms:
+        if term not in values:
+            raise NotFoundError("term", term)
+    return {term: values[term] for term in terms}

@@ -1,0 +1,80 @@
+"""The jobs of a project as its members see them."""
+
+from __future__ import annotations
+
+from imaging.access import Action
+from imaging.domain.base import JobKey
+from imaging.domain.job import IngestWork, Job, JobState, PredictWork, TrainWork, Work
+from imaging.errors import ForbiddenError, NotFoundError
+from imaging.project.gate import Gate
+from imaging.project.images import require_image
+from imaging.queue import Queue
+from imaging.store import jobs as rows
+from imaging.store import models, uploads
+from imaging.store.database import Transaction
+
+
+class Jobs:
+    """Jobs of one project."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def list(self) -> list[Job]:
+        """All jobs, newest first."""
+        with self._gate.read(Action.SEE_JOBS) as transaction:
+            return rows.list_jobs(transaction, self._gate.project)
+
+    def get(self, key: JobKey) -> Job:
+        """Find by id."""
+        with self._gate.read(Action.SEE_JOBS) as transaction:
+            found = rows.get_job(transaction, key, project=self._gate.project)
+        if found is None:
+            raise NotFoundError("job", key)
+        return found
+
+    def submit(self, work: Work) -> Job:
+        """Put work into the queue; it runs as this member."""
+        with self._gate.change(required_action(work)) as change:
+            self._check(change.transaction, work)
+            job = Job(
+                id=JobKey(change.reserve()),
+                project=self._gate.project,
+                work=work,
+                state=JobState.QUEUED,
+                submitted_by=self._gate.user,
+                created=change.at,
+            )
+            rows.insert_job(change.transaction, job)
+            change.note("submit", "job", job.id, {"kind": job.kind})
+        return job
+
+    def cancel(self, key: JobKey) -> Job:
+        """Stop a job; whoever submitted it may, and whoever edits the project."""
+        job = self.get(key)
+        if job.submitted_by != self._gate.user and not self._gate.may(Action.EDIT_PROJECT):
+            raise ForbiddenError("cancel another member's job")
+        return Queue(self._gate.database).cancel(self._gate.project, key, self._gate.user)
+
+    def _check(self, transaction: Transaction, work: Work) -> None:
+        match work:
+            case IngestWork():
+                upload = uploads.get_upload(transaction, self._gate.project, work.upload)
+                if upload is None or (upload.account != self._gate.user and not self._gate.may(Action.EDIT_PROJECT)):
+                    raise NotFoundError("upload", work.upload)
+            case PredictWork():
+                if models.get_model(transaction, self._gate.project, work.model) is None:
+                    raise NotFoundError("model", work.model)
+                for image in work.images:
+                    require_image(transaction, self._gate, image)
+            case TrainWork():
+                pass
+
+
+def required_action(work: Work) -> Action:
+    """What a member must be allowed to do to submit this work, and again when it starts."""
+    match work:
+        case IngestWork():
+            return Action.UPLOAD
+        case TrainWork() | PredictWork():
+            return Action.TRAIN

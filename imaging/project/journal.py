@@ -1,0 +1,28 @@
+"""The journal of a project as its members may read it."""
+
+from __future__ import annotations
+
+from imaging import journal
+from imaging.access import Action
+from imaging.domain.event import Event
+from imaging.project.gate import Gate
+from imaging.store import events
+
+
+class ProjectJournal:
+    """Events of one project; they are appended by the other managers."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def list(self, *, after: int = 0, limit: int | None = None) -> list[Event]:
+        """Events in order, from the one after a number."""
+        with self._gate.read(Action.SEE_JOURNAL) as transaction:
+            return list(events.read_events(transaction, self._gate.project, after=after, limit=limit))
+
+    def verify(self) -> int:
+        """Walk the chain and count its events; VerificationError names the first bad one."""
+        with self._gate.read(Action.SEE_JOURNAL) as transaction:
+            head = events.head(transaction, self._gate.project)
+            found = events.read_events(transaction, self._gate.project)
+            return journal.verify(found, head, scope=f"project {self._gate.project}")

@@ -1,0 +1,87 @@
+"""The model registry of a project."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from imaging.access import Action
+from imaging.domain.base import ModelKey
+from imaging.domain.model import Model, ModelDraft
+from imaging.errors import NotFoundError
+from imaging.project.gate import Gate
+from imaging.project.images import require_terms
+from imaging.store import models as rows
+from imaging.taxonomy import check_name
+
+
+class Models:
+    """Models of one project."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def list(self) -> list[Model]:
+        """All models, oldest first."""
+        with self._gate.read(Action.SEE_JOBS) as transaction:
+            return rows.list_models(transaction, self._gate.project)
+
+    def get(self, key: ModelKey) -> Model:
+        """Find by id."""
+        with self._gate.read(Action.SEE_JOBS) as transaction:
+            found = rows.get_model(transaction, self._gate.project, key)
+        if found is None:
+            raise NotFoundError("model", key)
+        return found
+
+    def find(self, name: str, version: str | None = None) -> Model:
+        """Find by id, or by name and version; the newest version where none is given."""
+        with self._gate.read(Action.SEE_JOBS) as transaction:
+            if version is None and name.isascii() and name.isdigit():
+                found = rows.get_model(transaction, self._gate.project, ModelKey(int(name[:16])))
+                if found is not None:
+                    return found
+            named = rows.list_models(transaction, self._gate.project, name=name)
+        fitting = [model for model in named if version in (None, model.version)]
+        if not fitting:
+            raise NotFoundError("model", name)
+        return fitting[-1]
+
+    def folder(self, key: ModelKey) -> Path:
+        """Where the model's bundle lies."""
+        self._gate.require(Action.SEE_JOBS)
+        return self._gate.folder / "models" / str(key)
+
+    def register(self, draft: ModelDraft, place: Callable[[ModelKey], None]) -> Model:
+        """Put a bundle under a new id, then let the model appear with the next version of its name.
+
+        Parameters
+        ----------
+        place
+            Publishes the bundle under the id that it is given; it is removed again when registering fails.
+        """
+        self._gate.require(Action.TRAIN)
+        name = check_name("model", draft.name)
+        key = ModelKey(self._gate.reserve())
+        folder = self.folder(key)
+        try:
+            place(key)
+            with self._gate.change(Action.TRAIN) as change:
+                require_terms(change.transaction, self._gate, draft.terms)
+                # The chain is locked, so no other model of this name can take the same version.
+                version = rows.next_version(change.transaction, self._gate.project, name)
+                model = Model(
+                    **dict(draft) | {"name": name},
+                    id=key,
+                    project=self._gate.project,
+                    version=str(version),
+                    created_by=self._gate.user,
+                    created=change.at,
+                )
+                rows.insert_model(change.transaction, model)
+                change.note("add", "model", key, {"version": version, "sha256": model.sha256})
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return model

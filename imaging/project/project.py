@@ -1,0 +1,89 @@
+"""A project as a capability: whoever holds one may do in it what the member's roles allow, and nothing else."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from imaging.access import Action
+from imaging.domain.base import JobKey
+from imaging.domain.people import Member
+from imaging.domain.project import PixelAccess, ProjectRecord
+from imaging.errors import NotFoundError
+from imaging.project.annotations import Annotations
+from imaging.project.gate import Gate
+from imaging.project.images import Images
+from imaging.project.jobs import Jobs
+from imaging.project.journal import ProjectJournal
+from imaging.project.layers import Layers
+from imaging.project.members import Members
+from imaging.project.models import Models
+from imaging.project.ontology import OntologyManager
+from imaging.project.segmentations import Segmentations
+from imaging.project.uploads import Uploads
+from imaging.store import projects
+from imaging.taxonomy import check_name
+
+
+class ProjectSecrets:
+    """Secrets of one project, for those few who need them."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def pseudonym_secret(self) -> bytes:
+        """The project's 256-bit secret, from which pseudonyms are made."""
+        self._gate.require(Action.UPLOAD)
+        return self._gate.secret
+
+
+class Project:
+    """One project in the hands of one member; made only by `Workspace.open` and `Workspace.locate`."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self.record: ProjectRecord = gate.record
+        self.member: Member = gate.member
+        self.job: JobKey | None = gate.job
+        self.folder: Path = gate.folder
+        self.layers = Layers(gate)
+        self.images = Images(gate, self.layers)
+        self.ontology = OntologyManager(gate)
+        self.annotations = Annotations(gate, self.layers)
+        self.segmentations = Segmentations(gate, self.images)
+        self.jobs = Jobs(gate)
+        self.models = Models(gate)
+        self.members = Members(gate)
+        self.uploads = Uploads(gate)
+        self.secrets = ProjectSecrets(gate)
+        self.journal = ProjectJournal(gate)
+
+    @cached_property
+    def id(self) -> int:
+        """The project's id."""
+        return self.record.id
+
+    def require(self, action: Action) -> None:
+        """Raise ForbiddenError unless the member's roles allow the action."""
+        self._gate.require(action)
+
+    def may(self, action: Action) -> bool:
+        """Whether the member's roles allow the action."""
+        return self._gate.may(action)
+
+    def edit(self, *, name: str | None = None, pixel_access: PixelAccess | None = None) -> ProjectRecord:
+        """Change name or pixel access; this handle keeps the facts it was opened with."""
+        values: dict[str, object] = {}
+        if name is not None:
+            values["name"] = check_name("project", name)
+        if pixel_access is not None:
+            values["pixel_access"] = pixel_access.value
+        with self._gate.change(Action.EDIT_PROJECT) as change:
+            fields = sorted(values)
+            values |= {"updated": change.at, "version": self.record.version + 1}
+            projects.update_project(change.transaction, self.record.id, values)
+            change.note("edit", "project", self.record.id, {"fields": [*fields]})
+            record = projects.read_project(change.transaction, self.record.id)
+        if record is None:
+            raise NotFoundError("project", self.record.id)
+        return record

@@ -1,0 +1,161 @@
+"""The segmentations of a project: rows here, voxels in the image's `labels`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from imaging.access import Action
+from imaging.change import Change
+from imaging.domain.annotation import Layer
+from imaging.domain.base import ImageKey, LayerKey, SegmentationKey
+from imaging.domain.segmentation import Segmentation, TermVoxels
+from imaging.errors import InvalidInputError, NotFoundError, StaleRevisionError
+from imaging.project.gate import Gate
+from imaging.project.images import Images, require_image, require_terms
+from imaging.project.layers import require_writing
+from imaging.store import layers as layer_rows
+from imaging.store import segmentations as rows
+from imaging.store.database import Transaction
+from imaging.taxonomy import check_name
+
+_WRITERS = (Action.ANNOTATE, Action.REVIEW, Action.IMPORT_ANNOTATIONS, Action.TRAIN)
+
+
+class Segmentations:
+    """Segmentations of one project."""
+
+    def __init__(self, gate: Gate, images: Images) -> None:
+        self._gate = gate
+        self._images = images
+
+    def list(self, image: ImageKey | None = None) -> list[Segmentation]:
+        """All segmentations, or those of one image, oldest first."""
+        with self._gate.read(Action.SEE_ANNOTATIONS) as transaction:
+            if image is not None:
+                require_image(transaction, self._gate, image)
+            return rows.list_segmentations(transaction, self._gate.project, image=image)
+
+    def get(self, key: SegmentationKey) -> Segmentation:
+        """Find by id."""
+        with self._gate.read(Action.SEE_ANNOTATIONS) as transaction:
+            found = rows.get_segmentation(transaction, self._gate.project, key)
+        if found is None:
+            raise NotFoundError("segmentation", key)
+        return found
+
+    def create(
+        self,
+        image: ImageKey,
+        layer: LayerKey,
+        name: str,
+        terms: Sequence[TermVoxels],
+        write: Callable[[SegmentationKey], None],
+        *,
+        reviewed: bool = False,
+    ) -> Segmentation:
+        """Publish a segmentation's voxels under a new id, then let it appear.
+
+        Parameters
+        ----------
+        terms
+            Voxels per term; each value must be the term's own.
+        write
+            Publishes the voxels under the id that it is given; they are removed again when the row cannot be written.
+        """
+        if reviewed:
+            self._gate.require(Action.REVIEW, Action.IMPORT_ANNOTATIONS)
+        with self._gate.read(*_WRITERS) as transaction:
+            self._check(transaction, image, layer, terms)
+        trimmed = check_name("segmentation", name)
+        key = SegmentationKey(self._gate.reserve())
+        try:
+            write(key)
+            with self._gate.change(*_WRITERS) as change:
+                self._check(change.transaction, image, layer, terms)
+                record = self._new(change, key, image, layer, terms)
+                record = record.model_copy(update={"name": trimmed, "reviewed": reviewed})
+                rows.insert_segmentation(change.transaction, record)
+                change.note("add", "segmentation", key, {"image": image, "layer": layer})
+        except BaseException:
+            shutil.rmtree(self._folder(image, key), ignore_errors=True)
+            raise
+        return record
+
+    def replace(
+        self,
+        key: SegmentationKey,
+        terms: Sequence[TermVoxels],
+        write: Callable[[SegmentationKey], None],
+        *,
+        revision: int | None = None,
+        reviewed: bool | None = None,
+    ) -> Segmentation:
+        """Publish new voxels of a segmentation as its next revision; with `revision`, only if nobody was quicker."""
+        if reviewed:
+            self._gate.require(Action.REVIEW, Action.IMPORT_ANNOTATIONS)
+        with self._gate.change(*_WRITERS) as change:
+            before = self._held(change.transaction, key)
+            if revision is not None and revision != before.revision:
+                raise StaleRevisionError("segmentation", sent=revision, current=before.revision)
+            self._check(change.transaction, before.image, before.layer, terms)
+            facts: dict[str, object] = {"terms": tuple(terms), "revision": before.revision + 1, "updated": change.at}
+            if reviewed is not None:
+                facts["reviewed"] = reviewed
+            record = before.model_copy(update=facts)
+            rows.update_segmentation(change.transaction, record)
+            change.note("edit", "segmentation", key, {"revision": record.revision})
+            # Last, so that a refusal above leaves the voxels; the row stays locked while they are replaced.
+            write(key)
+        return record
+
+    def delete(self, key: SegmentationKey) -> None:
+        """Remove a segmentation and its voxels."""
+        with self._gate.change(*_WRITERS) as change:
+            before = self._held(change.transaction, key)
+            require_writing(self._gate, _layer(change.transaction, self._gate, before.layer))
+            rows.delete_segmentation(change.transaction, key)
+            change.note("delete", "segmentation", key, {"image": before.image})
+        shutil.rmtree(self._folder(before.image, key), ignore_errors=True)
+
+    def path(self, key: SegmentationKey) -> Path:
+        """Where the segmentation's group lies."""
+        return self._folder(self.get(key).image, key)
+
+    def _folder(self, image: ImageKey, key: SegmentationKey) -> Path:
+        return self._images.path(image) / "labels" / str(key)
+
+    def _new(
+        self, change: Change, key: SegmentationKey, image: ImageKey, layer: LayerKey, terms: Sequence[TermVoxels]
+    ) -> Segmentation:
+        return Segmentation(
+            id=key,
+            project=self._gate.project,
+            image=image,
+            layer=layer,
+            name="",
+            terms=tuple(terms),
+            created=change.at,
+            updated=change.at,
+        )
+
+    def _held(self, transaction: Transaction, key: SegmentationKey) -> Segmentation:
+        found = rows.get_segmentation(transaction, self._gate.project, key, lock=True)
+        if found is None:
+            raise NotFoundError("segmentation", key)
+        return found
+
+    def _check(self, transaction: Transaction, image: ImageKey, layer: LayerKey, terms: Sequence[TermVoxels]) -> None:
+        require_image(transaction, self._gate, image)
+        require_writing(self._gate, _layer(transaction, self._gate, layer))
+        values = require_terms(transaction, self._gate, [item.term for item in terms])
+        if len(values) != len(terms) or any(values[item.term] != item.value for item in terms):
+            raise InvalidInputError("each term of a segmentation comes once, with its own voxel value")
+
+
+def _layer(transaction: Transaction, gate: Gate, key: LayerKey) -> Layer:
+    layer = layer_rows.get_layer(transaction, gate.project, key)
+    if layer is None:
+        raise NotFoundError("layer", key)
+    return layer

@@ -1,0 +1,193 @@
+"""Uploads of a project: files wait in quarantine, each upload encrypted under its own key."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from imaging.access import Action
+from imaging.domain.base import UploadKey
+from imaging.domain.outcome import Reason
+from imaging.domain.upload import HeldFile
+from imaging.errors import InvalidInputError, NotFoundError, StateError
+from imaging.project.gate import Gate
+from imaging.store import uploads as rows
+from imaging.store import vault
+from imaging.store.database import Transaction
+from imaging.store.keys import Wrapper, make_private_folder, make_secret
+
+_PURPOSE = "quarantine"
+LONGEST_NAME = 4096
+
+
+class Uploads:
+    """Uploads of one project and the files held back from them."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def create(self, source: str) -> UploadKey:
+        """Open an upload; `source` says by which door it came, such as "page" or "command line"."""
+        with self._gate.change(Action.UPLOAD) as change:
+            key = UploadKey(change.reserve())
+            sealed = self._project_wrapper().wrap(make_secret(), f"upload:{key}")
+            row = rows.UploadRow(key, self._gate.user, source, sealed, change.at, None)
+            rows.insert_upload(change.transaction, self._gate.project, row)
+            change.note("add", "upload", key, {"source": source})
+        make_private_folder(self._folder(key))
+        return key
+
+    def add(self, upload: UploadKey, name: str, stream: BinaryIO) -> int:
+        """Encrypt one file into the upload and return its size in bytes."""
+        if not 0 < len(name) <= LONGEST_NAME or "\0" in name:
+            raise InvalidInputError("a file needs a name of at most 4096 characters")
+        with self._gate.read(Action.UPLOAD) as transaction:
+            row = self._mine(transaction, upload)
+        if row.finished is not None:
+            raise StateError("upload", "is finished")
+        secret, key = self._secret(row), self._gate.reserve()
+        target = self._folder(upload) / f"{key}.sealed"
+        size = vault.seal_file(stream, target, secret, f"file:{key}")
+        try:
+            with self._gate.change(Action.UPLOAD) as change:
+                waiting = rows.WaitingRow(key, Wrapper(secret).wrap(name.encode(), f"name:{key}"), size)
+                rows.insert_waiting(change.transaction, upload, waiting, change.at)
+                change.note("add", "file", key, {"upload": upload, "bytes": size})
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+        return size
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Give a private folder inside the quarantine that is removed afterwards, come what may."""
+        self._gate.require(Action.UPLOAD, Action.DECIDE_QUARANTINE)
+        parent = self._gate.settings.quarantine / "scratch"
+        make_private_folder(self._gate.settings.quarantine)
+        make_private_folder(parent)
+        folder = Path(tempfile.mkdtemp(dir=parent))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def open_files(self, upload: UploadKey, scratch: Path) -> list[Path]:
+        """Decrypt the waiting files of an upload into a scratch folder under the names they came with.
+
+        A name that would lead out of the folder, or that came twice, is made harmless by a prefix.
+        """
+        with self._gate.read(Action.UPLOAD) as transaction:
+            row = self._mine(transaction, upload)
+            waiting = rows.list_waiting(transaction, upload)
+        secret, paths = self._secret(row), []
+        for file in waiting:
+            name = Wrapper(secret).unwrap(file.name, f"name:{file.id}").decode()
+            target = _place(scratch, name, file.id)
+            with target.open("xb") as plain:
+                vault.open_file(self._folder(upload) / f"{file.id}.sealed", plain, secret, f"file:{file.id}")
+            paths.append(target)
+        return paths
+
+    def hold(self, upload: UploadKey, name: str, reason: Reason, *, path: Path | None, detail: str = "") -> int:
+        """Keep one file in quarantine with the reason why, and return its id.
+
+        Parameters
+        ----------
+        path
+            Where the plain file is now; None when its content was never readable.
+        """
+        with self._gate.read(Action.UPLOAD) as transaction:
+            row = self._mine(transaction, upload)
+        secret, key, size = self._secret(row), self._gate.reserve(), 0
+        target = self._folder(upload) / f"{key}.sealed"
+        if path is not None and path.is_file():
+            with path.open("rb") as plain:
+                size = vault.seal_file(plain, target, secret, f"file:{key}")
+        try:
+            with self._gate.change(Action.UPLOAD) as change:
+                sealed = Wrapper(secret).wrap(name.encode("utf-8", "surrogateescape"), f"name:{key}")
+                held = rows.HeldRow(key, upload, sealed, reason, detail, size, change.at)
+                rows.insert_held(change.transaction, self._gate.project, held)
+                change.note("hold", "file", key, {"upload": upload, "reason": reason.value})
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+        return key
+
+    def held(self, key: int | None = None) -> list[HeldFile]:
+        """Held files, oldest first: all for who decides on them, else those of the member's own uploads."""
+        with self._gate.read(Action.DECIDE_QUARANTINE, Action.UPLOAD) as transaction:
+            own = None if self._gate.may(Action.DECIDE_QUARANTINE) else self._gate.user
+            found = rows.list_held(transaction, self._gate.project, user=own, key=key)
+            uploads = {row.upload for row in found}
+            secrets = {upload: self._secret(self._upload(transaction, upload)) for upload in uploads}
+        if key is not None and not found:
+            raise NotFoundError("quarantined file", key)
+        return [_held_file(row, secrets[row.upload]) for row in found]
+
+    def refuse(self, key: int) -> None:
+        """Delete a held file for good."""
+        with self._gate.change(Action.DECIDE_QUARANTINE) as change:
+            found = rows.list_held(change.transaction, self._gate.project, key=key)
+            if not found:
+                raise NotFoundError("quarantined file", key)
+            rows.delete_held(change.transaction, key)
+            change.note("refuse", "file", key, {"upload": found[0].upload})
+        (self._folder(found[0].upload) / f"{key}.sealed").unlink(missing_ok=True)
+
+    def finish(self, upload: UploadKey) -> None:
+        """Delete the originals: every file has its outcome, and what is held was kept by `hold`."""
+        with self._gate.change(Action.UPLOAD) as change:
+            self._mine(change.transaction, upload)
+            waiting = rows.list_waiting(change.transaction, upload)
+            rows.finish_upload(change.transaction, upload, change.at)
+            change.note("finish", "upload", upload, {"files": len(waiting)})
+        for file in waiting:
+            (self._folder(upload) / f"{file.id}.sealed").unlink(missing_ok=True)
+
+    def _folder(self, upload: UploadKey) -> Path:
+        return self._gate.settings.quarantine / str(self._gate.project) / str(upload)
+
+    def _project_wrapper(self) -> Wrapper:
+        return Wrapper(self._gate.key(_PURPOSE))
+
+    def _secret(self, row: rows.UploadRow) -> bytes:
+        return self._project_wrapper().unwrap(row.secret, f"upload:{row.id}")
+
+    def _upload(self, transaction: Transaction, key: UploadKey) -> rows.UploadRow:
+        row = rows.get_upload(transaction, self._gate.project, key)
+        if row is None:
+            raise NotFoundError("upload", key)
+        return row
+
+    def _mine(self, transaction: Transaction, key: UploadKey) -> rows.UploadRow:
+        row = self._upload(transaction, key)
+        if row.account != self._gate.user and not self._gate.may(Action.EDIT_PROJECT):
+            raise NotFoundError("upload", key)
+        return row
+
+
+def _held_file(row: rows.HeldRow, secret: bytes) -> HeldFile:
+    name = Wrapper(secret).unwrap(row.name, f"name:{row.id}").decode("utf-8", "surrogateescape")
+    return HeldFile(
+        id=row.id,
+        upload=row.upload,
+        name=name.encode("utf-8", "replace").decode(),
+        reason=row.reason,
+        detail=row.detail,
+        size=row.size,
+        created=row.created,
+    )
+
+
+def _place(scratch: Path, name: str, key: int) -> Path:
+    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "..", ".")]
+    target = scratch.joinpath(*parts) if parts else scratch / str(key)
+    if target.exists() or any(parent.is_file() for parent in target.relative_to(scratch).parents if parent.parts):
+        target = scratch / f"{key}-{parts[-1]}" if parts else scratch / str(key)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target

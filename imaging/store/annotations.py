@@ -1,0 +1,180 @@
+"""Rows of annotations; filters, paging and counting happen in SQL."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, false, func, insert, or_, select, update
+
+from imaging.domain.annotation import Annotation, AnnotationFilter, Box
+from imaging.domain.base import AnnotationKey, ProjectKey, TermKey
+from imaging.domain.image import Axis
+from imaging.store.database import Transaction
+from imaging.store.schema import annotation, annotation_term, image
+
+_BATCH = 500
+_COLUMNS = [column for column in annotation.c if column.name not in {"x0", "y0", "x1", "y1"}]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An annotation whose bounding box meets the wanted one; whether the drawing does is for shapely to say."""
+
+    key: AnnotationKey
+    wkt: str
+    inside: bool
+    """Whether the bounding box lies wholly within the wanted one."""
+
+
+def insert_annotations(transaction: Transaction, drawn: Sequence[tuple[Annotation, Box]]) -> None:
+    """Add annotations with their bounding boxes and terms."""
+    if not drawn:
+        return
+    transaction.execute(insert(annotation), [_values(record) | box.model_dump() for record, box in drawn])
+    put_terms(transaction, {record.id: record.terms for record, _ in drawn})
+
+
+def update_annotation(transaction: Transaction, record: Annotation, box: Box | None) -> None:
+    """Write the record; `box` is None where the drawing stayed."""
+    values = _values(record) | ({} if box is None else box.model_dump())
+    transaction.execute(update(annotation).where(annotation.c.id == record.id).values(values))
+    transaction.execute(delete(annotation_term).where(annotation_term.c.annotation == record.id))
+    put_terms(transaction, {record.id: record.terms})
+
+
+def put_terms(transaction: Transaction, terms: Mapping[AnnotationKey, Iterable[TermKey]]) -> None:
+    """Give terms to annotations."""
+    rows = [{"annotation": key, "term": term} for key, held in terms.items() for term in dict.fromkeys(held)]
+    if rows:
+        transaction.execute(insert(annotation_term), rows)
+
+
+def delete_annotation(transaction: Transaction, key: AnnotationKey) -> None:
+    """Remove an annotation."""
+    transaction.execute(delete(annotation).where(annotation.c.id == key))
+
+
+def get_annotation(
+    transaction: Transaction, project: ProjectKey, key: AnnotationKey, *, lock: bool = False
+) -> Annotation | None:
+    """Find by id within the project; `lock` holds the row until the transaction ends."""
+    statement = select(*_COLUMNS).where(annotation.c.id == key, annotation.c.project == project)
+    rows = transaction.execute(statement.with_for_update() if lock else statement).mappings().all()
+    return _records(transaction, rows)[0] if rows else None
+
+
+def count_annotations(transaction: Transaction, project: ProjectKey, wanted: AnnotationFilter) -> int:
+    """Count all that match, apart from exact intersection."""
+    statement = select(func.count()).select_from(annotation).where(_matching(transaction, project, wanted))
+    return int(transaction.execute(statement).scalar_one())
+
+
+def list_annotations(transaction: Transaction, project: ProjectKey, wanted: AnnotationFilter) -> list[Annotation]:
+    """One page of those that match, oldest first, apart from exact intersection."""
+    statement = select(*_COLUMNS).where(_matching(transaction, project, wanted)).order_by(annotation.c.id)
+    statement = statement.offset(wanted.offset).limit(wanted.limit)
+    return _records(transaction, transaction.execute(statement).mappings().all())
+
+
+def list_candidates(
+    transaction: Transaction, project: ProjectKey, wanted: AnnotationFilter, box: Box
+) -> list[Candidate]:
+    """All that match and whose bounding box meets `box`, oldest first."""
+    columns = annotation.c
+    meets = and_(columns.x0 <= box.x1, columns.x1 >= box.x0, columns.y0 <= box.y1, columns.y1 >= box.y0)
+    within = and_(columns.x0 >= box.x0, columns.x1 <= box.x1, columns.y0 >= box.y0, columns.y1 <= box.y1)
+    statement = select(columns.id, columns.wkt, within).where(_matching(transaction, project, wanted), meets)
+    rows = transaction.execute(statement.order_by(columns.id))
+    return [Candidate(AnnotationKey(key), wkt, bool(inside)) for key, wkt, inside in rows]
+
+
+def fetch_annotations(transaction: Transaction, keys: Sequence[AnnotationKey]) -> list[Annotation]:
+    """Load by id, in id order."""
+    found: list[Annotation] = []
+    for start in range(0, len(keys), _BATCH):
+        statement = select(*_COLUMNS).where(annotation.c.id.in_(keys[start : start + _BATCH]))
+        rows = transaction.execute(statement.order_by(annotation.c.id)).mappings().all()
+        found.extend(_records(transaction, rows))
+    return found
+
+
+def _matching(transaction: Transaction, project: ProjectKey, wanted: AnnotationFilter) -> ColumnElement[bool]:
+    columns = annotation.c
+    wheres: list[ColumnElement[bool]] = [columns.project == project]
+    for column, keys in (
+        (columns.image, wanted.images),
+        (columns.account, wanted.users),
+        (columns.layer, wanted.layers),
+    ):
+        if keys:
+            wheres.append(column.in_(keys))
+    if wanted.terms:
+        termed = select(annotation_term.c.annotation).where(annotation_term.c.term.in_(wanted.terms))
+        wheres.append(columns.id.in_(termed))
+    if wanted.without_term:
+        wheres.append(~exists().where(annotation_term.c.annotation == columns.id))
+    if wanted.slices:
+        wheres.append(_on_slices(transaction, project, wanted.slices))
+    return and_(*wheres, *_when_and_where(wanted))
+
+
+def _when_and_where(wanted: AnnotationFilter) -> list[ColumnElement[bool]]:
+    columns = annotation.c
+    wheres: list[ColumnElement[bool]] = []
+    if wanted.axis is not None:
+        wheres.append(columns.axis == wanted.axis.value)
+    if wanted.index is not None:
+        wheres.append(columns.index == wanted.index)
+    if wanted.reviewed is not None:
+        wheres.append(columns.reviewed.is_(wanted.reviewed))
+    if wanted.after is not None:
+        wheres.append(columns.created > wanted.after)
+    if wanted.before is not None:
+        wheres.append(columns.created < wanted.before)
+    return wheres
+
+
+def _on_slices(transaction: Transaction, project: ProjectKey, slices: Sequence[int]) -> ColumnElement[bool]:
+    # Slices have no rows: each id is turned into its place, and places that share all but z are asked for together.
+    bases = select(image.c.slice_base, image.c.slices, image.c.id, image.c.shape, image.c.attributes)
+    covered = or_(*((image.c.slice_base <= key) & (image.c.slice_base + image.c.slices > key) for key in slices))
+    places: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+    for row in transaction.execute(bases.where(image.c.project == project, covered)):
+        axes = str(row.attributes["axes"])
+        extent = {axis: int(length) for axis, length in zip(axes, row.shape, strict=True)}
+        channels = 1 if row.attributes["photometric"] == "RGB" else extent.get("c", 1)
+        for key in slices:
+            if 0 <= key - row.slice_base < row.slices:
+                rest, c = divmod(key - row.slice_base, channels)
+                t, z = divmod(rest, extent.get("z", 1))
+                places[row.id, t, c].append(z)
+    columns = annotation.c
+    wheres = [
+        and_(columns.image == key, columns.t == t, columns.c == c, columns.index.in_(planes))
+        for (key, t, c), planes in places.items()
+    ]
+    return and_(columns.axis == Axis.Z.value, or_(false(), *wheres))
+
+
+def _values(record: Annotation) -> dict[str, object]:
+    values = record.model_dump(exclude={"terms", "user", "axis"})
+    return values | {"account": record.user, "axis": record.axis.value}
+
+
+def _records(transaction: Transaction, rows: Sequence[RowMapping]) -> list[Annotation]:
+    keys = [row["id"] for row in rows]
+    terms: dict[object, list[TermKey]] = defaultdict(list)
+    for start in range(0, len(keys), _BATCH):
+        statement = select(annotation_term.c.annotation, annotation_term.c.term)
+        statement = statement.where(annotation_term.c.annotation.in_(keys[start : start + _BATCH]))
+        for key, term in transaction.execute(statement.order_by(annotation_term.c.term)):
+            terms[key].append(TermKey(term))
+    return [_record(row, tuple(terms.get(row["id"], ()))) for row in rows]
+
+
+def _record(row: RowMapping, terms: tuple[TermKey, ...]) -> Annotation:
+    values = dict(row)
+    user = values.pop("account")
+    return Annotation.model_validate(values | {"user": user, "axis": Axis(str(row["axis"])), "terms": terms})

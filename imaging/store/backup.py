@@ -1,0 +1,97 @@
+"""A consistent copy of a workspace while it runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+from imaging.domain.base import Record
+from imaging.errors import StateError, UnavailableError
+from imaging.settings import Settings
+from imaging.store.database import Database
+
+SQLITE = "workspace.sqlite"
+POSTGRESQL = "workspace.dump"
+
+
+class BackupReport(Record):
+    """What was copied."""
+
+    database: str
+    files: int
+    bytes: int
+
+
+def back_up(database: Database, settings: Settings, destination: Path) -> BackupReport:
+    """Copy the database first, then the files.
+
+    Files lie in place before their row appears and never change afterwards, so that every row of the copied database
+    finds its files in the copy.
+    """
+    if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
+        raise StateError("backup", "the destination exists and is not an empty folder")
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    partial = destination.with_name(f".{destination.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(mode=0o700)
+    try:
+        name = _copy_sqlite(database, partial) if database.embedded else _dump_postgresql(database, partial)
+        for folder, target in ((settings.projects, "projects"), (settings.quarantine, "quarantine")):
+            if folder.is_dir():
+                _copy_tree(folder, partial / target)
+        files = [path for path in partial.rglob("*") if path.is_file()]
+        report = BackupReport(database=name, files=len(files), bytes=sum(path.stat().st_size for path in files))
+        if destination.exists():
+            destination.rmdir()
+        partial.rename(destination)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return report
+
+
+def _copy_sqlite(database: Database, target: Path) -> str:
+    assert database.file is not None
+    with closing(sqlite3.connect(database.file)) as source, closing(sqlite3.connect(target / SQLITE)) as copy:
+        source.backup(copy)
+    (target / SQLITE).chmod(0o600)
+    return SQLITE
+
+
+def _dump_postgresql(database: Database, target: Path) -> str:
+    program = shutil.which("pg_dump")
+    if program is None:
+        raise UnavailableError("pg_dump", "install the PostgreSQL client tools")
+    url = database.engine.url
+    socket = url.query.get("unix_sock")
+    host = str(Path(str(socket)).parent) if socket else (url.host or "localhost")
+    port = str(socket).rsplit(".", 1)[-1] if socket else str(url.port or 5432)
+    arguments = [program, "--format=custom", "--no-password", "--file", str(target / POSTGRESQL)]
+    arguments += ["--host", host, "--port", port, "--dbname", url.database or ""]
+    if url.username:
+        arguments += ["--username", url.username]
+    environment = os.environ | ({"PGPASSWORD": str(url.password)} if url.password else {})
+    done = subprocess.run(arguments, env=environment, capture_output=True, check=False)
+    if done.returncode:
+        raise UnavailableError("pg_dump", f"it ended with code {done.returncode}")
+    return POSTGRESQL
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    def skip(folder: str, names: list[str]) -> set[str]:
+        # Staging and scratch hold what is not published yet; a scratch folder holds plain originals.
+        return {name for name in names if name in {".staging", "scratch"}}
+
+    shutil.copytree(source, target, ignore=skip, symlinks=True, copy_function=_copy_if_there)
+
+
+def _copy_if_there(source: str, target: str) -> str:
+    try:
+        return shutil.copy2(source, target)
+    except FileNotFoundError:
+        # Deleted or replaced since the folder was listed.
+        return target

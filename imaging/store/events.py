@@ -1,0 +1,81 @@
+"""Rows of the journal: one chain per project, and chain 0 for the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import insert, select, update
+
+from imaging.domain.base import JobKey, ProjectKey, UserKey
+from imaging.domain.event import Event
+from imaging.journal import GENESIS, Entry, link, parse_detail, print_detail
+from imaging.store.database import Transaction
+from imaging.store.schema import chain, event
+
+_WORKSPACE = 0
+_BATCH = 1000
+
+
+def open_chain(transaction: Transaction, project: ProjectKey | None) -> None:
+    """Start an empty chain."""
+    transaction.execute(insert(chain).values(scope=project or _WORKSPACE, number=0, digest=GENESIS))
+
+
+def lock_head(transaction: Transaction, project: ProjectKey | None) -> tuple[int, str]:
+    """Return number and digest of the last event; other writers of this chain wait until this transaction ends."""
+    statement = select(chain.c.number, chain.c.digest).where(chain.c.scope == (project or _WORKSPACE)).with_for_update()
+    number, digest = transaction.execute(statement).one()
+    return int(number), str(digest)
+
+
+def head(transaction: Transaction, project: ProjectKey | None) -> tuple[int, str] | None:
+    """Return number and digest of the last event as the chain remembers them."""
+    row = transaction.execute(
+        select(chain.c.number, chain.c.digest).where(chain.c.scope == (project or _WORKSPACE))
+    ).one_or_none()
+    return None if row is None else (int(row[0]), str(row[1]))
+
+
+def append(transaction: Transaction, project: ProjectKey | None, entry: Entry) -> Event:
+    """Link an entry to the end of its chain, in the caller's transaction."""
+    number, previous = lock_head(transaction, project)
+    linked = link(entry, project=project, number=number + 1, previous=previous)
+    scope = project or _WORKSPACE
+    values = linked.model_dump(exclude={"project", "detail"}) | {"scope": scope, "detail": print_detail(linked.detail)}
+    transaction.execute(insert(event).values(values))
+    transaction.execute(update(chain).where(chain.c.scope == scope).values(number=linked.number, digest=linked.digest))
+    return linked
+
+
+def read_events(
+    transaction: Transaction, project: ProjectKey | None, *, after: int = 0, limit: int | None = None
+) -> Iterator[Event]:
+    """Read events in order, a batch at a time."""
+    scope, left = project or _WORKSPACE, limit
+    while left is None or left > 0:
+        size = _BATCH if left is None else min(_BATCH, left)
+        statement = select(event).where(event.c.scope == scope, event.c.number > after).order_by(event.c.number)
+        rows = transaction.execute(statement.limit(size)).mappings().all()
+        for row in rows:
+            yield Event(
+                project=ProjectKey(scope) if scope else None,
+                number=row["number"],
+                at=row["at"],
+                actor=None if row["actor"] is None else UserKey(row["actor"]),
+                action=row["action"],
+                kind=row["kind"],
+                key=row["key"],
+                job=None if row["job"] is None else JobKey(row["job"]),
+                detail=parse_detail(row["detail"]),
+                previous=row["previous"],
+                digest=row["digest"],
+            )
+        if len(rows) < size:
+            return
+        after, left = rows[-1]["number"], None if left is None else left - size
+
+
+def scopes(transaction: Transaction) -> list[ProjectKey | None]:
+    """Every chain there is, the workspace's own (None) first."""
+    found = transaction.execute(select(chain.c.scope).order_by(chain.c.scope)).scalars()
+    return [ProjectKey(scope) if scope else None for scope in found]

@@ -1,0 +1,150 @@
+"""Rows of projects and members, and the one query that finds the project of a bare id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from sqlalchemy import ColumnElement, RowMapping, Select, delete, func, insert, select, update
+
+from imaging.domain.base import OntologyKey, ProjectKey, UserKey
+from imaging.domain.people import Member, Role
+from imaging.domain.project import PixelAccess, ProjectRecord
+from imaging.store.database import Transaction
+from imaging.store.people import read_user
+from imaging.store.schema import account, annotation, image, job, layer, member, model, project, segmentation, term
+
+Kind = Literal["project", "image", "slice", "annotation", "segmentation", "term", "layer", "job", "model"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+_OWNED = {
+    "image": image,
+    "annotation": annotation,
+    "segmentation": segmentation,
+    "layer": layer,
+    "job": job,
+    "model": model,
+}
+_IMAGES = (
+    select(func.count())
+    .select_from(image)
+    .where(image.c.project == project.c.id)
+    .correlate(project)
+    .scalar_subquery()
+    .label("images")
+)
+_ANNOTATIONS = (
+    select(func.count())
+    .select_from(annotation)
+    .where(annotation.c.project == project.c.id)
+    .correlate(project)
+    .scalar_subquery()
+    .label("annotations")
+)
+_FACTS = (*project.c, _IMAGES, _ANNOTATIONS)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What opening a project needs: its facts, the member and the project's sealed secret."""
+
+    record: ProjectRecord
+    member: Member
+    sealed: bytes
+
+
+def insert_project(transaction: Transaction, record: ProjectRecord, sealed: bytes) -> None:
+    """Add a project with its sealed secret."""
+    values = record.model_dump(exclude={"images", "annotations"}) | {"pixel_access": record.pixel_access.value}
+    transaction.execute(insert(project).values(values | {"secret": sealed}))
+
+
+def update_project(transaction: Transaction, key: ProjectKey, values: Mapping[str, object]) -> None:
+    """Change columns of a project."""
+    transaction.execute(update(project).where(project.c.id == key).values(**values))
+
+
+def read_project(transaction: Transaction, key: ProjectKey) -> ProjectRecord | None:
+    """Find by id."""
+    row = transaction.execute(select(*_FACTS).where(project.c.id == key)).mappings().one_or_none()
+    return None if row is None else _record(row)
+
+
+def list_projects(
+    transaction: Transaction, user: UserKey, *, ontology: OntologyKey | None = None
+) -> list[ProjectRecord]:
+    """The projects of a member, oldest first."""
+    mine = select(member.c.project).where(member.c.account == user)
+    statement = select(*_FACTS).where(project.c.id.in_(mine)).order_by(project.c.id)
+    if ontology is not None:
+        statement = statement.where(project.c.ontology == ontology)
+    return [_record(row) for row in transaction.execute(statement).mappings()]
+
+
+def all_keys(transaction: Transaction) -> set[ProjectKey]:
+    """The ids of all projects."""
+    return {ProjectKey(key) for key in transaction.execute(select(project.c.id)).scalars()}
+
+
+def find_grant(transaction: Transaction, user: UserKey, kind: Kind, key: int) -> Grant | None:
+    """Find the project that owns an id and the user's place in it; None when absent or not a member."""
+    statement = (
+        select(*_FACTS, *(column.label(f"account_{column.name}") for column in account.c), member.c.role)
+        .select_from(project)
+        .join(member, member.c.project == project.c.id)
+        .join(account, account.c.id == member.c.account)
+        .where(member.c.account == user, account.c.active.is_(True))
+    )
+    # An ontology may serve several projects: the member's oldest one answers for its terms.
+    rows = transaction.execute(_owning(statement, kind, key).order_by(project.c.id)).mappings().all()
+    rows = [row for row in rows if row["id"] == rows[0]["id"]]
+    if not rows:
+        return None
+    record = _record(rows[0])
+    person = read_user({column.name: rows[0][f"account_{column.name}"] for column in account.c})
+    roles = frozenset(Role(row["role"]) for row in rows)
+    return Grant(record, Member(project=record.id, user=person, roles=roles), bytes(rows[0]["secret"]))
+
+
+def list_members(transaction: Transaction, key: ProjectKey) -> list[Member]:
+    """All members with their roles, oldest account first."""
+    statement = (
+        select(*account.c, member.c.role)
+        .join(member, member.c.account == account.c.id)
+        .where(member.c.project == key)
+        .order_by(account.c.id)
+    )
+    roles: dict[UserKey, set[Role]] = {}
+    people = {}
+    for row in transaction.execute(statement).mappings():
+        person = read_user(row)
+        people[person.id] = person
+        roles.setdefault(person.id, set()).add(Role(row["role"]))
+    return [Member(project=key, user=people[user], roles=frozenset(held)) for user, held in roles.items()]
+
+
+def set_roles(transaction: Transaction, key: ProjectKey, user: UserKey, roles: Iterable[Role]) -> None:
+    """Replace a member's roles; none removes the member."""
+    transaction.execute(delete(member).where(member.c.project == key, member.c.account == user))
+    rows = [{"project": key, "account": user, "role": role.value} for role in sorted(roles, key=lambda r: r.value)]
+    if rows:
+        transaction.execute(insert(member), rows)
+
+
+def _owning(statement: Select[tuple[object, ...]], kind: Kind, key: int) -> Select[tuple[object, ...]]:
+    match kind:
+        case "project":
+            return statement.where(project.c.id == key)
+        case "slice":
+            covers: ColumnElement[bool] = (image.c.slice_base <= key) & (image.c.slice_base + image.c.slices > key)
+            return statement.join(image, image.c.project == project.c.id).where(covers)
+        case "term":
+            return statement.join(term, term.c.ontology == project.c.ontology).where(term.c.id == key)
+        case _:
+            table = _OWNED[kind]
+            return statement.join(table, table.c.project == project.c.id).where(table.c.id == key)
+
+
+def _record(row: RowMapping) -> ProjectRecord:
+    values = {name: row[name] for name in ProjectRecord.model_fields}
+    return ProjectRecord(**values | {"pixel_access": PixelAccess(row["pixel_access"])})

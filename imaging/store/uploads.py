@@ -1,0 +1,121 @@
+"""Rows of uploads, of their waiting files and of the files that are held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import RowMapping, delete, insert, select, update
+
+from imaging.domain.base import ProjectKey, UploadKey, UserKey
+from imaging.domain.outcome import Reason
+from imaging.store.database import Transaction
+from imaging.store.schema import held_file, upload, upload_file
+
+
+@dataclass(frozen=True)
+class UploadRow:
+    """An upload; `secret` is its key, sealed."""
+
+    id: UploadKey
+    account: UserKey
+    source: str
+    secret: bytes
+    created: datetime
+    finished: datetime | None
+
+
+@dataclass(frozen=True)
+class WaitingRow:
+    """A file that waits to be ingested; `name` is sealed."""
+
+    id: int
+    name: bytes
+    size: int
+
+
+@dataclass(frozen=True)
+class HeldRow:
+    """A file that stays in quarantine; `name` is sealed."""
+
+    id: int
+    upload: UploadKey
+    name: bytes
+    reason: Reason
+    detail: str
+    size: int
+    created: datetime
+
+
+def insert_upload(transaction: Transaction, project: ProjectKey, row: UploadRow) -> None:
+    """Add an empty upload."""
+    transaction.execute(insert(upload).values(vars(row) | {"project": project}))
+
+
+def get_upload(transaction: Transaction, project: ProjectKey, key: UploadKey) -> UploadRow | None:
+    """Find by id within the project."""
+    statement = select(upload).where(upload.c.id == key, upload.c.project == project)
+    row = transaction.execute(statement).mappings().one_or_none()
+    return None if row is None else _upload(row)
+
+
+def finish_upload(transaction: Transaction, key: UploadKey, at: datetime) -> None:
+    """Forget the waiting files: every outcome is final."""
+    transaction.execute(delete(upload_file).where(upload_file.c.upload == key))
+    transaction.execute(update(upload).where(upload.c.id == key).values(finished=at))
+
+
+def insert_waiting(transaction: Transaction, key: UploadKey, row: WaitingRow, at: datetime) -> None:
+    """Add a file to an upload."""
+    transaction.execute(insert(upload_file).values(vars(row) | {"upload": key, "created": at}))
+
+
+def list_waiting(transaction: Transaction, key: UploadKey) -> list[WaitingRow]:
+    """The files of an upload in order of arrival."""
+    statement = select(upload_file).where(upload_file.c.upload == key).order_by(upload_file.c.id)
+    return [WaitingRow(row.id, bytes(row.name), row.size) for row in transaction.execute(statement)]
+
+
+def insert_held(transaction: Transaction, project: ProjectKey, row: HeldRow) -> None:
+    """Add a file that is held."""
+    transaction.execute(insert(held_file).values(vars(row) | {"project": project, "reason": row.reason.value}))
+
+
+def list_held(
+    transaction: Transaction, project: ProjectKey, *, user: UserKey | None = None, key: int | None = None
+) -> list[HeldRow]:
+    """Held files of a project, oldest first; only those of one uploader, or one file, where given."""
+    statement = select(held_file).where(held_file.c.project == project).order_by(held_file.c.id)
+    if user is not None:
+        statement = statement.where(held_file.c.upload.in_(select(upload.c.id).where(upload.c.account == user)))
+    if key is not None:
+        statement = statement.where(held_file.c.id == key)
+    return [_held(row) for row in transaction.execute(statement).mappings()]
+
+
+def delete_held(transaction: Transaction, key: int) -> None:
+    """Remove a held file's row."""
+    transaction.execute(delete(held_file).where(held_file.c.id == key))
+
+
+def _upload(row: RowMapping) -> UploadRow:
+    return UploadRow(
+        id=UploadKey(row["id"]),
+        account=UserKey(row["account"]),
+        source=row["source"],
+        secret=bytes(row["secret"]),
+        created=row["created"],
+        finished=row["finished"],
+    )
+
+
+def _held(row: RowMapping) -> HeldRow:
+    return HeldRow(
+        id=row["id"],
+        upload=UploadKey(row["upload"]),
+        name=bytes(row["name"]),
+        reason=Reason(row["reason"]),
+        detail=row["detail"],
+        size=row["size"],
+        created=row["created"],
+    )
