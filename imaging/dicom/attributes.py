@@ -123,6 +123,5 @@ def _as_stored(value: int, pixel_format: PixelFormat) -> int:
 
 
 MODALITIES = frozenset(
-    "AR AU BDUS BI BMD CR CT DG DX ECG EPS ES GM IO IVOCT IVUS KER LEN LS MG MR NM OAM OCT OP OPM OPT OPTBSV OPTENF "
-    "OPV OSS OT PT PX REG RF RG RTDOSE RTIMAGE SC SM SMR SRF TG US VA XA XC".split()
+    ["AR", "AU", "BDUS", "BI", "BMD", "CR", "CT", "DG", "DX", "ECG", "EPS", "ES", "GM", "IO", "IVOCT", "IVUS", "KER", "LEN", "LS", "MG", "MR", "NM", "OAM", "OCT", "OP", "OPM", "OPT", "OPTBSV", "OPTENF", "OPV", "OSS", "OT", "PT", "PX", "REG", "RF", "RG", "RTDOSE", "RTIMAGE", "SC", "SM", "SMR", "SRF", "TG", "US", "VA", "XA", "XC"]
 )

@@ -39,7 +39,7 @@ PLUGINS = {
 RIGHT_ALIGNED = frozenset(PLUGINS) - {"1.2.840.10008.1.2.5"}
 """Codecs that know samples, not containers: their values begin at bit 0 whatever HighBit says."""
 
-DECODER_DEPENDENCIES = {syntax: ("imagecodecs>=2026.3",) for syntax in (*_LOSSLESS_JPEG, _EXTENDED_JPEG)}
+DECODER_DEPENDENCIES = dict.fromkeys((*_LOSSLESS_JPEG, _EXTENDED_JPEG), ("imagecodecs>=2026.3",))
 
 
 def is_supported(syntax: str) -> bool:

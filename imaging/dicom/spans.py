@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO
 
-from imaging.dicom.codecs import BIG_ENDIAN, IMPLICIT, NATIVE, DEFLATED
+from imaging.dicom.codecs import BIG_ENDIAN, DEFLATED, IMPLICIT, NATIVE
 from imaging.dicom.instance import Fragment, PixelFormat, PixelSpan
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
