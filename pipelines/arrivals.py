@@ -1,0 +1,117 @@
+"""Sorts what arrived: DICOM instances, pictures, files seen before, files that are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+
+from imaging.contracts import Reader
+from imaging.dicom.headers import read_instance
+from imaging.dicom.instance import Instance
+from imaging.dicom.pseudonyms import Pseudonyms
+from imaging.dicom.walk import Found, Refusal
+from imaging.domain.outcome import Reason
+from imaging.errors import RefusedFileError
+
+READERS = "imaging.readers"
+_START_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One file that becomes no image; `found` is None where there was nothing to open."""
+
+    name: str
+    found: Found | None
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class PictureFile:
+    """One file that a plugin reads."""
+
+    found: Found
+    reader: Reader
+    digest: str
+
+
+@dataclass(frozen=True, eq=False)
+class Arrived:
+    """One DICOM instance with the keyed digest of its file."""
+
+    found: Found
+    instance: Instance
+    digest: str
+
+
+@dataclass
+class Arrivals:
+    """All files of one upload, each in exactly one list or counted as a duplicate."""
+
+    files: int = 0
+    instances: list[Arrived] = field(default_factory=list)
+    pictures: list[PictureFile] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    duplicates: int = 0
+
+    def refuse(self, file: Arrived | PictureFile, error: RefusedFileError) -> None:
+        """Note that an accepted file becomes no image after all."""
+        self.refused.append(Refused(file.found.name, file.found, error.reason, error.detail))
+
+
+def sort_arrivals(
+    files: Iterable[Found | Refusal], pseudonyms: Pseudonyms, known_digests: Callable[[Collection[str]], set[str]]
+) -> Arrivals:
+    """Look at each file once.
+
+    Parameters
+    ----------
+    known_digests
+        Gives those of some digests that already belong to an image of the project.
+    """
+    arrivals = Arrivals()
+    digested: list[tuple[Found, str]] = []
+    for item in files:
+        arrivals.files += 1
+        if isinstance(item, Refusal):
+            arrivals.refused.append(Refused(item.name, None, item.reason, item.detail))
+            continue
+        try:
+            digested.append((item, pseudonyms.digest(item.path)))
+        except OSError:
+            arrivals.refused.append(Refused(item.name, None, Reason.UNREADABLE, "the file cannot be read"))
+    taken = set(known_digests({digest for _, digest in digested}))
+    for found, digest in digested:
+        if digest in taken:
+            arrivals.duplicates += 1
+        elif _sort_one(found, digest, arrivals):
+            taken.add(digest)
+    return arrivals
+
+
+def _sort_one(found: Found, digest: str, arrivals: Arrivals) -> bool:
+    """Tell whether the file was accepted: a refused file is held each time it comes."""
+    try:
+        with found.path.open("rb") as stream:
+            start = stream.read(_START_BYTES)
+        for reader in _readers():
+            if reader.recognises(start):
+                arrivals.pictures.append(PictureFile(found, reader, digest))
+                return True
+        instance = read_instance(found)
+    except RefusedFileError as error:
+        arrivals.refused.append(Refused(found.name, found, error.reason, error.detail))
+        return False
+    except OSError:
+        arrivals.refused.append(Refused(found.name, None, Reason.UNREADABLE, "the file cannot be read"))
+        return False
+    arrivals.instances.append(Arrived(found, instance, digest))
+    return True
+
+
+@cache
+def _readers() -> tuple[Reader, ...]:
+    return tuple(point.load()() for point in entry_points(group=READERS))

@@ -1,0 +1,80 @@
+"""`imaging ingest`: files, folders and archives to images."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from dataclasses import fields
+from pathlib import Path
+
+import click
+
+from imaging.cli import Invocation, workspace_options
+from imaging.dicom.profile import Profile
+from imaging.domain.outcome import Held, IngestedImage, IngestReport
+from imaging.errors import InvalidInputError
+from pipelines.ingest import ingest
+
+_SHOWN = 40
+"""Rows of each kind that the text answer lists; `--json` gives all."""
+
+
+@click.command("ingest")
+@click.argument("project")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--profile", type=click.Path(path_type=Path), help="TOML with the options of pseudonymisation.")
+@click.option("--workers", type=click.IntRange(1, 256), help="Slabs worked on at a time; default one per processor.")
+@workspace_options
+def command(
+    invocation: Invocation, project: str, paths: tuple[Path, ...], profile: Path | None, workers: int | None
+) -> None:
+    """Turn DICOM files, pictures, folders and zip archives into images.
+
+    Every file ends as part of an image, as a document, as a duplicate, or in quarantine with a reason.
+    """
+    opened = invocation.project(invocation.workspace(), project)
+    chosen = None if profile is None else _read_profile(profile)
+    with invocation.progress("ingest") as report:
+        made = ingest(opened, paths, report, profile=chosen, workers=workers)
+    invocation.show(made.model_dump(mode="json"), _describe(made))
+    if not made.images and not made.documents and not made.duplicates:
+        reasons = Counter(held.reason.value for held in made.quarantined)
+        counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+        raise InvalidInputError(f"nothing could be ingested: {counted}")
+
+
+def _read_profile(path: Path) -> Profile:
+    """Read the options of a profile, TOML; what is left out is as in the house profile."""
+    try:
+        options = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInputError("the profile is no readable TOML file") from error
+    allowed = {field.name: type(field.default) for field in fields(Profile)}
+    if any(type(value) is not allowed.get(name) for name, value in options.items()):
+        raise InvalidInputError(f"a profile holds only: {', '.join(sorted(allowed))}")
+    return Profile(**options)
+
+
+def _describe(made: IngestReport) -> str:
+    lines = [_image_line(image) for image in made.images[:_SHOWN]]
+    if len(made.images) > _SHOWN:
+        lines.append(f"... and {len(made.images) - _SHOWN} more images")
+    lines += [_held_line(held) for held in made.quarantined[:_SHOWN]]
+    if len(made.quarantined) > _SHOWN:
+        lines.append(f"... and {len(made.quarantined) - _SHOWN} more in quarantine")
+    lines.append(
+        f"{made.files} files: {len(made.images)} images from {sum(image.sources for image in made.images)} files, "
+        f"{len(made.documents)} documents, {len(made.quarantined)} in quarantine, {made.duplicates} duplicates"
+    )
+    return "\n".join(lines)
+
+
+def _image_line(image: IngestedImage) -> str:
+    shape = " × ".join(map(str, image.shape))
+    spacing = " × ".join("-" if side is None else f"{side:g}" for side in image.spacing_mm)
+    kind = f"{image.modality:<3} {image.axes} {shape}  {image.dtype}"
+    return f"image {image.id}  {kind}  {spacing} mm  {image.sources} files"
+
+
+def _held_line(held: Held) -> str:
+    return f"held  {held.reason.value}  {held.name}" + (f"  ({held.detail})" if held.detail else "")

@@ -1,0 +1,182 @@
+"""From files to published images: every file ends in exactly one outcome, and an image appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from imaging.access import Action
+from imaging.cli import Report
+from imaging.dicom.limits import Limits
+from imaging.dicom.profile import Profile
+from imaging.dicom.pseudonyms import Pseudonyms
+from imaging.dicom.series import group
+from imaging.dicom.walk import Found, Refusal, find_files
+from imaging.domain.base import UploadKey
+from imaging.domain.image import Image
+from imaging.domain.job import IngestWork
+from imaging.domain.outcome import Held, IngestedImage, IngestReport
+from imaging.errors import InvalidInputError, RefusedFileError, StateError
+from imaging.project.project import Project
+from imaging.pyramid.publish import staging_area
+from pipelines.arrivals import Arrivals, Arrived, PictureFile, sort_arrivals
+from pipelines.late import hold_late
+from pipelines.publication import Publisher, Source, sweep_orphans
+from pipelines.sources import picture_source, stack_source
+
+_LOOKING, _WRITING = "looking at files", "writing images"
+_LOOKED_PERCENT = 10
+"""How far the work is once every file has been looked at."""
+
+
+def ingest(
+    project: Project,
+    paths: Sequence[Path],
+    report: Report,
+    *,
+    profile: Profile | None = None,
+    workers: int | None = None,
+    upload: UploadKey | None = None,
+) -> IngestReport:
+    """Turn files, folders and archives into images of a project.
+
+    Parameters
+    ----------
+    report
+        Takes progress; what it raises stops the work between two slabs and leaves no half-made image.
+    profile
+        Which header attributes are kept; the house profile by default.
+    workers
+        Slabs worked on at a time; the number of processors by default.
+    upload
+        The upload that the files came with; without one an upload is opened to hold what is refused.
+
+    Raises
+    ------
+    InvalidInputError
+        A path does not exist, or there is no file at all.
+    """
+    project.require(Action.UPLOAD)
+    run = _Run(project, report, profile or Profile())
+    images = project.folder / "images"
+    with project.uploads.scratch() as scratch, staging_area(images, partial(sweep_orphans, project)):
+        run.sort(find_files(paths, Limits(), scratch))
+        run.publish_all(workers or os.cpu_count() or 1)
+        return run.hold_refused(upload)
+
+
+def ingest_upload(project: Project, work: IngestWork, report: Report) -> IngestReport:
+    """Turn an upload that waits in quarantine into images, then delete its originals."""
+    with project.uploads.scratch() as scratch:
+        project.uploads.open_files(work.upload, scratch)
+        made = ingest(project, sorted(scratch.iterdir()), report, upload=work.upload)
+    project.uploads.finish(work.upload)
+    return made
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """Files that become one image together, and how to make it."""
+
+    files: tuple[Arrived | PictureFile, ...]
+    make: Callable[[], Source]
+
+
+class _Run:
+    """One ingest on its way: what arrived, what became of it."""
+
+    def __init__(self, project: Project, report: Report, profile: Profile) -> None:
+        self._project = project
+        self._report = report
+        self._profile = profile
+        self._pseudonyms = Pseudonyms(project.secrets.pseudonym_secret())
+        self._existing = project.images.catalogue()
+        self._arrivals = Arrivals()
+        self._images: list[IngestedImage] = []
+
+    def sort(self, files: Iterable[Found | Refusal]) -> None:
+        """Look at every file, without its pixels."""
+        self._report(0, _LOOKING)
+        self._arrivals = sort_arrivals(files, self._pseudonyms, self._project.images.known_digests)
+        if not self._arrivals.files:
+            raise InvalidInputError("there is no file to ingest")
+        hold_late(self._arrivals, self._project, self._existing, self._pseudonyms)
+
+    def publish_all(self, workers: int) -> None:
+        """Make every image that can be made."""
+        publisher = Publisher(self._project, workers=workers, existing=self._existing)
+        candidates = [*self._stacks(), *self._pictures()]
+        total, before = sum(len(candidate.files) for candidate in candidates), 0
+        for candidate in candidates:
+            count = len(candidate.files)
+            self._publish_one(publisher, candidate, partial(self._advance, before / total, count / total))
+            before += count
+
+    def hold_refused(self, upload: UploadKey | None) -> IngestReport:
+        """Keep every refused file in quarantine and sum up."""
+        refused = self._arrivals.refused
+        if refused:
+            place = self._project.uploads.create("command line") if upload is None else upload
+            for item in refused:
+                path = None if item.found is None else item.found.path
+                self._project.uploads.hold(place, item.name, item.reason, path=path, detail=item.detail)
+            if upload is None:
+                self._project.uploads.finish(place)
+        return IngestReport(
+            files=self._arrivals.files,
+            images=tuple(self._images),
+            quarantined=tuple(Held(name=item.name, reason=item.reason, detail=item.detail) for item in refused),
+            duplicates=self._arrivals.duplicates,
+        )
+
+    def _stacks(self) -> Iterator[_Candidate]:
+        arrived = {id(item.instance): item for item in self._arrivals.instances}
+        grouped = group([item.instance for item in self._arrivals.instances])
+        self._arrivals.duplicates += len(grouped.duplicates)
+        for instance, reason, detail in grouped.refused:
+            self._arrivals.refuse(arrived[id(instance)], RefusedFileError(reason, detail))
+        digests = {key: item.digest for key, item in arrived.items()}
+        for stack in grouped.stacks:
+            files = tuple(arrived[id(instance)] for instance in stack.instances)
+            make = partial(stack_source, stack, digests, profile=self._profile, pseudonyms=self._pseudonyms)
+            yield _Candidate(files, make)
+
+    def _pictures(self) -> Iterator[_Candidate]:
+        for picture in self._arrivals.pictures:
+            yield _Candidate((picture,), partial(picture_source, picture, self._pseudonyms))
+
+    def _publish_one(self, publisher: Publisher, candidate: _Candidate, done: Callable[[float], None]) -> None:
+        digests = {file.digest for file in candidate.files}
+        try:
+            source = candidate.make()
+            image = publisher.publish(source, done)
+        except RefusedFileError as error:
+            for file in candidate.files:
+                self._arrivals.refuse(file, error)
+        except StateError:
+            # Somebody else ingested the same files meanwhile; any other refusal is ours to fail at.
+            if self._project.images.known_digests(digests) != digests:
+                raise
+            self._arrivals.duplicates += len(candidate.files)
+        else:
+            self._images.append(self._describe(image, source.names))
+
+    def _describe(self, image: Image, names: tuple[str, ...]) -> IngestedImage:
+        return IngestedImage(
+            id=image.id,
+            path=str(self._project.images.path(image.id)),
+            modality=image.attributes.modality,
+            axes=image.attributes.axes,
+            shape=image.shape,
+            dtype=image.dtype,
+            spacing_mm=image.attributes.spacing_mm,
+            regular=image.attributes.regular,
+            sources=image.sources,
+            inputs=names,
+        )
+
+    def _advance(self, before: float, share: float, part: float) -> None:
+        self._report(_LOOKED_PERCENT + int((100 - _LOOKED_PERCENT) * (before + share * part)), _WRITING)

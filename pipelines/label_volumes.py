@@ -1,0 +1,187 @@
+"""Label volumes from other programs' files, laid on the grid of an image: flipped and permuted, never resampled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import SimpleITK
+from nibabel.filebasedimages import ImageFileError
+from numpy.typing import NDArray
+
+from imaging.dicom.decode import read_slab
+from imaging.dicom.headers import read_instance
+from imaging.dicom.limits import Limits
+from imaging.dicom.series import group
+from imaging.dicom.walk import Found, find_files
+from imaging.domain.image import Image
+from imaging.errors import InvalidInputError, RefusedFileError
+from imaging.geometry import voxel_to_world, world_to_voxel
+
+Labels = NDArray[np.uint16]
+_OFF_GRID_VOXELS = 0.1
+"""How far from a voxel centre of the image a corner of the labels may lie: rounding of headers, no more."""
+
+
+@dataclass(frozen=True)
+class LabelVolume:
+    """Values as a file gives them.
+
+    Attributes
+    ----------
+    values : (z, y, x), uint16
+    affine : (4, 4), float64
+        Voxel centre (z, y, x, 1) of this volume to LPS mm.
+    """
+
+    values: Labels
+    affine: NDArray[np.float64]
+
+
+def read_nifti(files: Sequence[Path], scratch: Path) -> LabelVolume:
+    """Read one NIfTI file; its own axes are (x, y, z) in RAS mm."""
+    path = _only(files)
+    try:
+        source: Any = nibabel.load(path)
+        values = np.asanyarray(source.dataobj)
+        affine = np.asarray(source.affine, np.float64)
+    except (ImageFileError, OSError, EOFError, ValueError) as error:
+        raise InvalidInputError("the file is no readable NIfTI volume") from error
+    while values.ndim > 3 and values.shape[-1] == 1:
+        values = values[..., 0]
+    if values.ndim != 3:
+        raise InvalidInputError("the NIfTI file does not hold one volume")
+    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    return LabelVolume(_whole(values.transpose(2, 1, 0)), lps[:, [2, 1, 0, 3]])
+
+
+def read_nrrd(files: Sequence[Path], scratch: Path) -> LabelVolume:
+    """Read one NRRD file through SimpleITK, which turns any space into LPS mm."""
+    try:
+        source: Any = SimpleITK.ReadImage(str(_only(files)), imageIO="NrrdImageIO")
+    except RuntimeError as error:
+        raise InvalidInputError("the file is no readable NRRD volume") from error
+    if source.GetDimension() != 3 or source.GetNumberOfComponentsPerPixel() != 1:
+        raise InvalidInputError("the NRRD file does not hold one volume")
+    affine = np.eye(4)
+    columns = np.reshape(source.GetDirection(), (3, 3)) * np.asarray(source.GetSpacing())
+    affine[:3, :3] = columns[:, ::-1]
+    affine[:3, 3] = source.GetOrigin()
+    return LabelVolume(_whole(SimpleITK.GetArrayFromImage(source)), affine)
+
+
+def read_dicom_series(files: Sequence[Path], scratch: Path) -> LabelVolume:
+    """Read a DICOM series whose stored values are labels; the files are read here and kept nowhere."""
+    instances = []
+    for found in find_files(files, Limits(), scratch):
+        if not isinstance(found, Found):
+            raise InvalidInputError(f"a file of the series is refused: {found.reason.value}")
+        try:
+            instances.append(read_instance(found))
+        except RefusedFileError as error:
+            raise InvalidInputError(f"a file of the series is refused: {error.reason.value}") from error
+    grouped = group(instances)
+    if grouped.refused or len(grouped.stacks) != 1 or grouped.stacks[0].axes != "zyx":
+        raise InvalidInputError("the files do not form one volume of labels")
+    stack = grouped.stacks[0]
+    try:
+        values = read_slab(stack, 0, stack.shape[0])
+    except RefusedFileError as error:
+        raise InvalidInputError(f"the labels cannot be decoded: {error.reason.value}") from error
+    return LabelVolume(_whole(values), np.asarray(stack.attributes.affine_lps, float))
+
+
+READERS: dict[str, Callable[[Sequence[Path], Path], LabelVolume]] = {
+    "nifti": read_nifti,
+    "nrrd": read_nrrd,
+    "dicom-series": read_dicom_series,
+}
+"""Formats of voxel labels by their name on the command line."""
+
+
+def lay_on_image(labels: LabelVolume, image: Image) -> Labels:
+    """Put labels where the image's voxels are.
+
+    Returns
+    -------
+    (z, y, x) of the image, uint16
+        0 where the labels do not reach.
+
+    Raises
+    ------
+    InvalidInputError
+        The grids differ by more than flips, permutations and whole voxels, or a label lies outside the image.
+    """
+    if not image.attributes.regular:
+        raise InvalidInputError("the planes of the image form no regular grid")
+    shape = (image.extent("z"), image.extent("y"), image.extent("x"))
+    order, steps, start = _match_grids(labels, np.asarray(image.attributes.affine_lps, float))
+    turned = labels.values.transpose(order)[tuple(slice(None, None, step) for step in steps)]
+    result = np.zeros(shape, labels.values.dtype)
+    into = tuple(
+        slice(max(0, first), max(0, min(length, first + size)))
+        for first, size, length in zip(start, turned.shape, shape, strict=True)
+    )
+    out_of = tuple(slice(part.start - first, part.stop - first) for part, first in zip(into, start, strict=True))
+    kept = turned[out_of]
+    if np.count_nonzero(kept) != np.count_nonzero(turned):
+        raise InvalidInputError("some labels lie outside the image")
+    result[into] = kept
+    return result
+
+
+Order = tuple[int, int, int]
+
+
+def _match_grids(labels: LabelVolume, image: NDArray[np.float64]) -> tuple[Order, Order, Order]:
+    """Find for each image axis the labels' axis that runs along it, its direction, and where it begins."""
+    size = labels.values.shape
+    corners = np.array([[a, b, c] for a in (0, size[0] - 1) for b in (0, size[1] - 1) for c in (0, size[2] - 1)], float)
+    placed = world_to_voxel(image, voxel_to_world(labels.affine, corners))
+    matrix = np.linalg.inv(image) @ labels.affine
+    signs = np.rint(matrix[:3, :3])
+    for axis in range(3):
+        if size[axis] == 1:
+            # A single plane says nothing about the distance to the next; only its place counts.
+            signs[:, axis] = _unit(matrix[:3, axis])
+    sums = np.concatenate([np.abs(signs).sum(axis=0), np.abs(signs).sum(axis=1)])
+    if not (sums == 1).all():
+        raise InvalidInputError("the labels do not lie on the grid of the image")
+    origin = np.rint(placed[0])
+    if np.abs(corners @ signs.T + origin - placed).max() > _OFF_GRID_VOXELS:
+        raise InvalidInputError("the labels do not lie on the grid of the image")
+    order = tuple(int(np.flatnonzero(row)[0]) for row in signs)
+    steps = tuple(int(row.sum()) for row in signs)
+    return order, steps, tuple(int(value) for value in np.rint(placed).min(axis=0))  # type: ignore[return-value]
+
+
+def _unit(direction: NDArray[np.float64]) -> NDArray[np.float64]:
+    unit = np.zeros(3)
+    longest = int(np.abs(direction).argmax())
+    unit[longest] = 1.0 if direction[longest] >= 0 else -1.0
+    return unit
+
+
+def _whole(values: NDArray[Any]) -> Labels:
+    """Accept integers, or floating point that holds integers only; values above 65535 or below 0 are no labels."""
+    if values.size == 0:
+        raise InvalidInputError("the file holds no voxels")
+    if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
+        raise InvalidInputError("the voxels are no label values")
+    if np.issubdtype(values.dtype, np.floating) and not np.array_equal(values, np.rint(values)):
+        raise InvalidInputError("the voxels are no whole numbers, so no label values")
+    if values.min() < 0 or values.max() > np.iinfo(np.uint16).max:
+        raise InvalidInputError("label values lie between 0 and 65535")
+    return values.astype(np.uint16)
+
+
+def _only(files: Sequence[Path]) -> Path:
+    if len(files) != 1:
+        raise InvalidInputError("this format takes one file")
+    if not files[0].is_file():
+        raise InvalidInputError("a path does not exist or is no file")
+    return files[0]

@@ -1,0 +1,50 @@
+"""Instances that come after their series was published: held, so that an image never changes under its annotations."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from imaging.dicom.headers_store import unpack_headers
+from imaging.dicom.pseudonyms import Pseudonyms
+from imaging.domain.image import Image
+from imaging.domain.outcome import Reason
+from imaging.errors import RefusedFileError
+from imaging.project.project import Project
+from imaging.pyramid.manifest import headers_path
+from pipelines.arrivals import Arrivals, Arrived
+
+
+def hold_late(arrivals: Arrivals, project: Project, existing: Sequence[Image], pseudonyms: Pseudonyms) -> None:
+    """Refuse instances of series that have an image already.
+
+    A UID that is published with other bytes is a conflict; any other instance of the series is late. Accepting a late
+    one makes a new image; the old keeps its annotations.
+    """
+    by_series: dict[str, list[Image]] = defaultdict(list)
+    for image in existing:
+        if image.series:
+            by_series[image.series].append(image)
+    published: dict[str, set[str]] = {}
+    kept: list[Arrived] = []
+    for item in arrivals.instances:
+        series = pseudonyms.uid(item.instance.series)
+        if series not in by_series:
+            kept.append(item)
+            continue
+        if series not in published:
+            published[series] = _instance_uids(project, by_series[series])
+        if pseudonyms.uid(item.instance.uid) in published[series]:
+            error = RefusedFileError(Reason.UID_CONFLICT, "an instance with this UID and other bytes is published")
+        else:
+            error = RefusedFileError(Reason.LATE_INSTANCE, "the series is published already")
+        arrivals.refuse(item, error)
+    arrivals.instances = kept
+
+
+def _instance_uids(project: Project, images: Sequence[Image]) -> set[str]:
+    uids = set()
+    for image in images:
+        packed = headers_path(project.images.path(image.id)).read_bytes()
+        uids.update(str(header.SOPInstanceUID) for header in unpack_headers(packed))
+    return uids

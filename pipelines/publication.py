@@ -1,0 +1,121 @@
+"""Writes one image into staging and lets it appear: voxels, pseudonymised headers, manifest, row, in this order."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imaging.domain.base import ImageKey
+from imaging.domain.image import Image, ImageAttributes, ImageDraft
+from imaging.project.project import Project
+from imaging.pyramid.layout import plan_layout
+from imaging.pyramid.manifest import Manifest, digest_file, headers_path, manifest_path, save_bytes, save_manifest
+from imaging.pyramid.publish import publish, staging_folder
+from imaging.pyramid.write import PyramidWriter
+from pipelines.pyramids import ReadSlab, build_pyramid
+
+_IMAGE_SUFFIX = ".ome.zarr"
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What becomes one image.
+
+    Attributes
+    ----------
+    label
+        Begins the image's name, a number follows; holds nothing from a file name or a header but the modality.
+    shape
+        Along `attributes.axes`.
+    read
+        Gives the stored values of a slab of level 0.
+    headers
+        Packed pseudonymised headers; empty where the source has none.
+    digests
+        Keyed digests of the files.
+    names
+        The files as typed or found.
+    """
+
+    label: str
+    subject: str
+    study: str
+    series: str
+    attributes: ImageAttributes
+    shape: tuple[int, ...]
+    dtype: str
+    read: ReadSlab
+    headers: bytes
+    digests: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+class Publisher:
+    """Publishes the images of one ingest under neutral names."""
+
+    def __init__(self, project: Project, *, workers: int, existing: Sequence[Image]) -> None:
+        self._project = project
+        self._workers = workers
+        self._names = {image.name for image in existing}
+        self._counts: dict[str, int] = {}
+
+    def publish(self, source: Source, done: Callable[[float], None]) -> Image:
+        """Write, make durable and register one image; on any failure nothing of it is left."""
+        staging = staging_folder(self._project.folder / "images")
+        try:
+            layout = plan_layout(source.attributes.axes, source.shape, source.dtype, source.attributes.spacing_mm)
+            writer = PyramidWriter.create(staging, layout, source.attributes)
+            build_pyramid(writer, source.read, workers=self._workers, done=done)
+            manifest = writer.finish()
+            draft = self._draft(source)
+
+            def prepare(key: ImageKey) -> None:
+                _place(staging, self._project.images.path(key), source.headers, manifest)
+
+            return self._project.images.register(draft, prepare)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def _draft(self, source: Source) -> ImageDraft:
+        return ImageDraft(
+            name=self._name(source.label),
+            subject=source.subject,
+            study=source.study,
+            series=source.series,
+            description=f"{source.attributes.modality} {' × '.join(map(str, source.shape))}",
+            shape=source.shape,
+            dtype=source.dtype,
+            attributes=source.attributes,
+            sources=len(source.names),
+            source_digests=source.digests,
+        )
+
+    def _name(self, stem: str) -> str:
+        number = self._counts.get(stem, 0) + 1
+        while f"{stem} {number}" in self._names:
+            number += 1
+        self._counts[stem] = number
+        return f"{stem} {number}"
+
+
+def sweep_orphans(project: Project) -> None:
+    """Remove the files of images that never got their row: what a process killed while publishing leaves."""
+    known = {str(image.id) for image in project.images.catalogue()}
+    for group in (project.folder / "images").glob(f"*{_IMAGE_SUFFIX}"):
+        if group.name.removesuffix(_IMAGE_SUFFIX) not in known:
+            shutil.rmtree(group)
+    for folder in ("headers", "manifests"):
+        for beside in (project.folder / folder).glob("[0-9]*"):
+            if beside.name.split(".", 1)[0] not in known:
+                beside.unlink()
+
+
+def _place(staging: Path, final: Path, headers: bytes, manifest: Manifest) -> None:
+    if headers:
+        beside = headers_path(final)
+        save_bytes(headers, beside)
+        manifest = manifest.model_copy(update={"headers": digest_file(beside, beside.name)})
+    save_manifest(manifest, manifest_path(final))
+    publish(staging, final)

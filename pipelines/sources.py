@@ -1,0 +1,97 @@
+"""Turns a DICOM stack or a picture into what gets published: pseudonyms made, metadata gone, pixels read on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+
+from imaging.dicom.decode import Stored, read_channels, read_slab
+from imaging.dicom.headers_store import pack_headers
+from imaging.dicom.instance import Instance
+from imaging.dicom.profile import Profile
+from imaging.dicom.pseudonymise import pseudonymise
+from imaging.dicom.pseudonyms import Pseudonyms
+from imaging.dicom.stack import Stack
+from imaging.domain.image import ImageAttributes
+from imaging.pyramid.layout import Slab
+from pipelines.arrivals import PictureFile
+from pipelines.publication import Source
+from pipelines.pyramids import ReadSlab
+
+PICTURE = "Picture"
+_PIXELS = ((0.0, 0.0, 1.0, 0.0), (0.0, 1.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
+"""Voxel (z, y, x) to (x, y, z) with spacing 1: a picture has no place in a patient."""
+
+
+def stack_source(stack: Stack, digests: Mapping[int, str], *, profile: Profile, pseudonyms: Pseudonyms) -> Source:
+    """Pseudonymise a stack.
+
+    Parameters
+    ----------
+    digests
+        Keyed digest of each instance's file, by `id` of the instance.
+    """
+    headers = [pseudonymise(instance.header, profile, pseudonyms) for instance in stack.instances]
+    first: Instance = stack.instances[0]
+    attributes = stack.attributes.model_copy(
+        update={
+            "profile_hash": profile.hash,
+            "frame_of_reference": str(headers[0].get("FrameOfReferenceUID", "")),
+        }
+    )
+    return Source(
+        label=f"{attributes.modality} {pseudonyms.subject(first.issuer, first.patient_id)}",
+        subject=pseudonyms.subject(first.issuer, first.patient_id),
+        study=pseudonyms.uid(first.study),
+        series=pseudonyms.uid(first.series),
+        attributes=attributes,
+        shape=stack.shape,
+        dtype=stack.dtype.name,
+        read=_reader(stack),
+        headers=pack_headers(stack, headers),
+        digests=tuple(digests[id(instance)] for instance in stack.instances),
+        names=stack.names,
+    )
+
+
+def picture_source(picture: PictureFile, pseudonyms: Pseudonyms) -> Source:
+    """Decode a picture; nothing says who is on it, so each picture is a subject of its own."""
+    stored = picture.reader.read(picture.found.path).stored
+    colour = stored.ndim == 3
+    volume = stored[:, np.newaxis] if colour else stored[np.newaxis]
+    attributes = ImageAttributes(
+        axes="czyx" if colour else "zyx",
+        affine_lps=_PIXELS,
+        positions_lps=((0.0, 0.0, 0.0),),
+        spacing_mm=(None, None, None),
+        units="" if colour else "stored",
+        photometric="RGB" if colour else "MONOCHROME2",
+        bits_stored=stored.dtype.itemsize * 8,
+    )
+
+    def read(slab: Slab) -> Stored:
+        return volume[slab.c] if colour else volume
+
+    return Source(
+        label=PICTURE,
+        subject=pseudonyms.identifier("picture", picture.digest),
+        study="",
+        series="",
+        attributes=attributes,
+        shape=volume.shape,
+        dtype=stored.dtype.name,
+        read=read,
+        headers=b"",
+        digests=(picture.digest,),
+        names=(picture.found.name,),
+    )
+
+
+def _reader(stack: Stack) -> ReadSlab:
+    if stack.channels == 1:
+        return lambda slab: read_slab(stack, slab.start, slab.stop, t=slab.t, c=slab.c)
+    # Red, green and blue are decoded together but written as slabs of their own.
+    channels = lru_cache(maxsize=2)(lambda t, start, stop: read_channels(stack, start, stop, t=t))
+    return lambda slab: channels(slab.t, slab.start, slab.stop)[slab.c]
