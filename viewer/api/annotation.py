@@ -1,0 +1,199 @@
+"""Annotations and their terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from imaging.domain.annotation import Annotation, AnnotationDraft
+from imaging.domain.base import AnnotationKey, ImageKey, TermKey
+from imaging.domain.image import Image
+from imaging.errors import InvalidInputError, NotFoundError
+from imaging.geometry import flip_wkt_y
+from imaging.project.project import Project
+from viewer.api.shapes.annotation import (
+    AnnotationChanged,
+    AnnotationEdited,
+    AnnotationsAdded,
+    AnnotationSent,
+    AnnotationShape,
+    AnnotationTermChanged,
+    AnnotationTermShape,
+    as_terms,
+    plane_rows,
+)
+from viewer.api.shapes.annotation_query import AnnotationQuery
+from viewer.api.shapes.envelope import Collection, call_back
+from viewer.api.shapes.ontology import TermShape
+from viewer.deps import Door, Entry, Id, Page, Site
+
+router = APIRouter(prefix="/api", tags=["annotation"])
+
+_FEW = 4
+"""Up to so many images are fetched one by one rather than all at once."""
+
+
+@router.get("/annotation.json")
+def list_annotations(
+    query: Annotated[AnnotationQuery, Query()], door: Entry, page: Page, site: Site
+) -> Collection[AnnotationShape]:
+    """List annotations of one project by Cytomine's filters."""
+    query.require_known()
+    project = _find_project(door, query)
+    box = query.flip_box(_boxed_images(project, query)) if query.bbox is not None else None
+    found = project.annotations.list(query.filter(offset=page.offset, limit=page.limit, intersects=box))
+    images = _images_of(project, found.items)
+    shapes = [
+        AnnotationShape.of(drawn, images[drawn.image], site=site, with_location=query.with_location)
+        for drawn in found.items
+    ]
+    return Collection[AnnotationShape].page(shapes, found.total, page)
+
+
+@router.get("/annotation/{annotation}.json")
+def show_annotation(annotation: Id, door: Entry, site: Site) -> AnnotationShape:
+    """Show one annotation with its location."""
+    project = door.locate("annotation", annotation)
+    drawn = project.annotations.get(AnnotationKey(annotation))
+    return AnnotationShape.of(drawn, project.images.get(drawn.image), site=site)
+
+
+@router.post("/annotation.json")
+def add_annotation(
+    sent: AnnotationSent | list[AnnotationSent], door: Entry, site: Site
+) -> AnnotationChanged | AnnotationsAdded:
+    """Draw one annotation, or several that a client sends as an array."""
+    if isinstance(sent, AnnotationSent):
+        return _changed("Add", *_draw(door, sent), site)
+    drawn = _draw_all(door, sent)
+    shapes = [AnnotationShape.of(one, image, site=site) for one, image in drawn]
+    return AnnotationsAdded(message=f"{len(shapes)} annotations added", collection=shapes, size=len(shapes))
+
+
+@router.put("/annotation/{annotation}.json")
+def edit_annotation(annotation: Id, sent: AnnotationEdited, door: Entry, site: Site) -> AnnotationChanged:
+    """Redraw or re-term an annotation; a stale version answers 409 with the current one."""
+    project = door.locate("annotation", annotation)
+    drawn = project.annotations.get(AnnotationKey(annotation))
+    image = project.images.get(drawn.image)
+    wkt = None if sent.location is None else flip_wkt_y(sent.location, plane_rows(image, drawn.axis))
+    terms = None if sent.term is None else as_terms(sent.term)
+    edited = project.annotations.edit(drawn.id, wkt=wkt, terms=terms, version=sent.version)
+    return _changed("Edit", edited, image, site)
+
+
+@router.delete("/annotation/{annotation}.json")
+def delete_annotation(
+    annotation: Id, door: Entry, site: Site, version: Annotated[int | None, Query(ge=0)] = None
+) -> AnnotationChanged:
+    """Remove an annotation."""
+    project = door.locate("annotation", annotation)
+    drawn = project.annotations.get(AnnotationKey(annotation))
+    project.annotations.delete(drawn.id, version=version)
+    return _changed("Delete", drawn, project.images.get(drawn.image), site)
+
+
+@router.get("/annotation/{annotation}/term.json")
+def list_annotation_terms(annotation: Id, door: Entry, page: Page) -> Collection[TermShape]:
+    """List the terms of one annotation."""
+    project = door.locate("annotation", annotation)
+    held = set(project.annotations.get(AnnotationKey(annotation)).terms)
+    terms = [TermShape.of(term) for term in project.ontology.terms() if term.id in held]
+    return Collection[TermShape].cut(terms, page)
+
+
+@router.get("/annotation/{annotation}/term/{term}.json")
+def show_annotation_term(annotation: Id, term: Id, door: Entry) -> AnnotationTermShape:
+    """Confirm that an annotation carries a term."""
+    drawn = door.locate("annotation", annotation).annotations.get(AnnotationKey(annotation))
+    if term not in drawn.terms:
+        raise NotFoundError("annotation term")
+    return AnnotationTermShape.of(drawn, term)
+
+
+@router.post("/annotation/{annotation}/term/{term}.json")
+def add_annotation_term(annotation: Id, term: Id, door: Entry) -> AnnotationTermChanged:
+    """Give a term to an annotation."""
+    annotations = door.locate("annotation", annotation).annotations
+    return _term_changed("Add", annotations.add_term(AnnotationKey(annotation), TermKey(term)), term)
+
+
+@router.delete("/annotation/{annotation}/term/{term}.json")
+def remove_annotation_term(annotation: Id, term: Id, door: Entry) -> AnnotationTermChanged:
+    """Take a term from an annotation."""
+    annotations = door.locate("annotation", annotation).annotations
+    return _term_changed("Delete", annotations.remove_term(AnnotationKey(annotation), TermKey(term)), term)
+
+
+def _find_project(door: Door, query: AnnotationQuery) -> Project:
+    if query.project is not None:
+        return door.project(query.project)
+    if query.wanted_images:
+        return door.locate("image", query.wanted_images[0])
+    if query.wanted_slices:
+        return door.locate("slice", query.wanted_slices[0])
+    raise InvalidInputError("name a project, image, images, slice or slices")
+
+
+def _boxed_images(project: Project, query: AnnotationQuery) -> list[Image]:
+    if query.wanted_images:
+        return [project.images.get(ImageKey(key)) for key in query.wanted_images]
+    if query.wanted_slices:
+        return [project.images.by_slice(key)[0] for key in query.wanted_slices]
+    return list(project.images.list())
+
+
+def _images_of(project: Project, drawn: Iterable[Annotation]) -> Mapping[ImageKey, Image]:
+    keys = {one.image for one in drawn}
+    if len(keys) <= _FEW:
+        return {key: project.images.get(key) for key in keys}
+    return {image.id: image for image in project.images.list()}
+
+
+def _draw(door: Door, sent: AnnotationSent) -> tuple[Annotation, Image]:
+    project, image, draft = _place(door, sent)
+    return project.annotations.create(draft), image
+
+
+def _draw_all(door: Door, sent: Sequence[AnnotationSent]) -> list[tuple[Annotation, Image]]:
+    """All or none: a client that hears of a failure sends the whole array again."""
+    placed = [_place(door, one) for one in sent]
+    if not placed:
+        return []
+    project = placed[0][0]
+    if any(other.record.id != project.record.id for other, _, _ in placed):
+        raise InvalidInputError("annotations that come together belong to one project")
+    layer = project.layers.mine().id
+    drawn = project.annotations.import_many(layer, [draft for _, _, draft in placed])
+    return [(one, image) for one, (_, image, _) in zip(drawn, placed, strict=True)]
+
+
+def _place(door: Door, sent: AnnotationSent) -> tuple[Project, Image, AnnotationDraft]:
+    rank = None
+    if sent.slice is not None:
+        project = door.locate("slice", sent.slice)
+        image, rank = project.images.by_slice(sent.slice)
+        if sent.image not in (None, image.id):
+            raise InvalidInputError("the slice is not one of the image")
+    elif sent.image is not None:
+        project = door.locate("image", sent.image)
+        image = project.images.get(ImageKey(sent.image))
+    else:
+        raise InvalidInputError("an annotation needs an image or a slice")
+    return project, image, sent.draft(image, rank)
+
+
+def _changed(change: str, drawn: Annotation, image: Image, site: str) -> AnnotationChanged:
+    callback = call_back(change, "UserAnnotation", drawn.id) | {"annotationID": drawn.id, "imageID": image.id}
+    shape = AnnotationShape.of(drawn, image, site=site)
+    return AnnotationChanged(message=f"Annotation: {change}", callback=callback, annotation=shape)
+
+
+def _term_changed(change: str, drawn: Annotation, term: int) -> AnnotationTermChanged:
+    return AnnotationTermChanged(
+        message=f"Annotation term: {change}",
+        callback=call_back(change, "AnnotationTerm", drawn.id) | {"annotationID": drawn.id, "termID": term},
+        annotationterm=AnnotationTermShape.of(drawn, term),
+    )

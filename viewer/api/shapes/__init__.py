@@ -1,0 +1,1 @@
+"""The JSON of the API: Cytomine's shapes and ours in the same style."""

@@ -1,0 +1,193 @@
+"""Annotations. Here the lower-left WKT of the border meets the top-left WKT inside."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, field_validator
+
+from imaging.domain.annotation import Annotation, AnnotationDraft
+from imaging.domain.base import TermKey
+from imaging.domain.image import Axis, Image
+from imaging.geometry import flip_wkt_y, parse_wkt
+from viewer.api.shapes.envelope import Changed, Sent, SentId, Shape, Thing, to_millis
+from viewer.api.shapes.image import place_rank, rank_place
+
+
+class Centroid(Shape):
+    """The middle of a drawing, lower-left origin, pixels."""
+
+    x: float
+    y: float
+
+
+class AnnotationShape(Thing):
+    """A drawing on one plane; `slice` is null on planes other than z."""
+
+    class_: str = Field(default="be.cytomine.domain.ontology.UserAnnotation", alias="class")
+    slice: int | None
+    image: int
+    project: int
+    user: int | None
+    container: int
+    location: str | None = Field(description="WKT, pixels of the plane, lower-left origin; null unless asked for.")
+    geometry_compression: float = 0.0
+    centroid: Centroid | None
+    area: float
+    area_unit: str
+    perimeter: float
+    perimeter_unit: str
+    term: list[int]
+    nb_comments: int = 0
+    crop_url: str = Field(alias="cropURL")
+    small_crop_url: str = Field(alias="smallCropURL")
+    url: str
+    image_url: str = Field(alias="imageURL")
+    reviewed: bool
+    axis: Axis
+    index: int
+    t: int
+    c: int
+    version: int
+    layer: int
+    length_mm: float | None
+    area_mm2: float | None = Field(alias="areaMm2")
+
+    @classmethod
+    def of(cls, drawn: Annotation, image: Image, *, site: str, with_location: bool = True) -> Self:
+        """Show an annotation; `site` is scheme and host for Cytomine's absolute URLs."""
+        crop = f"{site}/api/userannotation/{drawn.id}/crop.png"
+        location = flip_wkt_y(drawn.wkt, plane_rows(image, drawn.axis)) if with_location else None
+        calibrated = drawn.area_mm2 is not None and drawn.length_mm is not None
+        return cls(
+            id=drawn.id,
+            created=to_millis(drawn.created),
+            updated=to_millis(drawn.updated),
+            slice=find_slice(drawn, image),
+            image=drawn.image,
+            project=drawn.project,
+            user=drawn.user,
+            container=drawn.project,
+            location=location,
+            centroid=_find_centroid(location),
+            area=(drawn.area_mm2 or 0.0) * 1e6 if calibrated else drawn.area_px,
+            area_unit="micron²" if calibrated else "pixels²",
+            perimeter=(drawn.length_mm or 0.0) if calibrated else drawn.length_px,
+            perimeter_unit="mm" if calibrated else "pixels",
+            term=list(drawn.terms),
+            crop_url=crop,
+            small_crop_url=f"{crop}?maxSize=256",
+            url=crop,
+            image_url=f"{site}/#/project/{drawn.project}/image/{drawn.image}?axis={drawn.axis.value}&index={drawn.index}",
+            reviewed=drawn.reviewed,
+            axis=drawn.axis,
+            index=drawn.index,
+            t=drawn.t,
+            c=drawn.c,
+            version=drawn.version,
+            layer=drawn.layer,
+            length_mm=drawn.length_mm,
+            area_mm2=drawn.area_mm2,
+        )
+
+
+class AnnotationChanged(Changed):
+    """A changed annotation."""
+
+    annotation: AnnotationShape
+
+
+class AnnotationsAdded(Shape):
+    """What a bulk POST answers."""
+
+    message: str
+    collection: list[AnnotationShape]
+    size: int
+
+
+class AnnotationTermShape(Thing):
+    """That an annotation carries a term."""
+
+    class_: str = Field(default="be.cytomine.domain.ontology.AnnotationTerm", alias="class")
+    userannotation: int
+    term: int
+    user: int | None
+
+    @classmethod
+    def of(cls, drawn: Annotation, term: int) -> AnnotationTermShape:
+        """Show the pair under the annotation's id; it has none of its own."""
+        moment = to_millis(drawn.updated)
+        return cls(id=drawn.id, created=moment, updated=moment, userannotation=drawn.id, term=term, user=drawn.user)
+
+
+class AnnotationTermChanged(Changed):
+    """A changed pair of annotation and term."""
+
+    annotationterm: AnnotationTermShape
+
+
+class _Drawn(Sent):
+    location: str | None = Field(default=None, max_length=20_000_000)
+    term: tuple[SentId, ...] | None = None
+
+    @field_validator("term", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return value if value is None or isinstance(value, list | tuple) else [value]
+
+
+class AnnotationSent(_Drawn):
+    """What an annotation is made from; the plane comes from `axis` and `index`, else `slice`, else z = 0."""
+
+    location: str = Field(max_length=20_000_000)
+    image: SentId | None = None
+    slice: SentId | None = None
+    axis: Axis | None = None
+    index: int | None = Field(default=None, ge=0)
+    t: int = Field(default=0, ge=0)
+    c: int = Field(default=0, ge=0)
+
+    def draft(self, image: Image, rank: int | None) -> AnnotationDraft:
+        """Turn what was sent into the inside convention."""
+        t, z, c = (self.t, 0, self.c) if rank is None else place_rank(image, rank)
+        axis = self.axis or Axis.Z
+        index = self.index if self.index is not None else (z if axis is Axis.Z else 0)
+        return AnnotationDraft(
+            image=image.id,
+            wkt=flip_wkt_y(self.location, plane_rows(image, axis)),
+            axis=axis,
+            index=index,
+            t=t,
+            c=c,
+            terms=as_terms(self.term or ()),
+        )
+
+
+class AnnotationEdited(_Drawn):
+    """What an annotation is edited from; what is absent stays. A stale `version` is refused."""
+
+    version: int | None = None
+
+
+def as_terms(keys: tuple[int, ...]) -> tuple[TermKey, ...]:
+    """Name plain ids as terms."""
+    return tuple(TermKey(key) for key in keys)
+
+
+def plane_rows(image: Image, axis: Axis) -> int:
+    """How many rows a plane has: y for z planes, z for the others."""
+    return image.extent("y" if axis is Axis.Z else "z")
+
+
+def find_slice(drawn: Annotation, image: Image) -> int | None:
+    """Give Cytomine's slice id of a z plane; None for other planes."""
+    if drawn.axis is not Axis.Z:
+        return None
+    return image.slice_base + rank_place(image, t=drawn.t, z=drawn.index, c=drawn.c)
+
+
+def _find_centroid(location: str | None) -> Centroid | None:
+    if location is None:
+        return None
+    middle = parse_wkt(location).centroid
+    return None if middle.is_empty else Centroid(x=middle.x, y=middle.y)

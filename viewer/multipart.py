@@ -1,0 +1,146 @@
+"""Uploads read as they arrive: file by file, never a whole body in memory nor in a temporary file.
+
+The framework's own form parser spools parts into unencrypted temporary files and stops at a thousand of them; a study
+is larger, and what is uploaded may still name a person.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from imaging.errors import InvalidInputError
+
+FIELD = "files[]"
+
+Fetch = Callable[[], bytes]
+"""Gives the next bytes of the body; empty at its end."""
+
+
+class Part(io.RawIOBase):
+    """One uploaded file, readable once and in order."""
+
+    def __init__(self, name: str, pull: Callable[[], bytes]) -> None:
+        super().__init__()
+        self.filename = name
+        self._pull = pull
+        self._left = b""
+        self._ended = False
+
+    def readable(self) -> bool:
+        """Say that this can be read."""
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        """Fill the buffer with what has arrived; 0 at the end of the file."""
+        assert isinstance(buffer, memoryview | bytearray)
+        if not self._left and not self._ended:
+            self._left = self._pull()
+            self._ended = not self._left
+        count = min(len(buffer), len(self._left))
+        buffer[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+
+class MultipartReader:
+    """Pulls files out of a multipart body.
+
+    Parameters
+    ----------
+    content_type
+        Of the request, with its boundary.
+    fetch
+        Gives the next bytes of the body; empty at its end.
+    """
+
+    def __init__(self, content_type: str, fetch: Fetch) -> None:
+        kind, options = parse_options_header(content_type)
+        boundary = options.get(b"boundary")
+        if kind != b"multipart/form-data" or not boundary:
+            raise InvalidInputError("files come as multipart/form-data")
+        self._fetch = fetch
+        self._events: deque[tuple[str, bytes]] = deque()
+        self._ended = False
+        self._header = b""
+        self._value = b""
+        self._disposition = b""
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._begin,
+                "on_header_field": self._add_field,
+                "on_header_value": self._add_value,
+                "on_header_end": self._end_header,
+                "on_headers_finished": lambda: self._events.append(("part", self._disposition)),
+                "on_part_data": lambda data, start, stop: self._events.append(("data", data[start:stop])),
+                "on_part_end": lambda: self._events.append(("end", b"")),
+                "on_end": self._finish,
+            },
+        )
+
+    def files(self) -> Iterator[Part]:
+        """Give the files one after the other; each must be read before the next is asked for."""
+        while (event := self._next()) is not None:
+            kind, disposition = event
+            if kind != "part":
+                continue
+            name = _filename(disposition)
+            if name is not None:
+                part = Part(name, self._pull)
+                yield part
+                while part.read(65_536):
+                    pass
+        if not self._ended:
+            raise InvalidInputError("the upload broke off")
+
+    def _pull(self) -> bytes:
+        while True:
+            event = self._next()
+            if event is None:
+                raise InvalidInputError("the upload broke off")
+            kind, data = event
+            if kind == "end":
+                return b""
+            if data:
+                return data
+
+    def _next(self) -> tuple[str, bytes] | None:
+        while not self._events:
+            chunk = self._fetch()
+            if not chunk:
+                return None
+            try:
+                self._parser.write(chunk)
+            except MultipartParseError as error:
+                raise InvalidInputError("this is not a multipart body") from error
+        return self._events.popleft()
+
+    def _begin(self) -> None:
+        self._header = self._value = self._disposition = b""
+
+    def _add_field(self, data: bytes, start: int, stop: int) -> None:
+        self._header += data[start:stop]
+
+    def _add_value(self, data: bytes, start: int, stop: int) -> None:
+        self._value += data[start:stop]
+
+    def _end_header(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            self._disposition = self._value
+        self._header = self._value = b""
+
+    def _finish(self) -> None:
+        self._ended = True
+
+
+def _filename(disposition: bytes) -> str | None:
+    _, options = parse_options_header(disposition)
+    name = options.get(b"filename")
+    if options.get(b"name") not in (FIELD.encode(), b"files") or name is None:
+        return None
+    return name.decode("utf-8", "replace")
