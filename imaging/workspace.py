@@ -191,3 +191,17 @@ def make_project_folders(folder: Path) -> None:
     for name in _PROJECT_FOLDERS:
         (folder / name).mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
+
+
+def upgrade_workspace(settings: Settings) -> tuple[str, str]:
+    """Run the migrations, and give the schema's revision before and after."""
+    database = open_database(settings)
+    try:
+        before = migrate.current_revision(database)
+        migrate.upgrade(database)
+        after = migrate.current_revision(database)
+    finally:
+        database.close()
+    assert before is not None
+    assert after is not None
+    return before, after

@@ -34,6 +34,11 @@ class Images:
         self._gate = gate
         self._layers = layers
 
+    def catalogue(self) -> tuple[Image, ...]:
+        """Facts of all images for ingestion: even who may only upload must not publish a series twice."""
+        with self._gate.read(Action.UPLOAD) as transaction:
+            return tuple(rows.list_images(transaction, self._gate.project))
+
     def get(self, key: ImageKey) -> Image:
         """Find by id."""
         with self._gate.read(Action.SEE_IMAGES) as transaction:

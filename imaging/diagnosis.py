@@ -1,0 +1,145 @@
+"""What an installation has and lacks, one finding each; nothing heavy is imported to find out."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from enum import Enum
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from imaging.domain.base import Record
+from imaging.errors import ImagingError
+from imaging.settings import Settings
+from imaging.workspace import Workspace
+
+_PACKAGES = ("imaging-workspace", "numpy", "pydicom", "zarr", "tensorstore", "sqlalchemy", "dask", "torch", "monai")
+_CODECS = {
+    "JPEG (baseline, extended, lossless)": ("imagecodecs", "pip install imagecodecs"),
+    "JPEG 2000": ("openjpeg", "pip install pylibjpeg-openjpeg"),
+    "JPEG-LS": ("jpeg_ls", "pip install pyjpegls"),
+    "RLE": ("rle", "pip install pylibjpeg-rle"),
+}
+_LOW_DISK = 10 << 30
+_SECONDS = 10
+
+
+class Health(Enum):
+    """Whether a finding is in order."""
+
+    OK = "ok"
+    ABSENT = "absent"
+    BAD = "bad"
+
+
+class Finding(Record):
+    """One row of `imaging doctor`; `remedy` says how to get what is missing."""
+
+    name: str
+    health: Health
+    value: str
+    remedy: str = ""
+
+
+def diagnose(settings: Settings) -> list[Finding]:
+    """Look at versions, GPU, Dask, database, disk, keys and codecs."""
+    return [
+        *_versions(),
+        _gpu(),
+        _scheduler(),
+        *_codecs(),
+        _database(settings),
+        _master_key(settings),
+        _disk(settings),
+        _pg_dump(settings),
+    ]
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding(name="python", health=Health.OK, value=platform.python_version())
+    for package in _PACKAGES:
+        try:
+            yield Finding(name=package, health=Health.OK, value=version(package))
+        except PackageNotFoundError:
+            yield Finding(name=package, health=Health.BAD, value="missing", remedy=f"pip install {package}")
+
+
+def _gpu() -> Finding:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return Finding(name="gpu", health=Health.ABSENT, value="none; models run on the CPU")
+    query = [program, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=_SECONDS, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return Finding(name="gpu", health=Health.BAD, value="the driver does not answer", remedy="run nvidia-smi")
+    if "+cpu" in _torch_version():
+        remedy = "install the CUDA build of the same torch version"
+        return Finding(name="gpu", health=Health.BAD, value="torch is a CPU build", remedy=remedy)
+    return Finding(name="gpu", health=Health.OK, value="; ".join(answer.strip().splitlines()))
+
+
+def _torch_version() -> str:
+    try:
+        return version("torch")
+    except PackageNotFoundError:
+        return ""
+
+
+def _scheduler() -> Finding:
+    address = os.environ.get("DASK_SCHEDULER_ADDRESS")
+    value = "threads of this machine" if address is None else "an external scheduler"
+    return Finding(name="dask scheduler", health=Health.OK, value=value)
+
+
+def _codecs() -> Iterator[Finding]:
+    for name, (module, remedy) in _CODECS.items():
+        present = find_spec(module) is not None
+        yield Finding(
+            name=f"codec {name}",
+            health=Health.OK if present else Health.BAD,
+            value="present" if present else "missing",
+            remedy="" if present else remedy,
+        )
+
+
+def _database(settings: Settings) -> Finding:
+    try:
+        workspace = Workspace.at(settings)
+    except ImagingError as error:
+        return Finding(name="workspace", health=Health.BAD, value=str(error), remedy="imaging init, or imaging upgrade")
+    with_events = workspace.database_name
+    workspace.close()
+    return Finding(name="workspace", health=Health.OK, value=with_events)
+
+
+def _master_key(settings: Settings) -> Finding:
+    try:
+        mode = settings.master_key_file.stat().st_mode & 0o777
+    except OSError:
+        return Finding(name="master key", health=Health.BAD, value="missing", remedy="restore it from its safe copy")
+    if mode & 0o077:
+        return Finding(name="master key", health=Health.BAD, value=f"mode {mode:04o}", remedy="chmod 600")
+    return Finding(name="master key", health=Health.OK, value=f"mode {mode:04o}")
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = settings.workspace
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    low = free < _LOW_DISK
+    remedy = "volumes need room" if low else ""
+    return Finding(name="disk", health=Health.BAD if low else Health.OK, value=f"{free >> 30} GiB free", remedy=remedy)
+
+
+def _pg_dump(settings: Settings) -> Finding:
+    if not settings.database_url.startswith("postgresql"):
+        return Finding(name="pg_dump", health=Health.OK, value="not needed with SQLite")
+    if shutil.which("pg_dump") is None:
+        remedy = "apt-get install postgresql-client"
+        return Finding(name="pg_dump", health=Health.BAD, value="missing; no backups", remedy=remedy)
+    return Finding(name="pg_dump", health=Health.OK, value="present")
