@@ -81,7 +81,8 @@ def affine_lps(
 def voxel_to_world(affine: ArrayLike, points: ArrayLike) -> Matrix:
     """Map voxel coordinates to LPS mm; (n, 3) zyx → (n, 3) xyz."""
     matrix = np.asarray(affine, float)
-    return np.asarray(points, float) @ matrix[:3, :3].T + matrix[:3, 3]
+    world: Matrix = np.asarray(points, float) @ matrix[:3, :3].T + matrix[:3, 3]
+    return world
 
 
 def world_to_voxel(affine: ArrayLike, points: ArrayLike) -> Matrix:
@@ -121,9 +122,10 @@ def _assign_planes(affine: Matrix) -> dict[str, Axis]:
 def parse_wkt(wkt: str) -> BaseGeometry:
     """Read a WKT; raise InvalidInputError for anything that is none."""
     try:
-        return shapely.from_wkt(wkt)
+        geometry: BaseGeometry = shapely.from_wkt(wkt)
     except (ShapelyError, TypeError, ValueError) as error:
         raise InvalidInputError("this is not a WKT geometry") from error
+    return geometry
 
 
 def format_wkt(geometry: BaseGeometry) -> str:

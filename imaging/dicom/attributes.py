@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 
 from imaging.dicom.instance import Instance, PixelFormat
-from imaging.dicom.kinds import CT, ENHANCED
+from imaging.dicom.kinds import is_cross_sectional
 from imaging.dicom.stack import Plane
 from imaging.dicom.values import read_integer, read_number, read_numbers, read_text
 from imaging.domain.image import Affine, ImageAttributes, Padding, Rescale, Window
@@ -33,7 +33,7 @@ def describe(planes: Sequence[Plane], *, axes: str) -> ImageAttributes:
         positions_lps=positions if placed else (),
         spacing_mm=_spacing(planes, placed=placed),
         rescale=_rescale(planes),
-        units=_units(instance),
+        units=_units(planes[0]),
         padding=_padding(instance),
         modality=_modality(instance),
         photometric="RGB" if instance.format.colour else instance.format.photometric,
@@ -82,19 +82,16 @@ def _rescale(planes: Sequence[Plane]) -> Rescale:
     return Rescale(slope=slopes, intercept=intercepts)
 
 
-def _units(instance: Instance) -> str:
-    """Hounsfield units only where the header rescales a CT and does not name another unit (PS3.3 C.11.1.1.2)."""
-    header = instance.header
+def _units(plane: Plane) -> str:
+    """Hounsfield units only where a CT is rescaled and names no other unit (PS3.3 C.11.1.1.2)."""
+    instance = plane.instance
     if instance.format.colour:
         return ""
-    if _modality(instance) == "PT":
-        return _PET_UNITS.get(read_text(header, "Units"), "stored")
-    enhanced_ct = instance.sop_class in ENHANCED and _modality(instance) == "CT"
-    if instance.sop_class != CT and not enhanced_ct:
-        return "stored"
-    named = read_text(header, "RescaleType").upper() or "HU"
-    rescaled = read_number(header, "RescaleIntercept") is not None or enhanced_ct
-    return "HU" if rescaled and named == "HU" else "stored"
+    modality = _modality(instance)
+    if modality == "PT":
+        return _PET_UNITS.get(read_text(instance.header, "Units"), "stored")
+    hounsfield = modality == "CT" and is_cross_sectional(instance.sop_class) and plane.rescale_type in ("", "HU")
+    return "HU" if hounsfield else "stored"
 
 
 def _modality(instance: Instance) -> str:
@@ -123,5 +120,54 @@ def _as_stored(value: int, pixel_format: PixelFormat) -> int:
 
 
 MODALITIES = frozenset(
-    ["AR", "AU", "BDUS", "BI", "BMD", "CR", "CT", "DG", "DX", "ECG", "EPS", "ES", "GM", "IO", "IVOCT", "IVUS", "KER", "LEN", "LS", "MG", "MR", "NM", "OAM", "OCT", "OP", "OPM", "OPT", "OPTBSV", "OPTENF", "OPV", "OSS", "OT", "PT", "PX", "REG", "RF", "RG", "RTDOSE", "RTIMAGE", "SC", "SM", "SMR", "SRF", "TG", "US", "VA", "XA", "XC"]
+    [
+        "AR",
+        "AU",
+        "BDUS",
+        "BI",
+        "BMD",
+        "CR",
+        "CT",
+        "DG",
+        "DX",
+        "ECG",
+        "EPS",
+        "ES",
+        "GM",
+        "IO",
+        "IVOCT",
+        "IVUS",
+        "KER",
+        "LEN",
+        "LS",
+        "MG",
+        "MR",
+        "NM",
+        "OAM",
+        "OCT",
+        "OP",
+        "OPM",
+        "OPT",
+        "OPTBSV",
+        "OPTENF",
+        "OPV",
+        "OSS",
+        "OT",
+        "PT",
+        "PX",
+        "REG",
+        "RF",
+        "RG",
+        "RTDOSE",
+        "RTIMAGE",
+        "SC",
+        "SM",
+        "SMR",
+        "SRF",
+        "TG",
+        "US",
+        "VA",
+        "XA",
+        "XC",
+    ]
 )

@@ -8,8 +8,7 @@ the other free decoder for them is GPL.
 from __future__ import annotations
 
 import imagecodecs
-import pydicom.pixels
-from pydicom.pixels.decoders.base import Decoder, DecodeRunner
+from pydicom.pixels.decoders.base import Decoder, DecodeRunner, get_decoder
 
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -49,7 +48,7 @@ def is_supported(syntax: str) -> bool:
 
 def find_decoder(syntax: str) -> Decoder:
     """Give pydicom's decoder; our plugin is registered with it on first use."""
-    decoder = pydicom.pixels.get_decoder(syntax)
+    decoder = get_decoder(syntax)
     if PLUGINS.get(syntax) == _IMAGECODECS and _IMAGECODECS not in decoder.available_plugins:
         decoder.add_plugin(_IMAGECODECS, (__name__, "decode_frame"))
     return decoder

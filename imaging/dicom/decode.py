@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom.encaps import encapsulate
-from pydicom.pixels import apply_color_lut
+from pydicom.pixels.processing import apply_color_lut
 
 from imaging.dicom.codecs import BIG_ENDIAN, EXPLICIT, NATIVE, PLUGINS, RIGHT_ALIGNED, find_decoder
 from imaging.dicom.headers import open_pixels
@@ -32,7 +31,8 @@ def read_slab(stack: Stack, start: int, stop: int, *, t: int = 0, c: int = 0) ->
     RefusedFileError
         TRUNCATED, DECODE_FAILED or UNSUPPORTED_SYNTAX.
     """
-    return read_channels(stack, start, stop, t=t)[c]
+    channels = read_channels(stack, start, stop, t=t)
+    return np.ascontiguousarray(channels[c])
 
 
 def read_channels(stack: Stack, start: int, stop: int, *, t: int = 0) -> Stored:
@@ -135,8 +135,8 @@ def _read_exactly(stream: BinaryIO, offset: int, length: int) -> bytes:
 def _decode(instance: Instance, data: bytes) -> Stored:
     pixel_format = instance.format
     if instance.syntax in NATIVE and not pixel_format.colour and pixel_format.bits_allocated >= 8:
-        order = ">" if instance.syntax == BIG_ENDIAN else "<"
-        container = np.frombuffer(data, pixel_format.dtype.newbyteorder(order))
+        big = instance.syntax == BIG_ENDIAN
+        container = np.frombuffer(data, pixel_format.dtype.newbyteorder(">" if big else "<"))
         plane = container.reshape(pixel_format.rows, pixel_format.columns).astype(pixel_format.dtype, copy=False)
         return extend_sign(plane, pixel_format, right_aligned=False)[np.newaxis]
     decoded = _decode_by_pydicom(instance, data)
@@ -150,27 +150,29 @@ def _decode(instance: Instance, data: bytes) -> Stored:
     return extend_sign(stored, pixel_format, right_aligned=instance.syntax in RIGHT_ALIGNED)[np.newaxis]
 
 
-def _decode_by_pydicom(instance: Instance, data: bytes) -> NDArray[np.generic]:
+def _decode_by_pydicom(instance: Instance, data: bytes) -> Stored:
     pixel_format = instance.format
     native = instance.syntax in NATIVE
     syntax = instance.syntax if not native else BIG_ENDIAN if instance.syntax == BIG_ENDIAN else EXPLICIT
-    photometric = pixel_format.photometric
+    options: dict[str, Any] = {
+        "rows": pixel_format.rows,
+        "columns": pixel_format.columns,
+        "samples_per_pixel": pixel_format.samples,
+        "number_of_frames": 1,
+        "bits_allocated": pixel_format.bits_allocated,
+        "bits_stored": pixel_format.bits_stored,
+        "pixel_representation": int(pixel_format.signed),
+        "photometric_interpretation": pixel_format.photometric,
+        "planar_configuration": pixel_format.planar,
+        "pixel_keyword": "PixelData",
+    }
     decoded, _ = find_decoder(syntax).as_array(
         data if native else encapsulate([data], has_bot=False),
         index=0,
         decoding_plugin="" if native else PLUGINS[syntax],
-        rows=pixel_format.rows,
-        columns=pixel_format.columns,
-        samples_per_pixel=pixel_format.samples,
-        number_of_frames=1,
-        bits_allocated=pixel_format.bits_allocated,
-        bits_stored=pixel_format.bits_stored,
-        pixel_representation=int(pixel_format.signed),
-        photometric_interpretation=photometric,
-        planar_configuration=pixel_format.planar,
-        pixel_keyword="PixelData",
+        **options,
     )
-    return np.asarray(decoded)
+    return cast("Stored", decoded)
 
 
 def extend_sign(container: Stored, pixel_format: PixelFormat, *, right_aligned: bool) -> Stored:

@@ -6,7 +6,7 @@ import os
 import zlib
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -142,12 +142,13 @@ def _check_start(path: Path, size: int) -> None:
 
 
 def _begins_like_dataset(start: bytes, size: int) -> bool:
-    for order in ("little", "big"):
-        group = int.from_bytes(start[:2], order)  # type: ignore[arg-type]
-        element = int.from_bytes(start[2:4], order)  # type: ignore[arg-type]
+    orders: tuple[Literal["little", "big"], ...] = ("little", "big")
+    for order in orders:
+        group = int.from_bytes(start[:2], order)
+        element = int.from_bytes(start[2:4], order)
         if group not in (0x0002, 0x0008) or element > 0x2000:
             continue
-        implicit_length = int.from_bytes(start[4:8], order)  # type: ignore[arg-type]
+        implicit_length = int.from_bytes(start[4:8], order)
         if start[4:6] in _VALUE_REPRESENTATIONS or implicit_length + 8 <= min(size, 1024):
             return True
     return False
@@ -189,9 +190,10 @@ def _meta_end(path: Path) -> int:
 
 def _check_whole(header: Dataset, size: int) -> None:
     for element in header.values():
-        if isinstance(element, RawDataElement) and element.length != _UNDEFINED:
-            if element.value_tell + element.length > size:
-                raise RefusedFileError(Reason.TRUNCATED, "the header ends early")
+        if not isinstance(element, RawDataElement) or element.length == _UNDEFINED:
+            continue
+        if element.value_tell + element.length > size:
+            raise RefusedFileError(Reason.TRUNCATED, "the header ends early")
 
 
 def _explain_missing_pixels(header: Dataset, sop_class: str, size: int) -> RefusedFileError:

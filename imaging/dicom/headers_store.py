@@ -43,6 +43,7 @@ def unpack_headers(packed: bytes) -> Iterator[Dataset]:
     for line in gzip.decompress(packed).decode().splitlines():
         record: JsonObject = json.loads(line)
         header = Dataset.from_json(record["header"])
+        _restore_decimals(record["header"], header)
         header.file_meta = FileMetaDataset(Dataset.from_json(record["meta"]))
         yield header
 
@@ -67,3 +68,14 @@ def _keep_decimals(json_dict: JsonObject, header: Dataset) -> JsonObject:
             for item_dict, item in zip(entry.get("Value", []), element.value, strict=True):
                 _keep_decimals(item_dict, item)
     return json_dict
+
+
+def _restore_decimals(json_dict: JsonObject, header: Dataset) -> None:
+    """Put the strings back that pydicom turned into numbers on its way in."""
+    for element in header:
+        values = json_dict[f"{int(element.tag):08X}"].get("Value", [])
+        if element.VR == "DS" and values:
+            element.value = values
+        elif element.VR == "SQ":
+            for item_dict, item in zip(values, element.value, strict=True):
+                _restore_decimals(item_dict, item)

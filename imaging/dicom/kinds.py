@@ -7,7 +7,6 @@ from imaging.domain.outcome import Reason
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
-CT = _STORAGE + "2"
 ENHANCED = frozenset(_STORAGE + tail for tail in ("2.1", "2.2", "4.1", "4.3", "4.4", "128.1", "130"))
 """Enhanced CT, MR and PET: geometry per frame in functional groups (PS3.3 C.7.6.16)."""
 

@@ -46,6 +46,7 @@ def _plain(instance: Instance, frame: int) -> Plane:
         pixel_spacing=_spacing(header),
         slope=_or(read_number(header, "RescaleSlope"), 1.0),
         intercept=_or(read_number(header, "RescaleIntercept"), 0.0),
+        rescale_type=_rescale_type(header),
         windows=_windows(header),
         image_type=read_texts(header, "ImageType"),
         labels=_labels(header, frame),
@@ -90,6 +91,7 @@ def _enhanced(instance: Instance, number: int, shared: Dataset, frame: Dataset) 
         pixel_spacing=_spacing(pick("PixelMeasuresSequence")),
         slope=_or(read_number(transformation, "RescaleSlope"), 1.0),
         intercept=_or(read_number(transformation, "RescaleIntercept"), 0.0),
+        rescale_type=_rescale_type(transformation),
         windows=_windows(pick("FrameVOILUTSequence")),
         image_type=read_texts(frame_type, "FrameType"),
         labels=_frame_labels(instance, number, pick),
@@ -149,6 +151,10 @@ def _spacing(header: Dataset) -> tuple[float, float] | None:
 def _windows(header: Dataset) -> tuple[tuple[float, float], ...]:
     pairs = zip(read_numbers(header, "WindowCenter"), read_numbers(header, "WindowWidth"), strict=False)
     return tuple(dict.fromkeys(pair for pair in pairs if pair[1] >= 1))
+
+
+def _rescale_type(header: Dataset) -> str | None:
+    return read_text(header, "RescaleType").upper() if "RescaleIntercept" in header else None
 
 
 def _or(number: float | None, default: float) -> float:

@@ -77,10 +77,65 @@ _GROUPS = frozenset({0x0018, 0x0020, 0x0022, 0x0028, 0x0054})
 
 _IDENTIFYING_GROUP = 0x0008
 _IDENTIFYING_KEEP = frozenset(
-    ["ImageType", "SOPClassUID", "SOPInstanceUID", "StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "AcquisitionDateTime", "StudyTime", "SeriesTime", "AcquisitionTime", "ContentTime", "InstanceCreationDate", "InstanceCreationTime", "Modality", "ModalitiesInStudy", "ConversionType", "PresentationIntentType", "FrameType", "VolumetricProperties", "VolumeBasedCalculationTechnique", "ComplexImageComponent", "AcquisitionContrast", "PixelPresentation", "LossyImageCompression", "ReferencedSeriesSequence", "ReferencedImageSequence", "ReferencedInstanceSequence", "ReferencedSOPClassUID", "ReferencedSOPInstanceUID", "ReferencedFrameNumber", "SourceImageSequence", "DerivationImageSequence", "DerivationCodeSequence", "PurposeOfReferenceCodeSequence", "AnatomicRegionSequence", "AnatomicRegionModifierSequence", "PrimaryAnatomicStructureSequence", "StartTrim", "StopTrim", "RecommendedDisplayFrameRate", "FrameAcquisitionDateTime"]
+    [
+        "ImageType",
+        "SOPClassUID",
+        "SOPInstanceUID",
+        "StudyDate",
+        "SeriesDate",
+        "AcquisitionDate",
+        "ContentDate",
+        "AcquisitionDateTime",
+        "StudyTime",
+        "SeriesTime",
+        "AcquisitionTime",
+        "ContentTime",
+        "InstanceCreationDate",
+        "InstanceCreationTime",
+        "Modality",
+        "ModalitiesInStudy",
+        "ConversionType",
+        "PresentationIntentType",
+        "FrameType",
+        "VolumetricProperties",
+        "VolumeBasedCalculationTechnique",
+        "ComplexImageComponent",
+        "AcquisitionContrast",
+        "PixelPresentation",
+        "LossyImageCompression",
+        "ReferencedSeriesSequence",
+        "ReferencedImageSequence",
+        "ReferencedInstanceSequence",
+        "ReferencedSOPClassUID",
+        "ReferencedSOPInstanceUID",
+        "ReferencedFrameNumber",
+        "SourceImageSequence",
+        "DerivationImageSequence",
+        "DerivationCodeSequence",
+        "PurposeOfReferenceCodeSequence",
+        "AnatomicRegionSequence",
+        "AnatomicRegionModifierSequence",
+        "PrimaryAnatomicStructureSequence",
+        "StartTrim",
+        "StopTrim",
+        "RecommendedDisplayFrameRate",
+        "FrameAcquisitionDateTime",
+    ]
 )
 _OTHER_GROUPS_KEEP = frozenset(
-    ["RealWorldValueMappingSequence", "RealWorldValueIntercept", "RealWorldValueSlope", "RealWorldValueFirstValueMapped", "RealWorldValueLastValueMapped", "MeasurementUnitsCodeSequence", "QuantityDefinitionSequence", "ConceptCodeSequence", "ConceptNameCodeSequence", "ImageCenterPointCoordinatesSequence", "NumberOfTemporalPositions"]
+    [
+        "RealWorldValueMappingSequence",
+        "RealWorldValueIntercept",
+        "RealWorldValueSlope",
+        "RealWorldValueFirstValueMapped",
+        "RealWorldValueLastValueMapped",
+        "MeasurementUnitsCodeSequence",
+        "QuantityDefinitionSequence",
+        "ConceptCodeSequence",
+        "ConceptNameCodeSequence",
+        "ImageCenterPointCoordinatesSequence",
+        "NumberOfTemporalPositions",
+    ]
 )
 _NUMBER_VRS = frozenset({"US", "SS", "UL", "SL", "FL", "FD", "SV", "UV", "DS", "IS", "AT", "US or SS"})
 _BY_VR = {"CS": Action.TERM, "TM": Action.TIME, "DA": Action.DATE, "DT": Action.DATE, "UI": Action.UID}

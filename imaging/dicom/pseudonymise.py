@@ -11,7 +11,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
-from pydicom.uid import UID_dictionary
+from pydicom.uid import UID
 
 from imaging.dicom.profile import Action, Profile, find_action
 from imaging.dicom.pseudonyms import Pseudonyms
@@ -144,7 +144,7 @@ class _Rewriter:
 
     def _replace_uid(self, value: object) -> str:
         uid = str(value).strip(" \0")
-        if uid in UID_dictionary:
+        if _is_standard(uid):
             return uid
         # A made-up UID below the standard's root is no UID of the standard.
         return self._pseudonyms.uid(uid if not uid.startswith("1.2.840.10008.") else f"foreign {uid}")
@@ -215,12 +215,17 @@ def _rebuild_meta(header: Dataset, result: Dataset) -> FileMetaDataset:
     original = getattr(header, "file_meta", FileMetaDataset())
     syntax = read_text(original, "TransferSyntaxUID")
     meta.FileMetaInformationVersion = b"\0\1"
-    meta.MediaStorageSOPClassUID = str(result.get("SOPClassUID", ""))
-    meta.MediaStorageSOPInstanceUID = str(result.get("SOPInstanceUID", ""))
-    meta.TransferSyntaxUID = syntax if syntax in UID_dictionary else "1.2.840.10008.1.2.1"
-    meta.ImplementationClassUID = IMPLEMENTATION_UID
+    meta.MediaStorageSOPClassUID = UID(result.get("SOPClassUID", ""))
+    meta.MediaStorageSOPInstanceUID = UID(result.get("SOPInstanceUID", ""))
+    meta.TransferSyntaxUID = UID(syntax if _is_standard(syntax) else "1.2.840.10008.1.2.1")
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
     meta.ImplementationVersionName = _IMPLEMENTATION_NAME
     return meta
+
+
+def _is_standard(uid: str) -> bool:
+    """Whether the standard registers this UID: a made-up one below its root could hold anything."""
+    return UID(uid).name != uid
 
 
 def _to_date(text: str) -> date | None:

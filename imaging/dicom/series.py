@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from imaging.dicom.attributes import describe, stored_dtype
 from imaging.dicom.decode import read_frame
 from imaging.dicom.instance import Instance
 from imaging.dicom.kinds import is_cross_sectional
 from imaging.dicom.planes import cut_planes
-from imaging.dicom.regular import angle_between, find_irregularity, is_orthonormal, same_orientation
+from imaging.dicom.regular import angle_between, find_irregularity, is_orthonormal, number_places, same_orientation
 from imaging.dicom.screen import screen
 from imaging.dicom.stack import Plane, Stack
 from imaging.dicom.timing import resolve_time
@@ -38,6 +38,7 @@ class _Verdict:
 
     times: tuple[tuple[Plane, ...], ...]
     refusal: tuple[Reason, str] | None = None
+    copies: tuple[Instance, ...] = ()
 
     @property
     def instances(self) -> dict[int, Instance]:
@@ -183,9 +184,29 @@ def _lean_together(clusters: Sequence[Sequence[Plane]]) -> bool:
 
 def _judge_volume(planes: Sequence[Plane]) -> list[_Verdict]:
     split = resolve_time(planes)
-    if split is None:
+    if split is not None:
+        return [_judge_times(times) for times in split]
+    kept, copies = _set_copies_aside(planes)
+    split = resolve_time(kept) if copies else None
+    if split is None or len(split) > 1:
         return [_refuse(planes, Irregularity.DUPLICATE)]
-    return [_judge_times(times) for times in split]
+    verdict = _judge_times(split[0])
+    return [_refuse(planes, Irregularity.DUPLICATE)] if verdict.refusal else [replace(verdict, copies=copies)]
+
+
+def _set_copies_aside(planes: Sequence[Plane]) -> tuple[list[Plane], tuple[Instance, ...]]:
+    """Keep one of each plane that was stored twice under two UIDs: same place, same rescaling, same pixels."""
+    if any(plane.instance.frames > 1 or plane.tile is not None for plane in planes):
+        return list(planes), ()
+    kept: dict[tuple[object, ...], Plane] = {}
+    copies = []
+    for plane, place in zip(planes, number_places(planes), strict=True):
+        key = (place, plane.slope, plane.intercept, pixel_digest(plane.instance))
+        if key in kept:
+            copies.append(plane.instance)
+        else:
+            kept[key] = plane
+    return list(kept.values()), tuple(copies)
 
 
 def _judge_times(times: tuple[tuple[Plane, ...], ...]) -> _Verdict:
@@ -205,6 +226,7 @@ def _settle(verdicts: list[_Verdict], grouped: Grouped) -> None:
     pending, refused = _spread_refusals(verdicts)
     for verdict in pending:
         grouped.stacks.append(_build(verdict.times))
+        grouped.duplicates.extend(verdict.copies)
     grouped.refused.extend((instance, *refusal) for instance, refusal in refused.values())
 
 

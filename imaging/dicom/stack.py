@@ -27,6 +27,8 @@ class Plane:
         Row cosines, column cosines (0020,0037); None where the source gives none.
     pixel_spacing : (row spacing, column spacing), mm
         (0028,0030); None where the source gives none.
+    rescale_type
+        (0028,1054), "" where the rescaling names no unit, None where nothing is rescaled.
     labels
         What may tell time points apart, by name: sortable tuples of numbers.
     """
@@ -38,6 +40,7 @@ class Plane:
     pixel_spacing: tuple[float, float] | None
     slope: float
     intercept: float
+    rescale_type: str | None
     windows: tuple[tuple[float, float], ...]
     image_type: tuple[str, ...]
     labels: dict[str, tuple[float, ...]]

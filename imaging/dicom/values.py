@@ -6,6 +6,7 @@ import math
 
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
 
 
 def read_values(header: Dataset, keyword: str) -> tuple[object, ...]:
@@ -17,7 +18,7 @@ def read_values(header: Dataset, keyword: str) -> tuple[object, ...]:
         return ()
     if value is None:
         return ()
-    return tuple(value) if isinstance(value, (MultiValue, list, tuple)) else (value,)
+    return tuple(value) if isinstance(value, (MultiValue, Sequence, list, tuple)) else (value,)
 
 
 def read_text(header: Dataset, keyword: str) -> str:

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from imaging.dicom.limits import Limits
@@ -123,18 +124,24 @@ def _find_problem(members: Sequence[zipfile.ZipInfo], limits: Limits) -> tuple[R
         return Reason.LIMIT_EXCEEDED, "too many members"
     if len({member.filename for member in members}) != len(members):
         return Reason.ARCHIVE_REFUSED, "two members share a name"
-    for member in members:
-        if _escapes(member.filename):
-            return Reason.ARCHIVE_REFUSED, "a member's name leads outside the archive"
-        if stat.S_ISLNK(member.external_attr >> 16):
-            return Reason.ARCHIVE_REFUSED, "a member is a symbolic link"
-        if member.flag_bits & 0x1:
-            return Reason.ARCHIVE_REFUSED, "a member is encrypted"
+    problem = next((found for member in members if (found := _find_member_problem(member))), None)
+    if problem is not None:
+        return Reason.ARCHIVE_REFUSED, problem
     if _overlap(members):
         return Reason.ARCHIVE_REFUSED, "members overlap"
     unpacked = sum(member.file_size for member in members)
     if unpacked > _allowed_bytes(sum(member.compress_size for member in members), limits):
         return Reason.LIMIT_EXCEEDED, "the archive unpacks to too much"
+    return None
+
+
+def _find_member_problem(member: zipfile.ZipInfo) -> str | None:
+    if _escapes(member.filename):
+        return "a member's name leads outside the archive"
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return "a member is a symbolic link"
+    if member.flag_bits & 0x1:
+        return "a member is encrypted"
     return None
 
 
@@ -149,7 +156,7 @@ def _escapes(name: str) -> bool:
 
 def _overlap(members: Sequence[zipfile.ZipInfo]) -> bool:
     spans = sorted((member.header_offset, member.header_offset + 30 + member.compress_size) for member in members)
-    return any(end > start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    return any(end > start for (_, end), (start, _) in pairwise(spans))
 
 
 def _unpack(
