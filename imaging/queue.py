@@ -29,7 +29,7 @@ class Queue:
                     return None
                 change = _change(transaction, found)
                 if not _give_up(change, found):
-                    return _take(change, found, worker, lease_seconds)
+                    return take(change, found, worker, lease_seconds)
 
     def start(self, key: JobKey, worker: str, lease_seconds: float) -> Job:
         """Take one particular job that waits; the command line runs its own."""
@@ -39,10 +39,12 @@ class Queue:
                 raise NotFoundError("job", key)
             if found[0].state is not JobState.QUEUED:
                 raise StateError("job", f"is {found[0].state.value}")
-            return _take(_change(transaction, found[0]), found[0], worker, lease_seconds)
+            return take(_change(transaction, found[0]), found[0], worker, lease_seconds)
 
-    def heartbeat(self, key: JobKey, worker: str, progress: int, message: str) -> bool:
-        """Prolong the lease and show progress; tells whether the job is asked to stop.
+    def heartbeat(
+        self, key: JobKey, worker: str, progress: int, message: str, *, lease_seconds: float | None = None
+    ) -> bool:
+        """Prolong the lease (by its first length, or a new one) and show progress; tells whether to stop.
 
         Raises
         ------
@@ -50,10 +52,17 @@ class Queue:
             The job is no longer this worker's: its lease ran out and another took it.
         """
         with self._database.write() as transaction:
-            held, lease_seconds = _held(transaction, key, worker)
+            held, first_length = _held(transaction, key, worker)
             shown = held.model_copy(update={"progress": max(0, min(100, progress)), "message": message})
-            jobs.renew_job(transaction, shown, lease_seconds, now())
+            jobs.renew_job(transaction, shown, lease_seconds or first_length, now())
             return held.cancel_requested
+
+    def release(self, key: JobKey, worker: str) -> None:
+        """Put a running job back into the queue, as if it had not been taken: its worker is told to stop."""
+        with self._database.write() as transaction:
+            held, _ = _held(transaction, key, worker)
+            jobs.release_job(transaction, held)
+            _change(transaction, held).note("release", "job", key)
 
     def finish(self, key: JobKey, worker: str, state: JobState, *, reason: str = "", result: JsonValue = None) -> Job:
         """End a job for good; `reason` and `result` hold no personal data."""
@@ -88,6 +97,13 @@ class Queue:
             return job.model_copy(update={"cancel_requested": True})
 
 
+def take(change: Change, job: Job, worker: str, lease_seconds: float) -> Job:
+    """Give a job to a worker within a change that holds its row."""
+    taken = jobs.take_job(change.transaction, job, worker, lease_seconds, change.at)
+    change.note("start", "job", job.id, {"attempt": taken.attempts})
+    return taken
+
+
 def _held(transaction: Transaction, key: JobKey, worker: str) -> tuple[Job, float]:
     found = jobs.lock_job(transaction, key)
     if found is None:
@@ -114,12 +130,6 @@ def _give_up(change: Change, job: Job) -> bool:
         _end(change, job, JobState.FAILED, reason=f"the worker went silent {job.attempts} times")
         return True
     return False
-
-
-def _take(change: Change, job: Job, worker: str, lease_seconds: float) -> Job:
-    taken = jobs.take_job(change.transaction, job, worker, lease_seconds, change.at)
-    change.note("start", "job", job.id, {"attempt": taken.attempts})
-    return taken
 
 
 def _end(change: Change, job: Job, state: JobState, *, reason: str = "", result: JsonValue = None) -> Job:

@@ -76,19 +76,21 @@ class Workspace:
     def create(cls, settings: Settings) -> tuple[Workspace, str, str]:
         """Make database, keys and the first operator; gives its user name and password."""
         database = Database(settings.database_url)
-        file = database.file
-        if (file is not None and file.exists()) or (file is None and migrate.current_revision(database) is not None):
-            raise StateError("workspace", "exists already")
         settings.workspace.mkdir(parents=True, exist_ok=True)
+        if not database.create_file() or migrate.current_revision(database) is not None:
+            raise StateError("workspace", "exists already")
         for folder in (settings.projects, settings.quarantine):
             make_private_folder(folder)
         wrapper = create_master_key(settings)
-        migrate.upgrade(database)
-        birth.found(database, wrapper)
-        if file is not None:
-            file.chmod(0o600)
-        workspace = cls(settings, database, wrapper)
-        user, password = workspace.accounts.add(FIRST_OPERATOR, operator=True)
+        try:
+            migrate.upgrade(database)
+            birth.found(database, wrapper)
+            workspace = cls(settings, database, wrapper)
+            user, password = workspace.accounts.add(FIRST_OPERATOR, operator=True)
+        except BaseException:
+            # Half a workspace would stand in the way of the next attempt.
+            database.delete_file()
+            raise
         return workspace, user.username, password
 
     @classmethod

@@ -17,9 +17,8 @@ from imaging.errors import InvalidInputError, NotFoundError, StaleRevisionError
 from imaging.project.drawing import Drawing, draw, parse, plane_of
 from imaging.project.gate import Gate
 from imaging.project.images import require_image, require_terms
-from imaging.project.layers import Layers, require_writing
+from imaging.project.layers import Layers, require_layer, require_writing
 from imaging.store import annotations as rows
-from imaging.store import layers as layer_rows
 from imaging.store.database import Transaction
 
 _WRITERS = (Action.ANNOTATE, Action.REVIEW, Action.IMPORT_ANNOTATIONS, Action.TRAIN)
@@ -154,9 +153,7 @@ class Annotations:
         return found
 
     def _writable(self, transaction: Transaction, key: LayerKey) -> Layer:
-        layer = layer_rows.get_layer(transaction, self._gate.project, key)
-        if layer is None:
-            raise NotFoundError("layer", key)
+        layer = require_layer(transaction, self._gate, key)
         require_writing(self._gate, layer)
         return layer
 

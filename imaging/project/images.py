@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import shutil
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from pathlib import Path
 
 from imaging.access import Action
@@ -14,9 +13,9 @@ from imaging.domain.base import ImageKey, LayerKey, TermKey
 from imaging.domain.image import Image, ImageDraft, ImageTerm
 from imaging.errors import InvalidInputError, NotFoundError, StateError
 from imaging.project.gate import Gate
-from imaging.project.layers import Layers, require_writing
+from imaging.project.layers import Layers, require_layer, require_writing
+from imaging.pyramid.manifest import headers_path, manifest_path
 from imaging.store import images as rows
-from imaging.store import layers as layer_rows
 from imaging.store import ontologies
 from imaging.store.database import Transaction
 from imaging.taxonomy import check_name
@@ -111,7 +110,7 @@ class Images:
     def path(self, key: ImageKey) -> Path:
         """Where the image's OME-Zarr group lies."""
         self._gate.require(Action.SEE_IMAGES, Action.UPLOAD)
-        return self._files(key)[0]
+        return self._gate.folder / "images" / f"{key}.ome.zarr"
 
     def known_digests(self, digests: Collection[str]) -> set[str]:
         """Which source digests belong to an image of this project already."""
@@ -161,10 +160,7 @@ class Images:
     def _require_target(self, change: Change, image: ImageKey, term: TermKey, layer: LayerKey) -> None:
         require_image(change.transaction, self._gate, image)
         require_terms(change.transaction, self._gate, (term,))
-        found = layer_rows.get_layer(change.transaction, self._gate.project, layer)
-        if found is None:
-            raise NotFoundError("layer", layer)
-        require_writing(self._gate, found)
+        require_writing(self._gate, require_layer(change.transaction, self._gate, layer))
 
     def _draft_image(self, change: Change, key: ImageKey, draft: ImageDraft) -> Image:
         values = {name: value for name, value in draft if name != "source_digests"}
@@ -173,20 +169,12 @@ class Images:
         )
         return image.model_copy(update={"slice_base": change.reserve(image.slices)})
 
-    def _files(self, key: ImageKey) -> tuple[Path, Path, Path]:
-        folder = self._gate.folder
-        return (
-            folder / "images" / f"{key}.ome.zarr",
-            folder / "headers" / f"{key}.jsonl.gz",
-            folder / "manifests" / f"{key}.json",
-        )
-
     def _remove_files(self, key: ImageKey) -> None:
-        group, *beside = self._files(key)
+        group = self._gate.folder / "images" / f"{key}.ome.zarr"
         shutil.rmtree(group, ignore_errors=True)
-        for path in beside:
-            with suppress(FileNotFoundError):
-                path.unlink()
+        own = manifest_path(group)
+        for path in (headers_path(group), own, *own.parent.glob(f"{key}.*.json")):
+            path.unlink(missing_ok=True)
 
 
 def require_image(transaction: Transaction, gate: Gate, key: ImageKey) -> Image:

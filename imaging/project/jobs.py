@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from imaging.access import Action
+from imaging.change import Change
 from imaging.domain.base import JobKey
 from imaging.domain.job import IngestWork, Job, JobState, PredictWork, TrainWork, Work
 from imaging.errors import ForbiddenError, NotFoundError
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
-from imaging.queue import Queue
+from imaging.queue import Queue, take
 from imaging.store import jobs as rows
 from imaging.store import models, uploads
 from imaging.store.database import Transaction
@@ -36,17 +37,25 @@ class Jobs:
     def submit(self, work: Work) -> Job:
         """Put work into the queue; it runs as this member."""
         with self._gate.change(required_action(work)) as change:
-            self._check(change.transaction, work)
-            job = Job(
-                id=JobKey(change.reserve()),
-                project=self._gate.project,
-                work=work,
-                state=JobState.QUEUED,
-                submitted_by=self._gate.user,
-                created=change.at,
-            )
-            rows.insert_job(change.transaction, job)
-            change.note("submit", "job", job.id, {"kind": job.kind})
+            return self._insert(change, work)
+
+    def begin(self, work: Work, worker: str, lease_seconds: float) -> Job:
+        """Submit work that this very process runs at once, so that no other worker can take it."""
+        with self._gate.change(required_action(work)) as change:
+            return take(change, self._insert(change, work), worker, lease_seconds)
+
+    def _insert(self, change: Change, work: Work) -> Job:
+        self._check(change.transaction, work)
+        job = Job(
+            id=JobKey(change.reserve()),
+            project=self._gate.project,
+            work=work,
+            state=JobState.QUEUED,
+            submitted_by=self._gate.user,
+            created=change.at,
+        )
+        rows.insert_job(change.transaction, job)
+        change.note("submit", "job", job.id, {"kind": job.kind})
         return job
 
     def cancel(self, key: JobKey) -> Job:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import JsonValue
+
 from imaging import journal
 from imaging.access import Action
 from imaging.domain.event import Event
@@ -14,6 +16,11 @@ class ProjectJournal:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
+
+    def note_taking_out(self, kind: str, detail: dict[str, JsonValue]) -> None:
+        """Note that data leave the project, before they do; only who may take data out can."""
+        with self._gate.change(Action.TAKE_OUT) as change:
+            change.note("take out", kind, None, detail)
 
     def list(self, *, after: int = 0, limit: int | None = None) -> list[Event]:
         """Events in order, from the one after a number."""

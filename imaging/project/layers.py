@@ -12,6 +12,7 @@ from imaging.errors import ForbiddenError, NotFoundError
 from imaging.project.gate import Gate
 from imaging.store import layers as rows
 from imaging.store import models as model_rows
+from imaging.store.database import Transaction
 from imaging.taxonomy import check_name
 
 SOURCE = "source"
@@ -102,6 +103,14 @@ class Layers:
             else:
                 change.leave()
         return layer
+
+
+def require_layer(transaction: Transaction, gate: Gate, key: LayerKey) -> Layer:
+    """Load a layer of this project or raise NotFoundError."""
+    layer = rows.get_layer(transaction, gate.project, key)
+    if layer is None:
+        raise NotFoundError("layer", key)
+    return layer
 
 
 def require_writing(gate: Gate, layer: Layer) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from imaging.access import Action
 from imaging.change import Change
-from imaging.domain.annotation import Layer
 from imaging.domain.base import ImageKey, LayerKey, SegmentationKey
 from imaging.domain.segmentation import Segmentation, TermVoxels
 from imaging.errors import InvalidInputError, NotFoundError, StaleRevisionError
 from imaging.project.gate import Gate
 from imaging.project.images import Images, require_image, require_terms
-from imaging.project.layers import require_writing
-from imaging.store import layers as layer_rows
+from imaging.project.layers import require_layer, require_writing
+from imaging.pyramid.labels import remove_segmentation, segmentation_path
 from imaging.store import segmentations as rows
 from imaging.store.database import Transaction
 from imaging.taxonomy import check_name
@@ -79,7 +77,7 @@ class Segmentations:
                 rows.insert_segmentation(change.transaction, record)
                 change.note("add", "segmentation", key, {"image": image, "layer": layer})
         except BaseException:
-            shutil.rmtree(self._folder(image, key), ignore_errors=True)
+            self._remove_voxels(image, key)
             raise
         return record
 
@@ -114,17 +112,20 @@ class Segmentations:
         """Remove a segmentation and its voxels."""
         with self._gate.change(*_WRITERS) as change:
             before = self._held(change.transaction, key)
-            require_writing(self._gate, _layer(change.transaction, self._gate, before.layer))
+            require_writing(self._gate, require_layer(change.transaction, self._gate, before.layer))
             rows.delete_segmentation(change.transaction, key)
             change.note("delete", "segmentation", key, {"image": before.image})
-        shutil.rmtree(self._folder(before.image, key), ignore_errors=True)
+        self._remove_voxels(before.image, key)
 
     def path(self, key: SegmentationKey) -> Path:
         """Where the segmentation's group lies."""
-        return self._folder(self.get(key).image, key)
+        return segmentation_path(self._images.path(self.get(key).image), key)
 
-    def _folder(self, image: ImageKey, key: SegmentationKey) -> Path:
-        return self._images.path(image) / "labels" / str(key)
+    def _remove_voxels(self, image: ImageKey, key: SegmentationKey) -> None:
+        group = self._images.path(image)
+        # The image itself may be gone by now, and its segmentations with it.
+        if group.is_dir():
+            remove_segmentation(group, key)
 
     def _new(
         self, change: Change, key: SegmentationKey, image: ImageKey, layer: LayerKey, terms: Sequence[TermVoxels]
@@ -148,14 +149,7 @@ class Segmentations:
 
     def _check(self, transaction: Transaction, image: ImageKey, layer: LayerKey, terms: Sequence[TermVoxels]) -> None:
         require_image(transaction, self._gate, image)
-        require_writing(self._gate, _layer(transaction, self._gate, layer))
+        require_writing(self._gate, require_layer(transaction, self._gate, layer))
         values = require_terms(transaction, self._gate, [item.term for item in terms])
         if len(values) != len(terms) or any(values[item.term] != item.value for item in terms):
             raise InvalidInputError("each term of a segmentation comes once, with its own voxel value")
-
-
-def _layer(transaction: Transaction, gate: Gate, key: LayerKey) -> Layer:
-    layer = layer_rows.get_layer(transaction, gate.project, key)
-    if layer is None:
-        raise NotFoundError("layer", key)
-    return layer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +11,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from imaging.errors import UnavailableError
+from imaging.errors import InvalidInputError, StateError, UnavailableError
 
 Transaction: TypeAlias = Connection
 """An open transaction; the name that the floors above use, so that they need not know SQLAlchemy."""
@@ -31,9 +32,14 @@ class Database:
     """Opens transactions; a write transaction on SQLite takes the write lock at once."""
 
     def __init__(self, url: str) -> None:
-        parsed = make_url(url)
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise InvalidInputError("IMAGING_DATABASE_URL is not a database URL") from error
         if parsed.get_backend_name() == "postgresql":
             parsed = parsed.set(drivername="postgresql+pg8000")
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise InvalidInputError("IMAGING_DATABASE_URL names neither SQLite nor PostgreSQL")
         self.engine: Engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() == "postgresql")
         if self.embedded:
             event.listen(self.engine, "connect", _prepare_sqlite)
@@ -48,6 +54,24 @@ class Database:
     def file(self) -> Path | None:
         """The SQLite file, or None on PostgreSQL."""
         return Path(self.engine.url.database) if self.embedded and self.engine.url.database else None
+
+    def create_file(self) -> bool:
+        """Make an empty SQLite file of mode 0600; tells whether it is new (always on PostgreSQL)."""
+        if self.file is None:
+            return True
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.close(os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            return False
+        return True
+
+    def delete_file(self) -> None:
+        """Close, and remove the SQLite file with what lies beside it."""
+        self.close()
+        if self.file is not None:
+            for path in self.file.parent.glob(f"{self.file.name}*"):
+                path.unlink()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -69,10 +93,15 @@ class Database:
     def _connected(self, *, immediate: bool) -> Iterator[Connection]:
         try:
             connection = self.engine.connect()
-        except (OperationalError, InterfaceError, DBAPIError) as error:
+        except DBAPIError as error:
             raise UnavailableError("database", "check IMAGING_DATABASE_URL and that the server runs") from error
         with connection:
-            yield connection.execution_options(**{_IMMEDIATE: immediate})
+            try:
+                yield connection.execution_options(**{_IMMEDIATE: immediate})
+            except IntegrityError as error:
+                raise StateError("record", "another change was made at the same time") from error
+            except OperationalError as error:
+                raise UnavailableError("database", "it is busy, full or read-only") from error
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

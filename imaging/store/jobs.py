@@ -71,6 +71,14 @@ def take_job(transaction: Transaction, taken: Job, worker: str, lease_seconds: f
     return record
 
 
+def release_job(transaction: Transaction, taken: Job) -> None:
+    """Let a job wait again; the attempt that was broken off on purpose does not count."""
+    record = taken.model_copy(
+        update={"state": JobState.QUEUED, "attempts": taken.attempts - 1, "progress": 0, "message": ""}
+    )
+    _write(transaction, record, "", None, 0.0)
+
+
 def renew_job(transaction: Transaction, record: Job, lease_seconds: float, at: datetime) -> None:
     """Write progress and prolong the lease."""
     lease = {"lease_until": at + timedelta(seconds=lease_seconds)}
