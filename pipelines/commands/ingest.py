@@ -8,12 +8,16 @@ from dataclasses import fields
 from pathlib import Path
 
 import click
+from pydantic import JsonValue
 
-from imaging.cli import Invocation, workspace_options
+from imaging.cli import Invocation, Report, workspace_options
 from imaging.dicom.profile import Profile
+from imaging.domain.job import IngestWork, Work
 from imaging.domain.outcome import Held, IngestedImage, IngestReport
 from imaging.errors import InvalidInputError
+from imaging.project.project import Project
 from pipelines.ingest import ingest
+from pipelines.jobs import run_here, without_names
 
 _SHOWN = 40
 """Rows of each kind that the text answer lists; `--json` gives all."""
@@ -32,10 +36,23 @@ def command(
 
     Every file ends as part of an image, as a document, as a duplicate, or in quarantine with a reason.
     """
-    opened = invocation.project(invocation.workspace(), project)
+    workspace = invocation.workspace()
+    opened = invocation.project(workspace, project)
     chosen = None if profile is None else _read_profile(profile)
-    with invocation.progress("ingest") as report:
-        made = ingest(opened, paths, report, profile=chosen, workers=workers)
+    if not all(path.exists() for path in paths):
+        raise InvalidInputError("a path does not exist")
+    reports: list[IngestReport] = []
+
+    def do(project: Project, work: Work, report: Report) -> JsonValue:
+        upload = work.upload if isinstance(work, IngestWork) else None
+        reports.append(ingest(project, paths, report, profile=chosen, workers=workers, upload=upload))
+        return without_names(reports[-1])
+
+    with invocation.progress("ingest") as draw:
+        upload = opened.uploads.create("command line")
+        run_here(workspace, opened, IngestWork(upload=upload), draw, do)
+        opened.uploads.finish(upload)
+    made = reports[-1]
     invocation.show(made.model_dump(mode="json"), _describe(made))
     if not made.images and not made.documents and not made.duplicates:
         reasons = Counter(held.reason.value for held in made.quarantined)

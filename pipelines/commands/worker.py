@@ -9,7 +9,8 @@ import threading
 import click
 
 from imaging.cli import Invocation, workspace_options
-from pipelines.worker import name_worker, work, work_once
+from pipelines.jobs import Runner, name_worker
+from pipelines.worker import draw_nothing, work, work_once
 
 
 @click.command("worker")
@@ -22,7 +23,8 @@ def command(invocation: Invocation, once: bool, parent: int | None) -> None:
     workspace = invocation.workspace()
     if once:
         states = []
-        while (state := work_once(workspace, name_worker())) is not None:
+        runner = Runner(name_worker(), draw_nothing, threading.Event())
+        while (state := work_once(workspace, runner)) is not None:
             states.append(state.value)
         invocation.show({"jobs": len(states), "states": states}, f"{len(states)} jobs run")
         return
