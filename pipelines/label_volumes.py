@@ -95,6 +95,13 @@ def read_dicom_series(files: Sequence[Path], scratch: Path) -> LabelVolume:
     return LabelVolume(_whole(values), np.asarray(stack.attributes.affine_lps, float))
 
 
+def write_nifti(values: Labels, affine: NDArray[np.float64], target: Path) -> None:
+    """Write labels (z, y, x) with their affine (z, y, x) to LPS mm as NIfTI, (x, y, z) to RAS mm."""
+    ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine[:, [2, 1, 0, 3]]
+    image: Any = nibabel.Nifti1Image(np.ascontiguousarray(values.transpose(2, 1, 0)), ras)  # type: ignore[no-untyped-call]
+    nibabel.save(image, target)
+
+
 READERS: dict[str, Callable[[Sequence[Path], Path], LabelVolume]] = {
     "nifti": read_nifti,
     "nrrd": read_nrrd,

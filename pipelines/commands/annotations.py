@@ -1,0 +1,137 @@
+"""`imaging annotations`: annotations and segmentations in from files, and out again."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import click
+
+from imaging.access import Action
+from imaging.cli import Invocation, workspace_options
+from imaging.domain.annotation import Layer
+from imaging.errors import InvalidInputError, NotFoundError
+from imaging.project.project import Project
+from pipelines.annotations import FORMATS, Imported, Importer, dump_drawings, dump_segmentations
+
+_FILE = click.Path(path_type=Path)
+
+
+class _Options(TypedDict):
+    """Options of the import."""
+
+    image: str | None
+    table: Path | None
+    terms: tuple[str, ...]
+    layer: str | None
+    reviewed: bool
+
+
+@click.group("annotations")
+def command() -> None:
+    """Annotations and segmentations of a project."""
+
+
+@command.command("import")
+@click.argument("project")
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=_FILE)
+@click.option("--image", help="The image that the files belong to, by id or unique name.")
+@click.option("--table", type=_FILE, help="CSV with the columns image,file or image,term.")
+@click.option("--format", "kind", required=True, type=click.Choice(FORMATS), help="What the files are.")
+@click.option("--term", "terms", multiple=True, metavar="VALUE=NAME", help="What a value is called in the ontology.")
+@click.option("--layer", help="Name of the import layer; by default your own layer.")
+@click.option("--reviewed", is_flag=True, help="Count what comes in as reviewed, so that models learn from it.")
+@workspace_options
+def import_annotations(
+    invocation: Invocation, project: str, files: tuple[Path, ...], kind: str, **options: Unpack[_Options]
+) -> None:
+    """Bring in segmentations (nifti, nrrd, dicom-series), drawings (geojson, csv) or terms of whole images (csv table).
+
+    Label volumes must lie on the grid of the image; they are flipped and permuted, never resampled. Coordinates of
+    drawings are pixels of the plane with the origin lower-left. Terms that the ontology lacks are added to it.
+    """
+    opened = invocation.project(invocation.workspace(), project)
+    renames = _read_renames(options["terms"])
+    importer = Importer(opened, renames, layer=options["layer"], reviewed=options["reviewed"])
+    image, table = options["image"], options["table"]
+    # Members of archives are identifying files, so they are unpacked where only this user may read.
+    with tempfile.TemporaryDirectory(prefix="imaging-import-") as scratch:
+        if (image is None) == (table is None) or (table is not None and files):
+            raise InvalidInputError("say either --image IMAGE FILE... or --table FILE")
+        if image is not None:
+            if not files:
+                raise InvalidInputError("say which files belong to the image")
+            importer.import_files(opened.images.find(image), files, kind, scratch=Path(scratch))
+        elif table is not None:
+            importer.import_table(table, kind, scratch=Path(scratch))
+    invocation.show(_document(importer.made), _describe(importer.made))
+
+
+@command.command("dump")
+@click.argument("project")
+@click.argument("out", type=_FILE)
+@click.option("--image", help="Only of this image, by id or unique name.")
+@click.option("--layer", help="Only of this layer, by id or unique name.")
+@click.option("--format", "kind", required=True, type=click.Choice(FORMATS), help="What to write.")
+@workspace_options
+def dump_annotations(
+    invocation: Invocation, project: str, out: Path, image: str | None, layer: str | None, kind: str
+) -> None:
+    """Write drawings (geojson, a file) or segmentations (nifti, a folder); needs the controller, journalled."""
+    opened = invocation.project(invocation.workspace(), project)
+    opened.require(Action.TAKE_OUT)
+    images = opened.images.list() if image is None else [opened.images.find(image)]
+    chosen = None if layer is None else _find_layer(opened, layer)
+    if out.exists() and not (kind == "nifti" and out.is_dir()):
+        raise InvalidInputError("the target exists already")
+    try:
+        match kind:
+            case "geojson":
+                counts = {"annotations": dump_drawings(opened, images, chosen, out)}
+            case "nifti":
+                counts = {"segmentations": dump_segmentations(opened, images, chosen, out)}
+            case _:
+                raise InvalidInputError(f"the format {kind} is not written yet")
+    except OSError as error:
+        raise InvalidInputError("the target cannot be written") from error
+    invocation.show(counts, ", ".join(f"{count} {what}" for what, count in counts.items()))
+
+
+def _read_renames(terms: tuple[str, ...]) -> dict[str, str]:
+    renames: dict[str, str] = {}
+    for term in terms:
+        value, separator, name = term.partition("=")
+        if not separator or not value.strip() or not name.strip():
+            raise InvalidInputError("--term is VALUE=NAME")
+        renames[value.strip()] = name.strip()
+    return renames
+
+
+def _find_layer(project: Project, name: str) -> Layer:
+    found = [layer for layer in project.layers.list() if name in (str(layer.id), layer.name)]
+    if len(found) > 1:
+        raise InvalidInputError("several layers have this name; use the id")
+    if not found:
+        raise NotFoundError("layer", name)
+    return found[0]
+
+
+def _document(made: Imported) -> dict[str, object]:
+    return {
+        "annotations": made.annotations,
+        "segmentations": made.segmentations,
+        "image_terms": made.image_terms,
+        "voxels": dict(made.voxels),
+        "created_terms": made.created_terms,
+    }
+
+
+def _describe(made: Imported) -> str:
+    lines = [
+        f"{made.annotations} annotations, {made.segmentations} segmentations, {made.image_terms} terms of whole images"
+    ]
+    lines += [f"  {name}: {count:,} voxels" for name, count in made.voxels.items()]
+    if made.created_terms:
+        lines.append(f"added to the ontology: {', '.join(made.created_terms)}")
+    return "\n".join(lines)
