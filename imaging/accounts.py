@@ -133,6 +133,13 @@ class Accounts:
             change.note("edit", "user", key, {"fields": [*sorted(values)]})
         return self.get(key)
 
+    def renew_password(
+        self, key: UserKey, *, password: str | None = None, by: UserKey | None = None
+    ) -> tuple[User, str]:
+        """Set a new password, drawn where none is given; ends all sessions of the account."""
+        chosen = passwords.make_password() if password is None else password
+        return self.edit(key, password=chosen, by=by), chosen
+
     def key(self, user: UserKey, *, by: UserKey | None = None) -> ApiKey:
         """Make an API key pair; the private half is stored sealed and shown only now."""
         pair = ApiKey(public_key=secrets.token_hex(16), private_key=secrets.token_urlsafe(32))

@@ -28,6 +28,19 @@ def add(invocation: Invocation, name: str, operator: bool, password_stdin: bool)
     invocation.show({"username": user.username, "password": password}, f"{user.username}  {password}")
 
 
+@command.command("password")
+@click.argument("name")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of drawing one.")
+@workspace_options
+def password(invocation: Invocation, name: str, password_stdin: bool) -> None:
+    """Give an account a new password, show it once, and end its sessions."""
+    workspace = invocation.workspace()
+    by = invocation.user(workspace)
+    given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    user, new = workspace.accounts.renew_password(workspace.accounts.find(name).id, password=given, by=by.id)
+    invocation.show({"username": user.username, "password": new}, f"{user.username}  {new}")
+
+
 @command.command("key")
 @click.argument("name")
 @workspace_options
