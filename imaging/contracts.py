@@ -46,13 +46,23 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class NetworkRequest:
-    """What a network is built for."""
+    """What a network is built for.
+
+    Attributes
+    ----------
+    patch, spacing : (z, y, x) or (y, x)
+        Voxels of one training sample, and their distance in mm (ones where nothing is calibrated).
+    filters
+        Channels of each level, finest first; empty leaves the choice to the network.
+    """
 
     task: Task
     spatial_dims: int
     in_channels: int
     out_channels: int
     patch: tuple[int, ...]
+    spacing: tuple[float, ...] = ()
+    filters: tuple[int, ...] = ()
 
 
 class NetworkFactory(Protocol):

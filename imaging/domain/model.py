@@ -28,12 +28,11 @@ class Model(Record):
 
 
 class ModelDraft(Record):
-    """What registering a model needs."""
+    """What registering a model needs; the registry decides where its bundle lies."""
 
     name: str
     task: Task
     terms: tuple[TermKey, ...]
-    bundle: str
     sha256: str
     metrics: JsonValue = None
     card: JsonValue = None

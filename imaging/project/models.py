@@ -72,7 +72,7 @@ class Models:
                 # The chain is locked, so no other model of this name can take the same version.
                 version = rows.next_version(change.transaction, self._gate.project, name)
                 model = Model(
-                    **dict(draft) | {"name": name},
+                    **dict(draft) | {"name": name, "bundle": f"models/{key}"},
                     id=key,
                     project=self._gate.project,
                     version=str(version),

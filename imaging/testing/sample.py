@@ -43,7 +43,6 @@ def _write_study(phantom: Phantom, folder: Path) -> JsonValue:
         "subject": f"PHA-{phantom.number:06d}",
         "kind": phantom.kind.value,
         "images": f"images/{name}",
-        "labels": None,
         "shape": list(phantom.stored.shape),
         "spacing_mm": list(phantom.spacing),
         "transfer_syntax": images.transfer_syntax,

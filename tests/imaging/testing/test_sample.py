@@ -43,7 +43,7 @@ def test_sample_stays_small() -> None:
 
 
 def test_label_series_lies_on_the_grid_of_its_image_series(manifest: dict) -> None:
-    chests = [study for study in manifest["studies"] if study["labels"]]
+    chests = [study for study in manifest["studies"] if "labels" in study]
     assert len(chests) >= 6
     for study in chests[::3]:
         images, labels = (_by_position(SAMPLE / study[part]) for part in ("images", "labels"))

@@ -1,0 +1,277 @@
+"""Which images a model learns from: frozen, hashed, and split so that no subject is in two parts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+
+import numpy as np
+
+from imaging.domain.annotation import Annotation, AnnotationFilter, LayerKind
+from imaging.domain.base import AnnotationKey, ImageKey, LayerKey, Record, SegmentationKey, TermKey
+from imaging.domain.image import Axis, Image, ImageTerm
+from imaging.domain.job import Split, Task
+from imaging.domain.segmentation import Segmentation
+from imaging.errors import InvalidInputError
+from imaging.geometry import wkt_to_mask
+from imaging.project.project import Project
+from imaging.pyramid.labels import SegmentationReader
+from imaging.pyramid.manifest import load_manifest, manifest_path
+from imaging.pyramid.read import Pyramid
+from pipelines.voxels import Classes, ImageVoxels, LabelVoxels
+
+log = logging.getLogger(__name__)
+
+FEWEST_SUBJECTS = 3
+
+
+class Part(Enum):
+    """What a sample is used for."""
+
+    TRAIN = "train"
+    TEST = "test"
+
+
+class ClassOf(Record):
+    """One class to learn: a term, its name and its voxel value; classes count from 1, 0 is background."""
+
+    term: TermKey
+    name: str
+    value: int
+
+
+class Sample(Record):
+    """One image with what is said of it.
+
+    `pixels_sha256` is of the stored voxels, `truth_sha256` of the segmentations, drawings or terms used.
+    """
+
+    image: ImageKey
+    subject: str
+    part: Part = Part.TRAIN
+    pixels_sha256: str
+    truth_sha256: str
+    segmentations: tuple[SegmentationKey, ...] = ()
+    annotations: tuple[AnnotationKey, ...] = ()
+    term: TermKey | None = None
+
+
+class Dataset(Record):
+    """A frozen list of samples; `reviewed` says whether all of it was reviewed."""
+
+    task: Task
+    classes: tuple[ClassOf, ...]
+    samples: tuple[Sample, ...]
+    reviewed: bool
+    split: Split
+
+    @property
+    def sha256(self) -> str:
+        """Digest of everything that decides what is learned and judged."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def part(self, part: Part) -> list[Sample]:
+        """The samples of one part."""
+        return [sample for sample in self.samples if sample.part is part]
+
+    def subjects(self, part: Part) -> list[str]:
+        """The subjects of one part, each once."""
+        return sorted({sample.subject for sample in self.part(part)})
+
+
+def freeze_dataset(project: Project, task: Task) -> Dataset:
+    """List what the project holds for a task: reviewed work where there is any, else all that members made."""
+    build = _freeze_segmentation if task is Task.SEGMENTATION else _freeze_classification
+    dataset = build(project)
+    if not dataset.samples:
+        raise InvalidInputError(f"the project has nothing to learn a {task.value} from")
+    if not dataset.reviewed:
+        log.warning("nothing is reviewed yet, so training uses all annotations of members and imports")
+    return dataset
+
+
+def split_dataset(dataset: Dataset, split: Split, *, held_out: float, seed: int) -> Dataset:
+    """Hold out whole subjects; subjects that share a picture stay together."""
+    if split is Split.NONE:
+        return dataset.model_copy(update={"split": split})
+    groups = _linked_subjects(dataset.samples)
+    if len(groups) < FEWEST_SUBJECTS:
+        raise InvalidInputError(
+            f"a split by subject needs {FEWEST_SUBJECTS} subjects or more, the project has {len(groups)}; "
+            "--split none trains without judging"
+        )
+    test = _choose_test(groups, dataset.samples, held_out=held_out, seed=seed)
+    samples = tuple(
+        sample.model_copy(update={"part": Part.TEST if sample.subject in test else Part.TRAIN})
+        for sample in dataset.samples
+    )
+    return dataset.model_copy(update={"samples": samples, "split": split})
+
+
+def open_sample(project: Project, dataset: Dataset, sample: Sample) -> tuple[ImageVoxels, LabelVoxels]:
+    """Open the voxels of one sample and what is true of them."""
+    path = project.images.path(sample.image)
+    voxels = ImageVoxels(Pyramid.open(path))
+    classes = {known.value: number for number, known in enumerate(dataset.classes, start=1)}
+    readers = [(SegmentationReader.open(path, key), classes) for key in sample.segmentations]
+    numbers = {known.term: number for number, known in enumerate(dataset.classes, start=1)}
+    drawn = [project.annotations.get(key) for key in sample.annotations]
+    return voxels, LabelVoxels(voxels.shape, readers, rasterise(drawn, numbers, voxels.shape))
+
+
+def rasterise(
+    annotations: Iterable[Annotation], numbers: Mapping[TermKey, int], shape: tuple[int, int, int]
+) -> dict[int, Classes]:
+    """Fill polygons drawn on z planes: a voxel belongs to one if its centre does.
+
+    Returns
+    -------
+    z -> (y, x), uint8 classes; only planes on which something is drawn
+    """
+    planes: dict[int, Classes] = {}
+    for annotation in annotations:
+        for term in annotation.terms:
+            if term in numbers:
+                plane = planes.setdefault(annotation.index, np.zeros(shape[1:], np.uint8))
+                plane[wkt_to_mask(annotation.wkt, (shape[1], shape[2]))] = numbers[term]
+    return planes
+
+
+def _freeze_segmentation(project: Project) -> Dataset:
+    truthful = _truthful_layers(project)
+    segmentations = [
+        found
+        for found in project.segmentations.list()
+        if (found.reviewed or found.layer in truthful) and any(term.voxels for term in found.terms)
+    ]
+    drawings = [
+        found
+        for found in project.annotations.list(AnnotationFilter(axis=Axis.Z)).items
+        if (found.reviewed or found.layer in truthful) and found.terms and found.area_px > 0
+    ]
+    reviewed = any(found.reviewed for found in segmentations) or any(found.reviewed for found in drawings)
+    if reviewed:
+        segmentations = [found for found in segmentations if found.reviewed]
+        drawings = [found for found in drawings if found.reviewed]
+    by_image: dict[ImageKey, list[Segmentation]] = defaultdict(list)
+    for found in segmentations:
+        by_image[found.image].append(found)
+    drawn: dict[ImageKey, list[Annotation]] = defaultdict(list)
+    for drawing in drawings:
+        # Where somebody made a segmentation, a drawing is a remark on it and no second truth.
+        if drawing.image not in by_image:
+            drawn[drawing.image].append(drawing)
+    used = {term.term for found in segmentations for term in found.terms if term.voxels}
+    used |= {term for found in drawn.values() for drawing in found for term in drawing.terms}
+    images = [image for image in project.images.list() if image.id in by_image or image.id in drawn]
+    samples = tuple(_segmentation_sample(project, image, by_image[image.id], drawn[image.id]) for image in images)
+    return _assemble(project, Task.SEGMENTATION, samples, used, reviewed=reviewed)
+
+
+def _segmentation_sample(
+    project: Project, image: Image, segmentations: Sequence[Segmentation], drawings: Sequence[Annotation]
+) -> Sample:
+    said = [_voxels_sha256(project, image.id, found.id) for found in segmentations]
+    said += [f"{drawing.index}:{drawing.wkt}:{sorted(drawing.terms)}" for drawing in drawings]
+    return Sample(
+        image=image.id,
+        subject=image.subject,
+        pixels_sha256=_voxels_sha256(project, image.id),
+        truth_sha256=hashlib.sha256("\n".join(said).encode()).hexdigest(),
+        segmentations=tuple(found.id for found in segmentations),
+        annotations=tuple(drawing.id for drawing in drawings),
+    )
+
+
+def _freeze_classification(project: Project) -> Dataset:
+    truthful = _truthful_layers(project)
+    said: dict[ImageKey, list[ImageTerm]] = defaultdict(list)
+    for given in project.images.terms():
+        if given.reviewed or given.layer in truthful:
+            said[given.image].append(given)
+    reviewed = any(given.reviewed for terms in said.values() for given in terms)
+    samples = []
+    ambiguous = 0
+    for image in project.images.list():
+        terms = {given.term for given in said.get(image.id, ()) if given.reviewed or not reviewed}
+        ambiguous += len(terms) > 1
+        if len(terms) == 1:
+            samples.append(_classification_sample(project, image, terms.pop()))
+    if ambiguous:
+        log.warning("%d images carry several terms and are left out", ambiguous)
+    used = {sample.term for sample in samples if sample.term is not None}
+    if samples and len(used) < 2:
+        raise InvalidInputError("a classification needs images of at least two terms")
+    return _assemble(project, Task.CLASSIFICATION, tuple(samples), used, reviewed=reviewed)
+
+
+def _classification_sample(project: Project, image: Image, term: TermKey) -> Sample:
+    return Sample(
+        image=image.id,
+        subject=image.subject,
+        pixels_sha256=_voxels_sha256(project, image.id),
+        truth_sha256=hashlib.sha256(str(term).encode()).hexdigest(),
+        term=term,
+    )
+
+
+def _assemble(
+    project: Project, task: Task, samples: tuple[Sample, ...], used: set[TermKey], *, reviewed: bool
+) -> Dataset:
+    terms = sorted((term for term in project.ontology.terms() if term.id in used), key=lambda term: term.value)
+    classes = tuple(ClassOf(term=term.id, name=term.name, value=term.value) for term in terms)
+    return Dataset(task=task, classes=classes, samples=samples, reviewed=reviewed, split=Split.NONE)
+
+
+def _truthful_layers(project: Project) -> set[LayerKey]:
+    """Layers that people stand behind; what a model said is no truth until somebody reviews it."""
+    return {layer.id for layer in project.layers.list() if layer.kind is not LayerKind.MODEL}
+
+
+def _voxels_sha256(project: Project, image: ImageKey, segmentation: SegmentationKey | None = None) -> str:
+    """Digest the finest level alone: equal voxels give equal digests, whatever stands in the metadata."""
+    manifest = load_manifest(manifest_path(project.images.path(image), segmentation))
+    chunks = [f"{file.path}:{file.sha256}" for file in manifest.files if file.path.startswith("0/")]
+    return hashlib.sha256("\n".join(chunks).encode()).hexdigest()
+
+
+def _linked_subjects(samples: Sequence[Sample]) -> list[frozenset[str]]:
+    """Group subjects that share identical pixels, so that a copy cannot leak from one part into the other."""
+    owner: dict[str, str] = {}
+    leader = {sample.subject: sample.subject for sample in samples}
+
+    def find(subject: str) -> str:
+        while leader[subject] != subject:
+            subject = leader[subject]
+        return subject
+
+    for sample in samples:
+        first = owner.setdefault(sample.pixels_sha256, sample.subject)
+        leader[find(sample.subject)] = find(first)
+    groups: dict[str, set[str]] = defaultdict(set)
+    for subject in leader:
+        groups[find(subject)].add(subject)
+    return sorted((frozenset(group) for group in groups.values()), key=min)
+
+
+def _choose_test(
+    groups: Sequence[frozenset[str]], samples: Sequence[Sample], *, held_out: float, seed: int
+) -> set[str]:
+    """Draw groups at random, the same share of every term where samples carry one."""
+    term_of: dict[str, int] = {sample.subject: sample.term or 0 for sample in reversed(samples)}
+    strata: dict[int, list[frozenset[str]]] = defaultdict(list)
+    for group in groups:
+        strata[term_of[min(group)]].append(group)
+    rng = np.random.default_rng([seed, 11])
+    test: set[str] = set()
+    for term in sorted(strata):
+        members = strata[term]
+        wanted = max(1, round(held_out * len(members))) if len(members) > 1 else 0
+        for index in rng.permutation(len(members))[:wanted]:
+            test |= members[index]
+    return test

@@ -1,0 +1,194 @@
+"""The generated configuration of a bundle: stock MONAI runs it on files, without this workspace."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from pydantic import JsonValue
+
+from imaging.domain.job import Task
+from pipelines.plan import Plan
+
+INTENDED_USE = (
+    "Research on images like those it was trained on. "
+    "For research use only, not for diagnosis or any other clinical decision."
+)
+
+
+def metadata(plan: Plan) -> dict[str, JsonValue]:
+    """Describe the model as MONAI's bundle specification asks (metadata.json)."""
+    outputs = [known.name for known in plan.classes]
+    if plan.task is Task.SEGMENTATION:
+        outputs.insert(0, "background")
+    names: dict[str, JsonValue] = {str(number): name for number, name in enumerate(outputs)}
+    shape: list[JsonValue] = list(plan.patch[-plan.spatial_dims :])
+    intensity = next(iter(plan.intensities.values()))
+    sent: dict[str, JsonValue] = {
+        "type": "image",
+        "format": "magnitude" if "MR" in plan.intensities else "hounsfield" if "CT" in plan.intensities else "image",
+        "modality": next(iter(plan.intensities)),
+        "num_channels": plan.channels,
+        "spatial_shape": shape,
+        "dtype": "float32",
+        "value_range": [-1, 1] if intensity.kind == "fixed" else [],
+        "is_patch_data": plan.task is Task.SEGMENTATION,
+        "channel_def": {str(channel): "image" for channel in range(plan.channels)},
+    }
+    answer: dict[str, JsonValue] = {
+        "type": "image" if plan.task is Task.SEGMENTATION else "probabilities",
+        "format": "segmentation" if plan.task is Task.SEGMENTATION else "classes",
+        "num_channels": len(names),
+        "spatial_shape": shape if plan.task is Task.SEGMENTATION else [],
+        "dtype": "float32",
+        "value_range": [0, 1],
+        "is_patch_data": plan.task is Task.SEGMENTATION,
+        "channel_def": names,
+    }
+    return {
+        "version": "1.0.0",
+        "changelog": {"1.0.0": "trained"},
+        "monai_version": version("monai"),
+        "pytorch_version": version("torch").partition("+")[0],
+        "numpy_version": version("numpy"),
+        "required_packages_version": {"nibabel": version("nibabel"), "pytorch-ignite": "0.5.5"},
+        "name": plan.name,
+        "task": plan.task.value,
+        "description": f"A {plan.task.value} of {', '.join(known.name for known in plan.classes)}.",
+        "authors": "made with Imaging Workspace",
+        "copyright": "see the project that the model comes from",
+        "intended_use": INTENDED_USE,
+        "network_data_format": {"inputs": {"image": sent}, "outputs": {"pred": answer}},
+    }
+
+
+def inference_config(plan: Plan) -> dict[str, JsonValue]:
+    """Configure `python -m monai.bundle run --config_file configs/inference.json --bundle_root .`.
+
+    It reads every file of `dataset_dir`: NIfTI volumes in real units (HU), or pictures for a 2-D network.
+    """
+    suffix = "*.png" if plan.spatial_dims == 2 else "*.nii.gz"
+    return {
+        "imports": ["$import glob", "$import os", "$import torch"],
+        "bundle_root": ".",
+        "dataset_dir": "$@bundle_root + '/input'",
+        "output_dir": "$@bundle_root + '/output'",
+        "datalist": f"$sorted(glob.glob(os.path.join(@dataset_dir, '{suffix}')))",
+        "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
+        "network_def": dict(plan.network),
+        "network": "$@network_def.to(@device)",
+        "preprocessing": {"_target_": "Compose", "transforms": _before(plan)},
+        "dataset": {
+            "_target_": "Dataset",
+            "data": "$[{'image': name} for name in @datalist]",
+            "transform": "@preprocessing",
+        },
+        "dataloader": {"_target_": "DataLoader", "dataset": "@dataset", "batch_size": 1, "num_workers": 0},
+        "inferer": _inferer(plan),
+        "postprocessing": {"_target_": "Compose", "transforms": _after(plan)},
+        "handlers": [
+            {
+                "_target_": "CheckpointLoader",
+                "load_path": "$@bundle_root + '/models/model.pt'",
+                "load_dict": {"model": "@network"},
+                "map_location": "@device",
+            },
+            *([] if plan.task is Task.SEGMENTATION else [_table_of_probabilities()]),
+        ],
+        "evaluator": {
+            "_target_": "SupervisedEvaluator",
+            "device": "@device",
+            "val_data_loader": "@dataloader",
+            "network": "@network",
+            "inferer": "@inferer",
+            "postprocessing": "@postprocessing",
+            "val_handlers": "@handlers",
+        },
+        "run": ["$@evaluator.run()"],
+    }
+
+
+def _before(plan: Plan) -> list[JsonValue]:
+    intensity = next(iter(plan.intensities.values()))
+    if plan.spatial_dims == 2:
+        reader: JsonValue = {
+            "_target_": "PILReader",
+            "reverse_indexing": False,
+            "converter": f"$lambda picture: picture.convert('{'RGB' if plan.channels == 3 else 'L'}')",
+        }
+        steps: list[JsonValue] = [
+            {"_target_": "LoadImaged", "keys": "image", "reader": reader},
+            {
+                "_target_": "EnsureChannelFirstd",
+                "keys": "image",
+                "channel_dim": -1 if plan.channels == 3 else "no_channel",
+            },
+        ]
+    else:
+        steps = [
+            {"_target_": "LoadImaged", "keys": "image"},
+            {"_target_": "EnsureChannelFirstd", "keys": "image"},
+            {"_target_": "Orientationd", "keys": "image", "axcodes": plan.orientation},
+        ]
+    if plan.task is Task.CLASSIFICATION:
+        size: list[JsonValue] = list(plan.patch[-plan.spatial_dims :])
+        steps.append({"_target_": "Resized", "keys": "image", "spatial_size": size, "mode": "area"})
+    else:
+        steps.append({"_target_": "Spacingd", "keys": "image", "pixdim": list(plan.spacing), "mode": "bilinear"})
+    if intensity.kind == "fixed":
+        scale: dict[str, JsonValue] = {"a_min": intensity.low, "a_max": intensity.high, "b_min": -1.0, "b_max": 1.0}
+        steps.append({"_target_": "ScaleIntensityRanged", "keys": "image", "clip": True, **scale})
+    else:
+        bounds: dict[str, JsonValue] = {"lower": intensity.low, "upper": intensity.high}
+        steps.append({"_target_": "ClipIntensityPercentilesd", "keys": "image", **bounds})
+        steps.append({"_target_": "NormalizeIntensityd", "keys": "image"})
+    return steps
+
+
+def _inferer(plan: Plan) -> JsonValue:
+    if plan.task is Task.CLASSIFICATION:
+        return {"_target_": "SimpleInferer"}
+    return {
+        "_target_": "SlidingWindowInferer",
+        "roi_size": list(plan.patch),
+        "sw_batch_size": plan.batch,
+        "overlap": plan.overlap,
+        "mode": "gaussian",
+        "padding_mode": "replicate",
+    }
+
+
+def _after(plan: Plan) -> list[JsonValue]:
+    if plan.task is Task.CLASSIFICATION:
+        return [{"_target_": "Activationsd", "keys": "pred", "softmax": True}]
+    values = [0, *(known.value for known in plan.classes)]
+    return [
+        {
+            "_target_": "Invertd",
+            "keys": "pred",
+            "transform": "@preprocessing",
+            "orig_keys": "image",
+            "nearest_interp": False,
+            "to_tensor": True,
+        },
+        {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
+        # The terms' own voxel values, so that the result can be imported back as it is.
+        {"_target_": "Lambdad", "keys": "pred", "func": f"$lambda pred: torch.tensor({values})[pred.long()]"},
+        {
+            "_target_": "SaveImaged",
+            "keys": "pred",
+            "output_dir": "@output_dir",
+            "output_dtype": "uint16",
+            "separate_folder": False,
+            "resample": False,
+        },
+    ]
+
+
+def _table_of_probabilities() -> JsonValue:
+    return {
+        "_target_": "ClassificationSaver",
+        "output_dir": "@output_dir",
+        "filename": "predictions.csv",
+        "batch_transform": "$lambda batch: [item['image'].meta for item in batch]",
+        "output_transform": "$lambda output: [item['pred'] for item in output]",
+    }

@@ -1,0 +1,68 @@
+"""What learning to segment and to classify have in common: optimiser steps, and what comes out."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from pipelines.plan import Plan
+from pipelines.voxels import Values
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a training gives: the plan, the weights and the figures."""
+
+    plan: Plan
+    network: torch.nn.Module
+    metrics: dict[str, JsonValue]
+    settings: dict[str, JsonValue]
+
+
+def half_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Compute in bfloat16 where CUDA has it; elsewhere change nothing."""
+    import torch
+
+    if device.type == "cuda" and torch.cuda.is_bf16_supported():
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return nullcontext()
+
+
+class Trainer:
+    """Takes optimiser steps down a polynomial schedule."""
+
+    def __init__(
+        self, network: torch.nn.Module, device: torch.device, *, steps: int, rate: float, loss: torch.nn.Module
+    ) -> None:
+        import torch
+
+        self._network = network
+        self._device = device
+        self._loss = loss
+        self._optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-4)
+        self._schedule = torch.optim.lr_scheduler.PolynomialLR(self._optimiser, total_iters=steps, power=0.9)
+
+    def step(self, values: Values, truth: NDArray[np.integer]) -> torch.Tensor:
+        """Learn from one batch and give its loss."""
+        import torch
+
+        spread = torch.channels_last_3d if values.ndim == 5 else torch.channels_last
+        sent = torch.from_numpy(values).to(self._device, memory_format=spread)
+        wanted = torch.from_numpy(truth.astype(np.int64)).to(self._device)
+        self._optimiser.zero_grad(set_to_none=True)
+        with half_precision(self._device):
+            answer = self._network(sent)
+        loss: torch.Tensor = self._loss(answer.float(), wanted)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._network.parameters(), 12.0)
+        self._optimiser.step()
+        self._schedule.step()
+        return loss.detach()

@@ -1,0 +1,246 @@
+"""Learning to segment: the plan, the steps, and predicting with what was learned."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import JsonValue
+
+from imaging.cli import Report
+from imaging.contracts import NetworkRequest
+from imaging.domain.job import Task
+from imaging.errors import InvalidInputError
+from imaging.project.project import Project
+from pipelines.dataset import Dataset, Part, Sample, open_sample
+from pipelines.evaluate import Overlap, summarise_segmentation
+from pipelines.learning import Learned, Trainer, half_precision
+from pipelines.networks import build_network, describe_network, quiet_monai
+from pipelines.plan import Plan, median_spacing, orientation_of, plan_patch
+from pipelines.recipe import SegmentationRecipe
+from pipelines.sampling import Draw, PatchSource, Survey, Volume, prefetch, survey_image
+from pipelines.voxels import PERCENTILES, Classes, ImageVoxels, Intensity, Values
+from pipelines.windows import Forward, Windows, predict_classes
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger(__name__)
+
+FEWEST_VOXELS = 8
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a kind of device is good for: small networks with many steps win on a CPU."""
+
+    voxels: int
+    batch: int
+    steps: int
+    learning_rate: float
+    filters: tuple[int, ...]
+    threads: int
+
+
+CPU = Budget(voxels=33_000, batch=2, steps=700, learning_rate=3e-3, filters=(8, 16, 32, 64), threads=0)
+CUDA = Budget(voxels=96**3, batch=2, steps=1500, learning_rate=1e-3, filters=(32, 64, 128, 256, 320), threads=6)
+
+
+def learn_segmentation(
+    project: Project, dataset: Dataset, recipe: SegmentationRecipe, device: torch.device, report: Report
+) -> Learned:
+    """Train on the training part and judge on the test part; equal data, settings and seed give equal weights."""
+    report(0, "looking at the images")
+    budget = CUDA if device.type == "cuda" else CPU
+    opened = [(sample, *open_sample(project, dataset, sample)) for sample in dataset.part(Part.TRAIN)]
+    surveys = [
+        survey_image(image, labels, len(dataset.classes), recipe.seed + number)
+        for number, (_, image, labels) in enumerate(opened)
+    ]
+    if sum(len(places) for survey in surveys for places in survey.places) < FEWEST_VOXELS:
+        raise InvalidInputError("the training images hold too few voxels of any term")
+    plan = make_plan(project, dataset, recipe, [image for _, image, _ in opened], surveys, budget)
+    volumes = [
+        Volume(image, labels, survey, plan.intensities[image.modality])
+        for (_, image, labels), survey in zip(opened, surveys, strict=True)
+    ]
+    network, settings = _train(plan, volumes, recipe, device, report)
+    metrics: dict[str, JsonValue] = {}
+    if dataset.part(Part.TEST):
+        metrics = judge(project, dataset, plan, forward_of(network, plan, device), report)
+    return Learned(plan, network, metrics, settings)
+
+
+def make_plan(
+    project: Project,
+    dataset: Dataset,
+    recipe: SegmentationRecipe,
+    images: Sequence[ImageVoxels],
+    surveys: Sequence[Survey],
+    budget: Budget,
+) -> Plan:
+    """Decide spacing, patch, intensities and network from the training images."""
+    channels = {image.channels for image in images}
+    if len(channels) > 1:
+        raise InvalidInputError("colour and grey images cannot be learned together")
+    spacing = median_spacing([image.spacing for image in images])
+    shapes = [_at_spacing(image, spacing) for image in images]
+    patch = recipe.patch or plan_patch(shapes, spacing, budget.voxels)
+    first = project.images.get(dataset.part(Part.TRAIN)[0].image)
+    request = NetworkRequest(
+        task=Task.SEGMENTATION,
+        spatial_dims=3,
+        in_channels=channels.pop(),
+        out_channels=len(dataset.classes) + 1,
+        patch=patch,
+        spacing=spacing,
+        filters=recipe.filters or budget.filters,
+    )
+    network: dict[str, JsonValue] = describe_network(request, recipe.network)  # type: ignore[assignment]
+    return Plan(
+        task=Task.SEGMENTATION,
+        name=recipe.name or Task.SEGMENTATION.value,
+        classes=dataset.classes,
+        network=network,
+        channels=request.in_channels,
+        patch=patch,
+        spacing=spacing,
+        intensities=_intensities(images, surveys, recipe),
+        orientation=orientation_of(first.attributes.affine_lps),
+        overlap=recipe.overlap,
+    )
+
+
+def intensity_for(plan: Plan, image: ImageVoxels) -> Intensity:
+    """Find how this image is to be normalised; InvalidInputError for a kind of image the model never saw."""
+    if image.modality not in plan.intensities:
+        known = ", ".join(sorted(plan.intensities))
+        raise InvalidInputError(f"the model was trained on {known}, not on images of this modality")
+    if image.channels != plan.channels:
+        raise InvalidInputError("the model was trained on images with another number of channels")
+    return plan.intensities[image.modality]
+
+
+def segment(plan: Plan, image: ImageVoxels, forward: Forward) -> Iterator[Classes]:
+    """Predict one image slab by slab along z: classes (z, y, x)."""
+    windows = Windows(image, plan.patch, plan.spacing, plan.overlap)
+    intensity = intensity_for(plan, image)
+    return predict_classes(windows, intensity, forward, classes=len(plan.classes) + 1, batch=plan.batch)
+
+
+def forward_of(network: torch.nn.Module, plan: Plan, device: torch.device) -> Forward:
+    """Give the function that turns windows into logits on the CPU, in half precision on CUDA."""
+    import torch
+
+    network = network.to(device).eval()
+
+    def forward(values: Values) -> torch.Tensor:
+        with torch.inference_mode(), half_precision(device):
+            sent = torch.from_numpy(values).to(device, memory_format=torch.channels_last_3d)
+            answer: torch.Tensor = network(sent)
+            return answer.float().cpu().contiguous()
+
+    return forward
+
+
+def judge(project: Project, dataset: Dataset, plan: Plan, forward: Forward, report: Report) -> dict[str, JsonValue]:
+    """Predict the subjects that training never saw and count voxels per subject."""
+    subjects: dict[str, Overlap] = {}
+    test = dataset.part(Part.TEST)
+    for number, sample in enumerate(test):
+        report(90 + 9 * number // len(test), "judging on unseen subjects")
+        overlap = subjects.setdefault(sample.subject, Overlap(len(dataset.classes)))
+        _count(project, dataset, sample, plan, forward, overlap)
+    return summarise_segmentation(subjects, [known.name for known in dataset.classes])
+
+
+def _count(project: Project, dataset: Dataset, sample: Sample, plan: Plan, forward: Forward, overlap: Overlap) -> None:
+    image, labels = open_sample(project, dataset, sample)
+    start = 0
+    for predicted in segment(plan, image, forward):
+        box = (start, start + len(predicted), 0, image.shape[1], 0, image.shape[2])
+        overlap.add(predicted, labels.read(box), image.stored(box))
+        start += len(predicted)
+
+
+def _intensities(
+    images: Sequence[ImageVoxels], surveys: Sequence[Survey], recipe: SegmentationRecipe
+) -> dict[str, Intensity]:
+    found: dict[str, Intensity] = {}
+    for modality in sorted({image.modality for image in images}):
+        if modality != "CT":
+            found[modality] = PERCENTILES
+            continue
+        if recipe.window is not None:
+            low, high = recipe.window
+        else:
+            values = np.concatenate([s.values for i, s in zip(images, surveys, strict=True) if i.modality == modality])
+            low, high = _window(values)
+        found[modality] = Intensity(kind="fixed", low=low, high=high)
+    return found
+
+
+def _window(values: Values) -> tuple[float, float]:
+    """Span what the terms measure in HU, and half as much on either side, so that their borders show."""
+    low, high = (float(value) for value in np.percentile(values, [0.5, 99.5]))
+    margin = max(100.0, (high - low) / 2)
+    return round(max(low - margin, -1024.0)), round(min(high + margin, 3071.0))
+
+
+def _at_spacing(image: ImageVoxels, spacing: tuple[float, float, float]) -> tuple[int, int, int]:
+    z, y, x = (
+        max(1, round(count * own / wanted))
+        for count, own, wanted in zip(image.shape, image.spacing, spacing, strict=True)
+    )
+    return z, y, x
+
+
+def _train(
+    plan: Plan, volumes: Sequence[Volume], recipe: SegmentationRecipe, device: torch.device, report: Report
+) -> tuple[torch.nn.Module, dict[str, JsonValue]]:
+    import torch
+
+    budget = CUDA if device.type == "cuda" else CPU
+    steps, batch = recipe.steps or budget.steps, recipe.batch or budget.batch
+    rate = recipe.learning_rate or budget.learning_rate
+    flips = recipe.flips if recipe.flips is not None else ("zyx" if len(plan.classes) == 1 else "")
+    draw = Draw(
+        patch=plan.patch,
+        spacing=plan.spacing,
+        foreground=recipe.foreground,
+        flips=tuple("zyx".index(axis) for axis in flips),
+        seed=recipe.seed,
+    )
+    source = PatchSource(volumes, draw)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        network = build_network(plan.network).to(device).train()
+    # Channels last is 1.7 times faster for small 3-D networks on a CPU, measured with torch 2.13.
+    network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    trainer = Trainer(network, device, steps=steps, rate=rate, loss=_dice_and_cross_entropy())
+    batches = prefetch(lambda step: source.batch(step, batch), steps, threads=budget.threads)
+    for step, (values, classes) in enumerate(batches):
+        loss = trainer.step(values, classes)
+        if step * 90 // steps != (step + 1) * 90 // steps or step + 1 == steps:
+            report((step + 1) * 90 // steps, f"step {step + 1} of {steps}, loss {float(loss):.3f}")
+    settings: dict[str, JsonValue] = {
+        "steps": steps,
+        "batch": batch,
+        "patch": list(plan.patch),
+        "learning_rate": rate,
+        "foreground": recipe.foreground,
+        "flips": flips,
+        "seed": recipe.seed,
+    }
+    return network.eval(), settings
+
+
+def _dice_and_cross_entropy() -> torch.nn.Module:
+    with quiet_monai():
+        from monai.losses.dice import DiceCELoss
+
+        loss: torch.nn.Module = DiceCELoss(softmax=True, to_onehot_y=True, include_background=False, batch=True)
+    return loss

@@ -1,0 +1,51 @@
+"""Train a model on a project's annotations and enter it into the registry."""
+
+from __future__ import annotations
+
+from pydantic import JsonValue
+
+from imaging.access import Action
+from imaging.cli import Report
+from imaging.domain.base import ModelKey, Record
+from imaging.domain.job import TrainWork
+from imaging.project.project import Project
+from pipelines.classification import learn_classification
+from pipelines.dataset import freeze_dataset, split_dataset
+from pipelines.networks import choose_device
+from pipelines.recipe import ClassificationRecipe, SegmentationRecipe, make_recipe
+from pipelines.registry import register, short_metrics
+from pipelines.segmentation import learn_segmentation
+
+
+class TrainResult(Record):
+    """What came of a training; `bundle` is the folder of the MONAI bundle, relative to the project's."""
+
+    model: ModelKey
+    name: str
+    version: str
+    metrics: dict[str, JsonValue]
+    bundle: str
+
+
+def train(project: Project, work: TrainWork, report: Report) -> TrainResult:
+    """Freeze the data, learn, judge on unseen subjects, and register what came of it."""
+    project.require(Action.TRAIN)
+    recipe = make_recipe(work.task, work.config)
+    device = choose_device(work.device)
+    dataset = freeze_dataset(project, work.task)
+    dataset = split_dataset(dataset, work.split, held_out=recipe.held_out, seed=recipe.seed)
+    match recipe:
+        case SegmentationRecipe():
+            learned = learn_segmentation(project, dataset, recipe, device, report)
+        case ClassificationRecipe():
+            learned = learn_classification(project, dataset, recipe, device, report)
+    report(99, "registering the model")
+    model = register(project, dataset, learned, device)
+    report(100, "trained")
+    return TrainResult(
+        model=model.id,
+        name=model.name,
+        version=model.version,
+        metrics=short_metrics(learned.metrics),
+        bundle=model.bundle,
+    )

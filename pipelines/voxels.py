@@ -1,0 +1,184 @@
+"""Boxes of real values and of classes, read straight from the stored chunks and brought to one spacing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging.domain.base import Record
+from imaging.domain.image import Rescale
+from imaging.pyramid.labels import SegmentationReader
+from imaging.pyramid.read import Box, Pyramid
+
+Values = NDArray[np.float32]
+Classes = NDArray[np.uint8]
+Size = tuple[int, int, int]
+Spacing = tuple[float, float, float]
+Corner = tuple[int, int, int]
+
+SURVEY_VOXELS = 2_000_000
+SLAB_VOXELS = 32_000_000
+
+
+class Intensity(Record):
+    """How real values become what a network sees.
+
+    Attributes
+    ----------
+    kind
+        "fixed": low..high becomes -1..1. "percentile": clipped to the image's own percentiles low..high, then z-score.
+    """
+
+    kind: Literal["fixed", "percentile"]
+    low: float
+    high: float
+
+
+PERCENTILES = Intensity(kind="percentile", low=0.5, high=99.5)
+
+
+class ImageVoxels:
+    """One image as real values (HU and the like), by box; the first time point of those that have several."""
+
+    def __init__(self, pyramid: Pyramid) -> None:
+        self._pyramid = pyramid
+        attributes = pyramid.attributes
+        z, y, x = pyramid.shape[-3:]
+        self.shape: Size = (z, y, x)
+        self.channels = 3 if attributes.photometric == "RGB" else 1
+        self.modality = attributes.modality
+        z_mm, y_mm, x_mm = (step or 1.0 for step in attributes.spacing_mm)
+        self.spacing: Spacing = (z_mm, y_mm, x_mm)
+
+    def stored(self, box: Box) -> NDArray[np.generic]:
+        """Read the stored values (z, y, x) of the first channel."""
+        return self._pyramid.region(box)
+
+    def read(self, box: Box, *, level: int = 0) -> Values:
+        """Read real values (c, z, y, x) of a box inside the image."""
+        planes = [self._pyramid.region(box, level=level, c=channel) for channel in range(self.channels)]
+        slope, intercept = _linear(self._pyramid.attributes.rescale, box, whole=level == 0)
+        return np.stack(planes).astype(np.float32) * slope + intercept
+
+    def normalised(self, box: Box, intensity: Intensity) -> Values:
+        """Read a box as the network is to see it."""
+        return self.normalise(self.read(box), intensity)
+
+    def normalise(self, values: Values, intensity: Intensity) -> Values:
+        """Turn real values into what the network sees."""
+        if intensity.kind == "fixed":
+            return scale(values, intensity)
+        low, high, mean, deviation = self._statistics
+        return (np.clip(values, low, high) - mean) / deviation
+
+    def survey(self) -> Values:
+        """Read the whole image (c, z, y, x) at the finest level that is small enough to look over."""
+        sizes = [int(np.prod(level.shape[-3:])) for level in self._pyramid.levels]
+        level = next((number for number, size in enumerate(sizes) if size <= SURVEY_VOXELS), len(sizes) - 1)
+        z, y, x = self._pyramid.levels[level].shape[-3:]
+        return self.read((0, z, 0, y, 0, x), level=level)
+
+    @cached_property
+    def _statistics(self) -> tuple[np.float32, np.float32, np.float32, np.float32]:
+        values = self.survey()
+        low, high = np.percentile(values, [PERCENTILES.low, PERCENTILES.high]).astype(np.float32)
+        clipped = np.clip(values, low, high)
+        return low, high, clipped.mean(dtype=np.float64).astype(np.float32), np.float32(max(clipped.std(), 1e-6))
+
+
+class LabelVoxels:
+    """What is true of one image, by box: 0 for background, else the class of a term (1, 2, ...).
+
+    Parameters
+    ----------
+    shape
+        Of the image.
+    readers
+        Segmentations with the class of each of their voxel values; later ones cover earlier ones.
+    planes : z -> (y, x)
+        Classes drawn on single z planes; they cover the segmentations.
+    """
+
+    def __init__(
+        self,
+        shape: Size,
+        readers: Sequence[tuple[SegmentationReader, Mapping[int, int]]] = (),
+        planes: Mapping[int, Classes] | None = None,
+    ) -> None:
+        self.shape = shape
+        self._readers = [(reader, _lookup(classes)) for reader, classes in readers]
+        self._planes = dict(planes or {})
+
+    def read(self, box: Box) -> Classes:
+        """Read the classes (z, y, x) of a box inside the image."""
+        z0, z1, y0, y1, x0, x1 = box
+        classes = np.zeros((z1 - z0, y1 - y0, x1 - x0), np.uint8)
+        for reader, table in self._readers:
+            found = table[np.minimum(reader.region(box), len(table) - 1)]
+            classes = np.where(found > 0, found, classes)
+        for index in self._planes.keys() & set(range(z0, z1)):
+            drawn = self._planes[index][y0:y1, x0:x1]
+            classes[index - z0] = np.where(drawn > 0, drawn, classes[index - z0])
+        return classes
+
+
+def scale(values: Values, intensity: Intensity) -> Values:
+    """Clip to low..high and bring that range to -1..1."""
+    span = intensity.high - intensity.low
+    scaled = (np.clip(values, intensity.low, intensity.high) - intensity.low) * (2.0 / span) - 1.0
+    return scaled.astype(np.float32)
+
+
+def slabs(shape: Size) -> Iterator[Box]:
+    """Cut an image into boxes along z that each fit into memory with ease."""
+    depth = max(1, SLAB_VOXELS // (shape[1] * shape[2]))
+    for start in range(0, shape[0], depth):
+        yield start, min(start + depth, shape[0]), 0, shape[1], 0, shape[2]
+
+
+def native_size(patch: Size, target: Spacing, spacing: Spacing) -> Size:
+    """Count the image's own voxels that span a patch at the target spacing."""
+    z, y, x = (
+        1 if count == 1 else max(1, round(count * wanted / own))
+        for count, wanted, own in zip(patch, target, spacing, strict=True)
+    )
+    return z, y, x
+
+
+def clip_box(start: Corner, size: Size, shape: Size) -> tuple[Box, tuple[tuple[int, int], ...]]:
+    """Cut a box to the image and say how many voxels are missing before and after, per axis."""
+    low = [min(max(place, 0), length - 1) for place, length in zip(start, shape, strict=True)]
+    high = [
+        max(min(place + count, length), first + 1)
+        for place, count, length, first in zip(start, size, shape, low, strict=True)
+    ]
+    missing = tuple(
+        (max(first - place, 0), max(place + count - max(last, first), 0))
+        for place, count, first, last in zip(start, size, low, high, strict=True)
+    )
+    return (low[0], high[0], low[1], high[1], low[2], high[2]), missing
+
+
+def _linear(rescale: Rescale, box: Box, *, whole: bool) -> tuple[Values, Values]:
+    """Give slope and intercept, per z plane where they differ, shaped for (c, z, y, x)."""
+
+    def spread(pairs: tuple[float, ...]) -> Values:
+        if len(pairs) == 1:
+            return np.float32(pairs[0]).reshape(1, 1, 1, 1)
+        # A coarser level has no planes of its own to rescale; their middle is near enough to look the image over.
+        chosen = np.asarray(pairs[box[0] : box[1]] if whole else [float(np.median(pairs))], np.float32)
+        return chosen.reshape(1, -1, 1, 1)
+
+    return spread(rescale.slope), spread(rescale.intercept)
+
+
+def _lookup(classes: Mapping[int, int]) -> Classes:
+    # One entry more than the largest value, so that every unknown value falls on background.
+    table = np.zeros(max(classes, default=0) + 2, np.uint8)
+    for value, number in classes.items():
+        table[value] = number
+    return table
