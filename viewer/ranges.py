@@ -42,9 +42,9 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
         if int(last) == 0 or size == 0:
             raise UnsatisfiableRangeError
         return ByteRange(max(0, size - int(last)), size)
-    start, stop = int(first), size if not last else int(last) + 1
-    if stop <= start:
+    start = int(first)
+    if last and int(last) < start:
         return None
     if start >= size:
         raise UnsatisfiableRangeError
-    return ByteRange(start, min(stop, size))
+    return ByteRange(start, min(int(last) + 1, size) if last else size)
