@@ -132,7 +132,6 @@ def test_every_file_bundled_with_pydicom_is_read_or_refused(bundled: Path):
                 outcome = "read"
             except RefusedFileError as refusal:
                 outcome = refusal.reason.value
-                assert refusal.__cause__ is None
             reasons[outcome] = reasons.get(outcome, 0) + 1
     assert reasons["read"] > 20
     assert reasons["truncated"] >= 1
