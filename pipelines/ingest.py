@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -59,22 +59,38 @@ def ingest(
     InvalidInputError
         A path does not exist, or there is no file at all.
     """
-    project.require(Action.UPLOAD)
-    run = _Run(project, report, profile or Profile())
-    images = project.folder / "images"
-    with project.uploads.scratch() as scratch, staging_area(images, partial(sweep_orphans, project)):
-        run.sort(find_files(paths, Limits(), scratch))
-        run.publish_all(workers or os.cpu_count() or 1)
-        return run.hold_refused(upload)
+    return _ingest(project, paths, report, _Options(profile or Profile(), workers or os.cpu_count() or 1, upload))
 
 
 def ingest_upload(project: Project, work: IngestWork, report: Report) -> IngestReport:
     """Turn an upload that waits in quarantine into images, then delete its originals."""
     with project.uploads.scratch() as scratch:
         project.uploads.open_files(work.upload, scratch)
-        made = ingest(project, sorted(scratch.iterdir()), report, upload=work.upload)
+        options = _Options(Profile(), os.cpu_count() or 1, work.upload, f"{scratch}/")
+        made = _ingest(project, sorted(scratch.iterdir()), report, options)
     project.uploads.finish(work.upload)
     return made
+
+
+@dataclass(frozen=True)
+class _Options:
+    """How one ingest runs; `prefix` is taken off the names that files are found under."""
+
+    profile: Profile
+    workers: int
+    upload: UploadKey | None
+    prefix: str = ""
+
+
+def _ingest(project: Project, paths: Sequence[Path], report: Report, options: _Options) -> IngestReport:
+    project.require(Action.UPLOAD)
+    run = _Run(project, report, options.profile)
+    images = project.folder / "images"
+    with project.uploads.scratch() as scratch, staging_area(images, partial(sweep_orphans, project)):
+        found = find_files(paths, Limits(), scratch)
+        run.sort(replace(item, name=item.name.removeprefix(options.prefix)) for item in found)
+        run.publish_all(options.workers)
+        return run.hold_refused(options.upload)
 
 
 @dataclass(frozen=True, eq=False)

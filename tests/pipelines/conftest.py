@@ -1,0 +1,53 @@
+"""A small synthetic CT series to ingest, and pictures."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.data import get_testdata_file
+from pydicom.uid import generate_uid
+
+MakeSeries = Callable[..., np.ndarray]
+
+
+@pytest.fixture(scope="session")
+def template() -> pydicom.Dataset:
+    return pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
+
+
+@pytest.fixture
+def make_series(template: pydicom.Dataset) -> MakeSeries:
+    """Write a CT series of one file per plane, names in no order; returns its voxels (z, y, x)."""
+
+    def write(folder: Path, *, planes: int = 6, patient: str = "PHA-000001", seed: int = 1) -> np.ndarray:
+        folder.mkdir(parents=True, exist_ok=True)
+        voxels = np.random.default_rng(seed).integers(0, 3000, (planes, 24, 20)).astype(np.int16)
+        series, study = generate_uid(), generate_uid()
+        for z in range(planes):
+            header = copy.deepcopy(template)
+            header.PatientID, header.PatientName = patient, "PHANTOM^ALPHA"
+            header.SeriesInstanceUID, header.StudyInstanceUID, header.SOPInstanceUID = series, study, generate_uid()
+            header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
+            header.ImageOrientationPatient, header.PixelSpacing = [1, 0, 0, 0, 1, 0], [0.5, 0.75]
+            header.ImagePositionPatient, header.InstanceNumber = [-10, -20, 30 + 2.5 * z], planes - z
+            header.Rows, header.Columns = voxels.shape[1:]
+            header.PixelData = voxels[z].tobytes()
+            header.save_as(folder / f"{(z * 7) % planes}-{planes - z}.bin")
+        return voxels
+
+    return write
+
+
+@pytest.fixture
+def make_picture() -> Callable[[Path, int], Path]:
+    def write(path: Path, value: int) -> Path:
+        Image.fromarray(np.full((30, 40), value, np.uint8)).save(path)
+        return path
+
+    return write
