@@ -101,19 +101,19 @@ class Annotations:
             change.note("delete", "annotation", key, {"image": before.image, "version": before.version})
 
     def add_term(self, key: AnnotationKey, term: TermKey) -> Annotation:
-        """Give a term."""
+        """Give a term; the version stays, so that whoever holds the drawing may still save it."""
         with self._gate.change(*_WRITERS) as change:
             before = self._held(change.transaction, key, None)
             require_terms(change.transaction, self._gate, (term,))
-            return self._update(change, before, tuple(dict.fromkeys((*before.terms, term))), None)
+            return self._set_terms(change, before, tuple(dict.fromkeys((*before.terms, term))))
 
     def remove_term(self, key: AnnotationKey, term: TermKey) -> Annotation:
-        """Take a term away."""
+        """Take a term away; the version stays."""
         with self._gate.change(*_WRITERS) as change:
             before = self._held(change.transaction, key, None)
             if term not in before.terms:
                 raise NotFoundError("term", term)
-            return self._update(change, before, tuple(held for held in before.terms if held != term), None)
+            return self._set_terms(change, before, tuple(held for held in before.terms if held != term))
 
     def _insert(
         self, change: Change, layer: Layer, drafts: Sequence[AnnotationDraft], *, reviewed: bool
@@ -140,6 +140,12 @@ class Annotations:
             facts |= {name: value for name, value in vars(drawing).items() if name != "box"}
         record = before.model_copy(update=facts)
         rows.update_annotation(change.transaction, record, None if drawing is None else drawing.box)
+        change.note("edit", "annotation", record.id, {"image": record.image, "version": record.version})
+        return record
+
+    def _set_terms(self, change: Change, before: Annotation, terms: tuple[TermKey, ...]) -> Annotation:
+        record = before.model_copy(update={"terms": terms, "updated": change.at})
+        rows.update_annotation(change.transaction, record, None)
         change.note("edit", "annotation", record.id, {"image": record.image, "version": record.version})
         return record
 

@@ -21,7 +21,6 @@ from viewer.api.shapes.annotation import (
     AnnotationShape,
     AnnotationTermChanged,
     AnnotationTermShape,
-    as_terms,
     plane_rows,
 )
 from viewer.api.shapes.annotation_query import AnnotationQuery
@@ -79,8 +78,7 @@ def edit_annotation(annotation: Id, sent: AnnotationEdited, door: Entry, site: S
     drawn = project.annotations.get(AnnotationKey(annotation))
     image = project.images.get(drawn.image)
     wkt = None if sent.location is None else flip_wkt_y(sent.location, plane_rows(image, drawn.axis))
-    terms = None if sent.term is None else as_terms(sent.term)
-    edited = project.annotations.edit(drawn.id, wkt=wkt, terms=terms, version=sent.version)
+    edited = project.annotations.edit(drawn.id, wkt=wkt, terms=sent.terms, version=sent.version)
     return _changed("Edit", edited, image, site)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import AliasChoices, Field, field_validator
 
 from imaging.domain.annotation import Annotation, AnnotationDraft
 from imaging.domain.base import TermKey
@@ -167,6 +167,16 @@ class AnnotationEdited(_Drawn):
     """What an annotation is edited from; what is absent stays. A stale `version` is refused."""
 
     version: int | None = None
+    class_: str | None = Field(default=None, validation_alias=AliasChoices("class", "class_"))
+
+    @property
+    def terms(self) -> tuple[TermKey, ...] | None:
+        """The terms to set, or None.
+
+        Cytomine's clients send the whole object back, with the terms that they once saw; Cytomine itself never changes
+        terms by this route, so what comes with a class name speaks of the drawing alone.
+        """
+        return None if self.term is None or self.class_ is not None else as_terms(self.term)
 
 
 def as_terms(keys: tuple[int, ...]) -> tuple[TermKey, ...]:
