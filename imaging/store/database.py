@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import TypeAlias
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from imaging.errors import InvalidInputError, StateError, UnavailableError
+from imaging.errors import ImagingError, InvalidInputError, StateError, UnavailableError
 
 Transaction: TypeAlias = Connection
 """An open transaction; the name that the floors above use, so that they need not know SQLAlchemy."""
 
 _IMMEDIATE = "imaging_immediate"
 _BUSY_MILLISECONDS = 30_000
+_AWAY = {"08", "25", "40", "53", "55", "57", "58"}
 
 
 def now() -> datetime:
@@ -98,10 +99,19 @@ class Database:
         with connection:
             try:
                 yield connection.execution_options(**{_IMMEDIATE: immediate})
-            except IntegrityError as error:
-                raise StateError("record", "another change was made at the same time") from error
-            except OperationalError as error:
-                raise UnavailableError("database", "it is busy, full or read-only") from error
+            except DBAPIError as error:
+                raise (_refusal(error) or error) from error
+
+
+def _refusal(error: DBAPIError) -> ImagingError | None:
+    # pg8000 tells most errors apart only by their SQLSTATE (PostgreSQL manual, appendix A).
+    facts = error.orig.args[0] if error.orig and error.orig.args else None
+    state = str(facts.get("C", "")) if isinstance(facts, dict) else ""
+    if isinstance(error, IntegrityError) or state.startswith("23"):
+        return StateError("record", "another change was made at the same time")
+    if isinstance(error, OperationalError | InterfaceError) or state[:2] in _AWAY:
+        return UnavailableError("database", "it is busy, full, read-only or away")
+    return None
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
