@@ -35,6 +35,9 @@ PLUGINS = {
     _JPEG + "203": "pylibjpeg",
     "1.2.840.10008.1.2.5": "pylibjpeg",
 }
+LOSSY = frozenset(_JPEG + tail for tail in ("50", "51", "81", "91", "203"))
+"""Codecs whose values may overshoot what BitsStored holds: they are clipped, since wrapping would turn white black."""
+
 RIGHT_ALIGNED = frozenset(PLUGINS) - {"1.2.840.10008.1.2.5"}
 """Codecs that know samples, not containers: their values begin at bit 0 whatever HighBit says."""
 

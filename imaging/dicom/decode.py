@@ -9,7 +9,7 @@ import numpy as np
 from pydicom.encaps import encapsulate
 from pydicom.pixels.processing import apply_color_lut
 
-from imaging.dicom.codecs import BIG_ENDIAN, EXPLICIT, NATIVE, PLUGINS, RIGHT_ALIGNED, find_decoder
+from imaging.dicom.codecs import BIG_ENDIAN, EXPLICIT, LOSSY, NATIVE, PLUGINS, RIGHT_ALIGNED, find_decoder
 from imaging.dicom.headers import open_pixels
 from imaging.dicom.instance import Instance, PixelFormat, Stored
 from imaging.dicom.quiet import silence_pydicom
@@ -147,6 +147,8 @@ def _decode(instance: Instance, data: bytes) -> Stored:
     if decoded.shape != (pixel_format.rows, pixel_format.columns):
         raise RefusedFileError(Reason.DECODE_FAILED, "the decoded frame has another size than the header says")
     stored = decoded.astype(pixel_format.dtype, copy=False)
+    if instance.syntax in LOSSY:
+        return _clip(stored, pixel_format)[np.newaxis]
     return extend_sign(stored, pixel_format, right_aligned=instance.syntax in RIGHT_ALIGNED)[np.newaxis]
 
 
@@ -173,6 +175,12 @@ def _decode_by_pydicom(instance: Instance, data: bytes) -> Stored:
         **options,
     )
     return cast("Stored", decoded)
+
+
+def _clip(stored: Stored, pixel_format: PixelFormat) -> Stored:
+    half = 1 << (pixel_format.bits_stored - 1)
+    low, high = (-half, half - 1) if pixel_format.signed else (0, 2 * half - 1)
+    return stored.clip(low, high)
 
 
 def extend_sign(container: Stored, pixel_format: PixelFormat, *, right_aligned: bool) -> Stored:
