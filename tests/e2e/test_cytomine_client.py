@@ -1,0 +1,150 @@
+"""Scripts written for Cytomine run here with its unmodified official client."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import uvicorn
+
+from imaging.domain.image import ImageAttributes, ImageDraft
+from imaging.pyramid.write import write_pyramid
+from viewer.app import create_app
+
+CLIENT = "cytomine-python-client==4.3.0"
+_CACHE = Path(__file__).parents[2] / ".cache" / "cytomine-client"
+
+
+@pytest.fixture(scope="session")
+def client_python() -> Path:
+    """A Python of its own for the client: its exact pins would replace ours."""
+    python = _CACHE / "bin" / "python"
+    probe = [str(python), "-c", "from importlib.metadata import version as v; print(v('cytomine-python-client'))"]
+    found = python.exists() and subprocess.run(probe, capture_output=True, text=True, check=False).stdout.strip()
+    if found == CLIENT.rpartition("=")[2]:
+        return python
+    for command in (
+        [sys.executable, "-m", "venv", "--clear", str(_CACHE)],
+        [str(python), "-m", "pip", "install", "--quiet", CLIENT],
+    ):
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=300)
+        except (subprocess.SubprocessError, OSError):
+            pytest.skip(f"{CLIENT} cannot be installed here")
+    return python
+
+
+@pytest.fixture
+def image(project):
+    stored = np.arange(3 * 8 * 10, dtype=np.int16).reshape(3, 8, 10)
+    attributes = ImageAttributes(
+        axes="zyx",
+        affine_lps=((0.0, 0.0, 1.0, 0.0), (0.0, 1.0, 0.0, 0.0), (2.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)),
+        spacing_mm=(2.0, 1.0, 1.0),
+        modality="CT",
+    )
+    draft = ImageDraft(
+        name="CT", subject="PHA-0001", shape=stored.shape, dtype="int16", attributes=attributes, sources=3
+    )
+    return project.images.register(
+        draft, lambda key: write_pyramid(project.images.path(key), stored, attributes) and None
+    )
+
+
+@pytest.fixture
+def host(workspace) -> Iterator[str]:
+    """The application behind a real server on a free port."""
+    server = uvicorn.Server(uvicorn.Config(create_app(workspace), port=0, log_level="critical", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def keys(workspace):
+    return workspace.accounts.key(workspace.accounts.acting(None).id)
+
+
+def test_the_official_client_lists_draws_edits_and_deletes(client_python, host, keys, project, image, tmp_path):
+    script = Path(__file__).with_name("cytomine_script.py")
+    arguments = [host, keys.public_key, keys.private_key, str(project.record.id), str(tmp_path)]
+    run = subprocess.run(
+        [str(client_python), "-W", "ignore", str(script), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    seen = json.loads(run.stdout.splitlines()[-1])
+    assert seen == {
+        "connected_quickly": True,
+        "me": "admin",
+        "projects": [project.record.id],
+        "ontology_name": "phantoms",
+        "members": ["admin"],
+        "size": [10, 8, 3],
+        "slices": [[0, 0], [1, 1], [2, 2]],
+        "reference": True,
+        "ontologies": True,
+        "terms": ["lung", "nodule", "simple cyst"],
+        "own_ontology": "my own",
+        "own_ontology_deleted": True,
+        "drawn": "POLYGON ((1 1, 4 1, 4 3, 1 3, 1 1))",
+        "drawn_on": True,
+        "edited": "POLYGON ((1 1, 5 1, 5 3, 1 3, 1 1))",
+        "edited_after_term": True,
+        "pair": True,
+        "pair_deleted": True,
+        "bulk": True,
+        "listed": [True] * 7,
+        "boxed": 3,
+        "termed": True,
+        "without": 6,
+        "dumped": True,
+        "deleted": True,
+        "gone": False,
+        "term_deleted": True,
+        "foreign": False,
+        "wrong_key": False,
+    }
+    assert list(tmp_path.glob("*.png"))
+
+
+def test_the_signature_of_client_2_4_1_is_accepted_once(host, keys, project):
+    """That client signs the path and query too; it no longer installs beside current libraries, so this is by hand."""
+    path = f"/api/project/{project.record.id}/imageinstance.json?max=0&offset=0"
+    date = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S +0000")
+    token = f"GET\n\n\n{date}\n{path}"
+    signature = base64.b64encode(hmac.new(keys.private_key.encode(), token.encode(), hashlib.sha1).digest()).decode()
+    headers = {
+        "accept": "application/json, */*",
+        "date": date,
+        "X-Requested-With": "XMLHTTPRequest",
+        "authorization": f"CYTOMINE {keys.public_key}:{signature}",
+    }
+    with urllib.request.urlopen(urllib.request.Request(host + path, headers=headers)) as answer:
+        assert json.load(answer)["size"] == 0
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(host + path, headers=headers))
+    with refused.value:
+        assert refused.value.code == 401
