@@ -1,0 +1,220 @@
+import type { Annotation, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
+import type { Affine, Axis, Image, Level, Window } from '@/domain/image'
+import type { Job, JobState, Model, Project, Term, User } from '@/domain/project'
+
+/* The server's JSON is read here once; inside the page its types are trusted. */
+
+type Fields = Readonly<Record<string, unknown>>
+
+const IDENTITY: Affine = [[0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]]
+
+export function fields(value: unknown): Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {}
+}
+
+export function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+function number(value: unknown, otherwise = 0): number {
+  const read = typeof value === 'string' && value !== '' ? Number(value) : value
+  return typeof read === 'number' && Number.isFinite(read) ? read : otherwise
+}
+
+function numberOrNull(value: unknown): number | null {
+  const read = number(value, Number.NaN)
+  return Number.isNaN(read) ? null : read
+}
+
+function numbers(value: unknown): number[] {
+  return list(value).map((item) => number(item))
+}
+
+function text(value: unknown, otherwise = ''): string {
+  return typeof value === 'string' ? value : otherwise
+}
+
+/** Milliseconds since 1970: Cytomine sends them as text, newer routes send ISO 8601. */
+function moment(value: unknown): number | null {
+  if (typeof value === 'string' && /\D/.test(value)) {
+    const parsed = Date.parse(value)
+    return Number.isNaN(parsed) ? null : parsed
+  }
+  return numberOrNull(value)
+}
+
+export function parseUser(json: unknown): User {
+  const user = fields(json)
+  const full = text(user.name) || [text(user.firstname), text(user.lastname)].filter((part) => part !== '').join(' ')
+  return { id: number(user.id), username: text(user.username), fullname: full || text(user.username) }
+}
+
+export function parseProject(json: unknown): Project {
+  const project = fields(json)
+  const roles = list(project.roles)
+  return {
+    id: number(project.id),
+    name: text(project.name),
+    images: number(project.numberOfImages),
+    annotations: number(project.numberOfAnnotations),
+    // Lists of projects leave the roles out.
+    roles: roles.length === 0 ? null : roles.map((role) => text(role)),
+    pixelAccess: text(project.pixelAccess, 'full'),
+  }
+}
+
+export function parseTerm(json: unknown): Term {
+  const term = fields(json)
+  return {
+    id: number(term.id),
+    name: text(term.name),
+    color: text(term.color, '#ffd700'),
+    value: numberOrNull(term.value ?? fields(term.imaging).value),
+    parent: numberOrNull(term.parent),
+  }
+}
+
+function parseAffine(json: unknown): Affine {
+  const rows = list(json).map(numbers)
+  return rows.length === 4 && rows.every((row) => row.length === 4) ? rows : IDENTITY
+}
+
+function parseWindow(json: unknown): Window {
+  const window = fields(json)
+  return { center: number(window.center), width: Math.max(number(window.width, 1), 1) }
+}
+
+function parseLevel(json: unknown): Level {
+  const level = fields(json)
+  return { shape: numbers(level.shape), scale: numbers(level.scale) }
+}
+
+function parseTermIds(json: unknown): number[] | null {
+  if (!Array.isArray(json)) return null
+  return json.map((item) => number(typeof item === 'object' ? fields(item).term : item))
+}
+
+export function parseImage(json: unknown): Image {
+  const image = fields(json)
+  const own = fields(image.imaging)
+  const spacing = list(own.spacing_mm)
+  const rescale = fields(own.rescale)
+  const padding = own.padding === null || own.padding === undefined ? null : fields(own.padding)
+  const irregularities = list(own.irregularities).map((item) => text(item))
+  return {
+    id: number(image.id),
+    project: number(image.project),
+    name: text(image.instanceFilename) || text(image.name),
+    subject: text(own.subject),
+    modality: text(own.modality, 'OT'),
+    axes: text(own.axes, 'zyx'),
+    shape: numbers(own.shape),
+    dtype: text(own.dtype, 'uint16'),
+    affine: parseAffine(own.affine_lps),
+    spacing: [numberOrNull(spacing[0]), numberOrNull(spacing[1]), numberOrNull(spacing[2])],
+    oriented: list(own.positions_lps).length > 0 && !irregularities.includes('no_position'),
+    regular: own.regular !== false,
+    irregularities,
+    rescale: { slope: numbers(rescale.slope ?? [1]), intercept: numbers(rescale.intercept ?? [0]) },
+    units: text(own.units, 'stored'),
+    padding: padding === null ? null : { low: number(padding.low), high: number(padding.high) },
+    photometric: text(own.photometric, 'MONOCHROME2'),
+    windows: list(own.windows).map(parseWindow),
+    levels: list(own.levels).map(parseLevel),
+    annotations: number(image.numberOfAnnotations),
+    created: moment(image.created),
+    terms: parseTermIds(own.terms),
+  }
+}
+
+export function parseLayer(json: unknown): Layer {
+  const layer = fields(json)
+  const kind = text(layer.kind)
+  return {
+    id: number(layer.id),
+    name: text(layer.name),
+    kind: kind === 'model' || kind === 'source' || kind === 'review' ? kind : 'member',
+    user: numberOrNull(layer.user),
+    model: numberOrNull(layer.model),
+    annotations: number(layer.annotations),
+    segmentations: number(layer.segmentations),
+  }
+}
+
+export function parseSegmentation(json: unknown): Segmentation {
+  const segmentation = fields(json)
+  return {
+    id: number(segmentation.id),
+    image: number(segmentation.image),
+    layer: number(segmentation.layer),
+    name: text(segmentation.name),
+    revision: number(segmentation.revision),
+    reviewed: segmentation.reviewed === true,
+    terms: list(segmentation.terms).map((item) => {
+      const term = fields(item)
+      return { term: number(term.term), value: number(term.value), voxels: number(term.voxels) }
+    }),
+  }
+}
+
+function parseAxis(value: unknown): Axis {
+  return value === 'y' || value === 'x' ? value : 'z'
+}
+
+export function parseAnnotation(json: unknown): Annotation {
+  const annotation = fields(json)
+  const id = number(annotation.id)
+  const layer = annotation.layer
+  return {
+    key: `saved-${id}`,
+    id,
+    version: numberOrNull(annotation.version),
+    axis: parseAxis(annotation.axis),
+    index: number(annotation.index),
+    t: number(annotation.t),
+    c: number(annotation.c),
+    wkt: text(annotation.location),
+    terms: numbers(annotation.term),
+    layer: numberOrNull(typeof layer === 'object' ? fields(layer).id : layer),
+    user: numberOrNull(annotation.user),
+  }
+}
+
+export function parseImageTerm(json: unknown): ImageTerm {
+  const given = fields(json)
+  const term = given.term
+  return {
+    term: number(typeof term === 'object' ? fields(term).id : term),
+    layer: numberOrNull(given.layer),
+    probability: numberOrNull(given.probability),
+    reviewed: given.reviewed === true,
+  }
+}
+
+const STATES: ReadonlySet<string> = new Set(['queued', 'running', 'succeeded', 'failed', 'cancelled'])
+
+export function parseJob(json: unknown): Job {
+  const job = fields(json)
+  const state = text(job.state)
+  return {
+    id: number(job.id),
+    kind: text(job.kind),
+    state: STATES.has(state) ? (state as JobState) : 'queued',
+    progress: number(job.progress),
+    message: text(job.message),
+    reason: text(job.reason),
+    created: moment(job.created),
+  }
+}
+
+export function parseModel(json: unknown): Model {
+  const model = fields(json)
+  return {
+    id: number(model.id),
+    name: text(model.name),
+    version: String(model.version ?? ''),
+    task: text(model.task),
+    metrics: model.metrics === null || model.metrics === undefined ? null : fields(model.metrics),
+    created: moment(model.created),
+  }
+}

@@ -1,0 +1,172 @@
+import { ask, askCollection, askJson, send } from '@/api/client'
+import * as parse from '@/api/parse'
+import type { Annotation, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
+import { FailureError } from '@/domain/failure'
+import type { Axis, Image } from '@/domain/image'
+import type { Job, Model, Project, Term, User } from '@/domain/project'
+
+/* ---- session ---- */
+export async function currentUser(signal?: AbortSignal): Promise<User> {
+  const told = parse.fields(await askJson('/api/session.json', { signal }))
+  return parse.parseUser(told.user ?? told)
+}
+
+export async function signIn(username: string, password: string, signal?: AbortSignal): Promise<void> {
+  await askJson('/api/session.json', { method: 'POST', body: { username, password }, signal })
+}
+
+export async function signOut(): Promise<void> {
+  await ask('/api/session.json', { method: 'DELETE' })
+}
+
+/* ---- projects, terms, models, jobs ---- */
+export async function projects(signal?: AbortSignal): Promise<Project[]> {
+  return (await askCollection('/api/project.json?max=0', signal)).map(parse.parseProject)
+}
+
+export async function project(id: number, signal?: AbortSignal): Promise<Project> {
+  return parse.parseProject(await askJson(`/api/project/${id}.json`, { signal }))
+}
+
+export async function terms(projectId: number, signal?: AbortSignal): Promise<Term[]> {
+  return (await askCollection(`/api/project/${projectId}/term.json?max=0`, signal)).map(parse.parseTerm)
+}
+
+export async function addTerm(ontology: number, name: string, color: string): Promise<void> {
+  await askJson('/api/term.json', { method: 'POST', body: { ontology, name, color } })
+}
+
+export async function models(projectId: number, signal?: AbortSignal): Promise<Model[]> {
+  return (await askCollection(`/api/project/${projectId}/model.json`, signal)).map(parse.parseModel)
+}
+
+export async function jobs(projectId: number, signal?: AbortSignal): Promise<Job[]> {
+  return (await askCollection(`/api/project/${projectId}/job.json`, signal)).map(parse.parseJob)
+}
+
+export async function cancelJob(id: number): Promise<void> {
+  await ask(`/api/job/${id}/cancel.json`, { method: 'POST', body: {} })
+}
+
+export async function train(projectId: number, work: { task: string; device: string; split: string }): Promise<void> {
+  await askJson(`/api/project/${projectId}/train.json`, { method: 'POST', body: { ...work, config: {} } })
+}
+
+export async function predict(projectId: number, model: number, images: readonly number[]): Promise<void> {
+  await askJson(`/api/project/${projectId}/predict.json`, { method: 'POST', body: { model, images } })
+}
+
+export async function upload(
+  projectId: number, files: readonly File[], progress: (share: number) => void, signal: AbortSignal,
+): Promise<void> {
+  const form = new FormData()
+  for (const file of files) form.append('files[]', file, file.webkitRelativePath || file.name)
+  await send(`/api/project/${projectId}/upload`, form, progress, signal)
+}
+
+/* ---- images ---- */
+export async function images(projectId: number, signal?: AbortSignal): Promise<Image[]> {
+  return (await askCollection(`/api/project/${projectId}/imageinstance.json?max=0`, signal)).map(parse.parseImage)
+}
+
+export async function image(id: number, signal?: AbortSignal): Promise<Image> {
+  return parse.parseImage(await askJson(`/api/imageinstance/${id}.json`, { signal }))
+}
+
+export function thumbnail(id: number, size: number): string {
+  return `/api/imageinstance/${id}/thumb.png?maxSize=${size}`
+}
+
+export async function imageTerms(id: number, signal?: AbortSignal): Promise<ImageTerm[]> {
+  return (await askCollection(`/api/imageinstance/${id}/term.json`, signal)).map(parse.parseImageTerm)
+}
+
+export async function setImageTerm(id: number, term: number, given: boolean): Promise<void> {
+  await ask(`/api/imageinstance/${id}/term/${term}.json`, given ? { method: 'POST', body: {} } : { method: 'DELETE' })
+}
+
+/* ---- layers, annotations, segmentations ---- */
+export async function layers(imageId: number, signal?: AbortSignal): Promise<Layer[]> {
+  return (await askCollection(`/api/imageinstance/${imageId}/layer.json`, signal)).map(parse.parseLayer)
+}
+
+export async function segmentations(imageId: number, signal?: AbortSignal): Promise<Segmentation[]> {
+  return (await askCollection(`/api/imageinstance/${imageId}/segmentation.json`, signal)).map(parse.parseSegmentation)
+}
+
+export async function annotations(imageId: number, signal?: AbortSignal): Promise<Annotation[]> {
+  const query = `image=${imageId}&showWKT=true&showMeta=true&showTerm=true&showUser=true&showSlice=true&max=0`
+  return (await askCollection(`/api/annotation.json?${query}`, signal)).map(parse.parseAnnotation)
+}
+
+export async function annotation(id: number): Promise<Annotation | null> {
+  try {
+    return parse.parseAnnotation(await askJson(`/api/annotation/${id}.json`))
+  } catch (error) {
+    if (error instanceof FailureError && error.failure.kind === 'absent') return null
+    throw error
+  }
+}
+
+function drawingBody(drawing: Annotation): Record<string, unknown> {
+  const { axis, index, t, c, wkt, terms: given } = drawing
+  return { location: wkt, axis, index, t, c, term: given }
+}
+
+function savedAnnotation(json: unknown): Annotation {
+  const answer = parse.fields(json)
+  return parse.parseAnnotation(answer.annotation ?? answer.userannotation ?? answer.data ?? answer)
+}
+
+export async function createAnnotation(image_: Image, drawing: Annotation): Promise<Annotation> {
+  const body = { image: image_.id, project: image_.project, ...drawingBody(drawing) }
+  return savedAnnotation(await askJson('/api/annotation.json', { method: 'POST', body }))
+}
+
+export async function editAnnotation(id: number, version: number | null, drawing: Annotation): Promise<Annotation> {
+  const body = { id, ...(version === null ? {} : { version }), ...drawingBody(drawing) }
+  return savedAnnotation(await askJson(`/api/annotation/${id}.json`, { method: 'PUT', body }))
+}
+
+export async function deleteAnnotation(id: number): Promise<void> {
+  try {
+    await ask(`/api/annotation/${id}.json`, { method: 'DELETE' })
+  } catch (error) {
+    // Whoever deleted it first did what was wanted.
+    if (!(error instanceof FailureError && error.failure.kind === 'absent')) throw error
+  }
+}
+
+/* ---- pixels ---- */
+export interface PlaneQuery {
+  readonly axis: Axis
+  readonly index: number
+  readonly t: number
+  readonly c: number
+  readonly level?: number
+}
+
+export interface PlaneBytes {
+  readonly bytes: ArrayBuffer
+  readonly rows: number
+  readonly columns: number
+  readonly dtype: string
+}
+
+async function planeBytes(path: string, fallbackDtype: string, signal?: AbortSignal): Promise<PlaneBytes> {
+  const response = await ask(path, { signal })
+  const shape = (response.headers.get('X-Imaging-Shape') ?? '').match(/\d+/g)?.map(Number) ?? []
+  const [rows, columns] = shape.slice(-2)
+  const bytes = await response.arrayBuffer()
+  if (rows === undefined || columns === undefined) throw new FailureError({ kind: 'broken', status: 200 })
+  return { bytes, rows, columns, dtype: response.headers.get('X-Imaging-Dtype') ?? fallbackDtype }
+}
+
+export function imagePlane(id: number, dtype: string, query: PlaneQuery, signal?: AbortSignal): Promise<PlaneBytes> {
+  const { axis, index, t, c, level = 0 } = query
+  return planeBytes(`/api/imageinstance/${id}/plane/${axis}/${index}?level=${level}&t=${t}&c=${c}`, dtype, signal)
+}
+
+export function segmentationPlane(id: number, axis: Axis, index: number, signal?: AbortSignal): Promise<PlaneBytes> {
+  return planeBytes(`/api/segmentation/${id}/plane/${axis}/${index}`, 'uint16', signal)
+}

@@ -1,0 +1,37 @@
+import { useI18n } from 'vue-i18n'
+import type { Annotation } from '@/domain/annotation'
+import type { PlaneFrame } from '@/geometry/frame'
+import { areaOf, lengthOf } from '@/geometry/measure'
+import { isRectangle, parseWkt } from '@/geometry/wkt'
+import type { Shape } from '@/geometry/wkt'
+
+/** Says lengths and areas in mm, or in pixels where the plane is not calibrated. */
+export function useMeasures() {
+  const { t, n } = useI18n()
+
+  const round = (value: number): string => n(value, { maximumFractionDigits: value < 100 ? 1 : 0 })
+
+  function ofShape(shape: Shape, frame: PlaneFrame): string {
+    if (shape.kind === 'line') {
+      const value = round(lengthOf(shape, frame))
+      return frame.calibrated ? `${value} mm` : `${value} px · ${t('measure.uncalibrated')}`
+    }
+    if (shape.kind === 'polygon') return `${round(areaOf(shape, frame))} ${frame.calibrated ? 'mm²' : 'px²'}`
+    return ''
+  }
+
+  function ofDrawing(drawing: Annotation, frame: PlaneFrame): string {
+    const shape = parseWkt(drawing.wkt, frame.rows)
+    return shape === null ? '' : ofShape(shape, frame)
+  }
+
+  /** Which tool would have made it; for its icon and name. */
+  function kindOf(drawing: Annotation, frame: PlaneFrame): 'point' | 'line' | 'rectangle' | 'polygon' {
+    const shape = parseWkt(drawing.wkt, frame.rows)
+    if (shape === null || shape.kind === 'point') return 'point'
+    if (shape.kind === 'line') return 'line'
+    return isRectangle(shape) ? 'rectangle' : 'polygon'
+  }
+
+  return { ofShape, ofDrawing, kindOf }
+}

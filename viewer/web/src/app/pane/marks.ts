@@ -1,0 +1,59 @@
+import { computed } from 'vue'
+import type { ComputedRef } from 'vue'
+import type { Mark } from '@/app/pane/pane'
+import { useMeasures } from '@/app/measures'
+import { useDrawing } from '@/app/stores/drawing'
+import { useLayers } from '@/app/stores/layers'
+import { useProject } from '@/app/stores/project'
+import { useSession } from '@/app/stores/session'
+import { useViewer } from '@/app/stores/viewer'
+import type { Annotation } from '@/domain/annotation'
+import { isColour } from '@/domain/image'
+import type { Axis } from '@/domain/image'
+import type { PlaneFrame } from '@/geometry/frame'
+import { parseWkt } from '@/geometry/wkt'
+
+export const NO_TERM = '#ffd166'
+
+/** The drawings that lie on the plane a pane shows, as it shows them. */
+export function usePaneMarks(axis: Axis, frame: PlaneFrame): ComputedRef<readonly Mark[]> {
+  const viewer = useViewer()
+  const drawing = useDrawing()
+  const layers = useLayers()
+  const project = useProject()
+  const session = useSession()
+  const measures = useMeasures()
+
+  function lies(annotation: Annotation): boolean {
+    const image = viewer.image
+    return (
+      image !== null &&
+      annotation.axis === axis &&
+      annotation.index === viewer.position[axis] &&
+      annotation.t === viewer.t &&
+      (isColour(image) || annotation.c === viewer.c)
+    )
+  }
+
+  return computed(() =>
+    drawing.all.filter(lies).flatMap((annotation): Mark[] => {
+      const { visible, opacity } = layers.showingOf(annotation.layer)
+      const shape = parseWkt(annotation.wkt, frame.rows)
+      if (!visible || shape === null) return []
+      const selected = drawing.selected === annotation.key
+      const term = annotation.terms[0]
+      const caption = shape.kind === 'line' || selected ? measures.ofShape(shape, frame) : ''
+      return [
+        {
+          key: annotation.key,
+          shape,
+          colour: (term === undefined ? undefined : project.termById.get(term)?.color) ?? NO_TERM,
+          opacity,
+          caption,
+          selected,
+          editable: annotation.user !== null && annotation.user === session.user?.id,
+        },
+      ]
+    }),
+  )
+}

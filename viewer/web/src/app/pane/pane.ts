@@ -1,0 +1,325 @@
+import OlMap from 'ol/Map'
+import View from 'ol/View'
+import Collection from 'ol/Collection'
+import Feature from 'ol/Feature'
+import type { Geometry } from 'ol/geom'
+import Draw from 'ol/interaction/Draw'
+import Modify from 'ol/interaction/Modify'
+import Translate from 'ol/interaction/Translate'
+import type Interaction from 'ol/interaction/Interaction'
+import VectorLayer from 'ol/layer/Vector'
+import Projection from 'ol/proj/Projection'
+import VectorSource from 'ol/source/Vector'
+import { toGeometry, toShape } from '@/app/pane/geometry'
+import { DragInteraction, TwoPointInteraction, WheelInteraction } from '@/app/pane/interactions'
+import type { Drag } from '@/app/pane/interactions'
+import { SliceLayer } from '@/app/pane/slice-layer'
+import type { Sheet } from '@/app/pane/slice-layer'
+import { sketchStyle, stylesFor } from '@/app/pane/styles'
+import type { ShapeKind } from '@/domain/annotation'
+import { drawsShape } from '@/domain/tools'
+import type { Tool } from '@/domain/tools'
+import type { MapPoint, PlaneFrame, PlanePoint } from '@/geometry/frame'
+import { clampShape } from '@/geometry/wkt'
+import type { Shape } from '@/geometry/wkt'
+
+/** One drawing as the pane shows it. */
+export interface Mark {
+  readonly key: string
+  readonly shape: Shape
+  readonly colour: string
+  readonly opacity: number
+  readonly caption: string
+  readonly selected: boolean
+  readonly editable: boolean
+}
+
+export interface PaneListener {
+  scroll(steps: number): void
+  hover(point: PlanePoint | null): void
+  windowDrag(dx: number, dy: number): void
+  crosshair(point: PlanePoint): void
+  drawn(kind: ShapeKind, shape: Shape): void
+  modified(key: string, shape: Shape): void
+  selected(key: string | null): void
+  maximise(): void
+  moved(): void
+  /** Caption of a line while it is drawn. */
+  caption(shape: Shape): string
+}
+
+const HIT = 6
+const CLOSE = 4
+/** Room for the letters around the picture. */
+const MARGIN = 24
+
+/** One plane on the screen: an OpenLayers map whose pixels are ours. */
+export class Pane {
+  private readonly map: OlMap
+  private readonly slice: SliceLayer
+  private readonly marks = new VectorSource<Feature<Geometry>>({ useSpatialIndex: false })
+  private readonly vectors: VectorLayer<VectorSource<Feature<Geometry>>>
+  private readonly editing = new Collection<Feature<Geometry>>()
+  private readonly drag: DragInteraction
+  private readonly extras: Interaction[] = []
+  private tool: Tool = 'window'
+  private colour = '#ffd166'
+  private untouched = true
+  private readonly density = new AbortController()
+
+  constructor(
+    private readonly element: HTMLElement,
+    private readonly frame: PlaneFrame,
+    private readonly listener: PaneListener,
+  ) {
+    this.slice = new SliceLayer(frame)
+    this.vectors = new VectorLayer({
+      className: 'marks-layer',
+      source: this.marks,
+      updateWhileInteracting: true,
+      style: (feature) => stylesFor(feature.get('look'), feature.getGeometry() as Geometry | undefined),
+    })
+    const extent = [0, 0, frame.width, frame.height]
+    const projection = new Projection({ code: `plane-${frame.axis}`, units: 'pixels', extent })
+    this.map = new OlMap({
+      target: element,
+      controls: [],
+      interactions: [],
+      layers: [this.slice, this.vectors],
+      view: new View({
+        projection,
+        center: [frame.width / 2, frame.height / 2],
+        resolution: 1,
+        constrainResolution: false,
+        smoothResolutionConstraint: false,
+        smoothExtentConstraint: false,
+        enableRotation: false,
+        minResolution: Math.min(frame.rowStep, frame.columnStep) / 64,
+        maxResolution: Math.max(frame.width, frame.height) / 24,
+      }),
+    })
+    this.map.addInteraction(new WheelInteraction((steps) => listener.scroll(steps), (factor, at) => this.zoom(factor, at)))
+    this.drag = new DragInteraction({
+      start: (drag, coordinate) => drag === 'crosshair' && this.crosshair(coordinate),
+      move: (drag, dx, dy, coordinate) => this.dragged(drag, dx, dy, coordinate),
+      end: (drag, moved, pixel) => !moved && drag !== 'crosshair' && this.pick(pixel),
+    })
+    this.map.addInteraction(this.drag)
+    this.listen()
+    this.useTool(this.tool)
+  }
+
+  private listen(): void {
+    this.map.on('pointermove', (event) => this.listener.hover(this.planeAt(event.coordinate)))
+    this.map.on('change:size', () => this.untouched && this.fit())
+    this.map.on('postrender', () => this.listener.moved())
+    this.map.on('dblclick', () => !drawsShape(this.tool) && this.listener.maximise())
+    const { signal } = this.density
+    this.element.addEventListener('pointerleave', () => this.listener.hover(null), { signal })
+    this.element.addEventListener('contextmenu', (event) => event.preventDefault(), { signal })
+    this.followDensity()
+  }
+
+  /** OpenLayers keeps the pixel ratio that it found at the start. */
+  private followDensity(): void {
+    const query = window.matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`)
+    const changed = (): void => {
+      this.map.setPixelRatio(window.devicePixelRatio)
+      this.followDensity()
+    }
+    query.addEventListener('change', changed, { once: true, signal: this.density.signal })
+  }
+
+  dispose(): void {
+    this.density.abort()
+    this.setExtras([])
+    this.map.setTarget(undefined)
+    this.slice.dispose()
+    this.vectors.dispose()
+    this.map.dispose()
+  }
+
+  /** Repaint the picture; the map is not rendered. */
+  show(sheets: readonly Sheet[]): void {
+    this.slice.show(sheets)
+  }
+
+  setMarks(marks: readonly Mark[]): void {
+    this.editing.clear()
+    const features = marks.map((mark) => {
+      const feature = new Feature<Geometry>(toGeometry(mark.shape, this.frame))
+      feature.setId(mark.key)
+      feature.set('look', mark, true)
+      if (mark.selected && mark.editable && this.tool === 'select') this.editing.push(feature)
+      return feature
+    })
+    this.marks.clear(true)
+    this.marks.addFeatures(features)
+  }
+
+  /** Colour of what is drawn next. */
+  setColour(colour: string): void {
+    if (colour === this.colour) return
+    this.colour = colour
+    if (drawsShape(this.tool)) this.useTool(this.tool)
+  }
+
+  useTool(tool: Tool): void {
+    this.tool = tool
+    const left: Readonly<Partial<Record<Tool, Drag>>> = {
+      window: 'window', pan: 'pan', zoom: 'zoom', crosshair: 'crosshair',
+    }
+    this.drag.left = left[tool] ?? null
+    if (tool === 'select') this.setExtras(this.editors())
+    else if (tool === 'line' || tool === 'rectangle') this.setExtras([this.twoPoints(tool)])
+    else if (tool === 'polygon' || tool === 'point') this.setExtras([this.drawing(tool)])
+    else this.setExtras([])
+  }
+
+  /** Give up the drawing under way; tells whether there was one to ask. */
+  abort(): void {
+    for (const extra of this.extras) {
+      if (extra instanceof Draw) extra.abortDrawing()
+      if (extra instanceof TwoPointInteraction) extra.abort()
+    }
+  }
+
+  /** Close the polygon under way. */
+  finish(): void {
+    for (const extra of this.extras) if (extra instanceof Draw) extra.finishDrawing()
+  }
+
+  /** Show the whole plane. */
+  fit(): void {
+    this.untouched = true
+    const size = this.map.getSize()
+    const options = { padding: [MARGIN, MARGIN, MARGIN, MARGIN], ...(size === undefined ? {} : { size }) }
+    this.map.getView().fit([0, 0, this.frame.width, this.frame.height], options)
+  }
+
+  zoom(factor: number, at?: number[]): void {
+    const view = this.map.getView()
+    const [resolution = 1, center = [0, 0]] = [view.getResolution(), view.getCenter()]
+    const next = Math.min(Math.max(resolution * factor, view.getMinResolution()), view.getMaxResolution())
+    const [ax = 0, ay = 0] = at ?? center
+    const [cx = 0, cy = 0] = center
+    this.untouched = false
+    view.setResolution(next)
+    view.setCenter([ax + ((cx - ax) * next) / resolution, ay + ((cy - ay) * next) / resolution])
+  }
+
+  /** Screen position of a point of the plane, or null before the first rendering. */
+  pixelOf(point: PlanePoint): readonly [number, number] | null {
+    const pixel = this.map.getPixelFromCoordinate([...this.frame.toMap(point)])
+    return pixel === null ? null : [pixel[0] ?? 0, pixel[1] ?? 0]
+  }
+
+  /** mm (or pixels) per screen pixel. */
+  get resolution(): number {
+    return this.map.getView().getResolution() ?? 1
+  }
+
+  private planeAt(coordinate: number[]): PlanePoint {
+    return this.frame.toPlane([coordinate[0] ?? 0, coordinate[1] ?? 0] as MapPoint)
+  }
+
+  private crosshair(coordinate: number[]): void {
+    this.listener.crosshair(this.planeAt(coordinate))
+  }
+
+  private dragged(drag: Drag, dx: number, dy: number, coordinate: number[]): void {
+    switch (drag) {
+      case 'window':
+        this.listener.windowDrag(dx, dy)
+        break
+      case 'zoom':
+        this.zoom(Math.exp(dy / 200))
+        break
+      case 'crosshair':
+        this.crosshair(coordinate)
+        break
+      case 'pan': {
+        const view = this.map.getView()
+        const [x = 0, y = 0] = view.getCenter() ?? []
+        this.untouched = false
+        view.setCenter([x - dx * this.resolution, y + dy * this.resolution])
+      }
+    }
+  }
+
+  private pick(pixel: number[]): void {
+    const options = { hitTolerance: HIT, layerFilter: (layer: unknown) => layer === this.vectors }
+    const feature = this.map.forEachFeatureAtPixel(pixel, (found) => found, options)
+    this.listener.selected(feature === undefined ? null : String(feature.getId()))
+  }
+
+  private setExtras(extras: readonly Interaction[]): void {
+    this.abort()
+    for (const extra of this.extras.splice(0)) {
+      this.map.removeInteraction(extra)
+      extra.dispose()
+    }
+    for (const extra of extras) {
+      this.map.addInteraction(extra)
+      this.extras.push(extra)
+    }
+  }
+
+  private editors(): Interaction[] {
+    const translate = new Translate({ features: this.editing, hitTolerance: HIT })
+    translate.on('translateend', (event) => this.changed(event.features.getArray()))
+    const modify = new Modify({ features: this.editing, pixelTolerance: 8 })
+    modify.on('modifyend', (event) => this.changed(event.features.getArray() as Feature<Geometry>[]))
+    const picker = new DragInteraction({
+      start: () => undefined,
+      move: () => undefined,
+      end: (_drag, moved, pixel) => !moved && this.pick(pixel),
+    })
+    picker.left = 'crosshair'
+    return [picker, translate, modify]
+  }
+
+  private changed(features: readonly Feature<Geometry>[]): void {
+    for (const feature of features) {
+      const geometry = feature.getGeometry()
+      const shape = geometry === undefined ? null : toShape(geometry, this.frame)
+      if (shape !== null) this.listener.modified(String(feature.getId()), this.clamped(shape))
+    }
+  }
+
+  private clamped(shape: Shape): Shape {
+    return clampShape(shape, this.frame.rows, this.frame.columns)
+  }
+
+  private style() {
+    return sketchStyle(this.colour, (geometry) => {
+      const shape = toShape(geometry, this.frame)
+      return shape === null ? '' : this.listener.caption(shape)
+    })
+  }
+
+  private twoPoints(kind: 'line' | 'rectangle'): Interaction {
+    return new TwoPointInteraction(kind, this.style(), (geometry) => this.finished(kind, geometry))
+  }
+
+  private drawing(kind: 'polygon' | 'point'): Interaction {
+    const draw = new Draw({
+      type: kind === 'point' ? 'Point' : 'Polygon',
+      // With the default of 12 px a small polygon closes itself early.
+      snapTolerance: CLOSE,
+      stopClick: true,
+      condition: (event) => (event.originalEvent as PointerEvent).button === 0,
+      style: this.style(),
+    })
+    draw.on('drawend', (event) => {
+      const geometry = event.feature.getGeometry()
+      if (geometry !== undefined) this.finished(kind, geometry)
+    })
+    return draw
+  }
+
+  private finished(kind: ShapeKind, geometry: Geometry): void {
+    const shape = toShape(geometry, this.frame)
+    if (shape !== null) this.listener.drawn(kind, this.clamped(shape))
+  }
+}

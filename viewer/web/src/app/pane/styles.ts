@@ -1,0 +1,87 @@
+import type { FeatureLike } from 'ol/Feature'
+import { LineString, MultiPoint, MultiPolygon, Polygon } from 'ol/geom'
+import type { Geometry } from 'ol/geom'
+import CircleStyle from 'ol/style/Circle'
+import Fill from 'ol/style/Fill'
+import Stroke from 'ol/style/Stroke'
+import Style from 'ol/style/Style'
+import Text from 'ol/style/Text'
+
+const FONT = '600 12px "Inter", "Segoe UI", system-ui, sans-serif'
+const HALO = 'rgba(5, 8, 11, 0.85)'
+
+function withAlpha(colour: string, alpha: number): string {
+  const value = Math.round(Math.min(Math.max(alpha, 0), 1) * 255)
+  return `${colour}${value.toString(16).padStart(2, '0')}`
+}
+
+/** How one drawing looks; read from the properties that the pane sets on its feature. */
+export interface Look {
+  readonly colour: string
+  readonly opacity: number
+  readonly selected: boolean
+  readonly caption: string
+}
+
+export function stylesFor(look: Look, geometry: Geometry | undefined): Style[] {
+  const { colour, opacity, selected } = look
+  const line = withAlpha(colour, opacity)
+  const styles = [
+    new Style({ stroke: new Stroke({ color: withAlpha('#05080b', 0.6 * opacity), width: selected ? 6 : 4 }) }),
+    new Style({
+      stroke: new Stroke({ color: line, width: selected ? 3 : 2 }),
+      fill: new Fill({ color: withAlpha(colour, (selected ? 0.22 : 0.12) * opacity) }),
+      image: new CircleStyle({
+        radius: selected ? 6 : 5,
+        fill: new Fill({ color: line }),
+        stroke: new Stroke({ color: selected ? '#ffffff' : HALO, width: 2 }),
+      }),
+    }),
+  ]
+  if (look.caption !== '') {
+    styles.push(
+      new Style({
+        geometry: anchorOf(geometry),
+        text: new Text({
+          text: look.caption,
+          font: FONT,
+          offsetY: -12,
+          overflow: true,
+          fill: new Fill({ color: withAlpha('#ffffff', opacity) }),
+          stroke: new Stroke({ color: HALO, width: 4 }),
+        }),
+      }),
+    )
+  }
+  if (selected && geometry !== undefined) styles.push(handles(geometry, colour))
+  return styles
+}
+
+function anchorOf(geometry: Geometry | undefined): Geometry | undefined {
+  return geometry instanceof LineString ? new LineString([geometry.getLastCoordinate(), geometry.getLastCoordinate()]) : geometry
+}
+
+function handles(geometry: Geometry, colour: string): Style {
+  const points =
+    geometry instanceof Polygon ? geometry.getCoordinates().flat()
+    : geometry instanceof MultiPolygon ? geometry.getCoordinates().flat(2)
+    : geometry instanceof LineString ? geometry.getCoordinates()
+    : []
+  return new Style({
+    geometry: new MultiPoint(points),
+    image: new CircleStyle({
+      radius: 4,
+      fill: new Fill({ color: '#ffffff' }),
+      stroke: new Stroke({ color: colour, width: 2 }),
+    }),
+  })
+}
+
+/** The drawing under way. */
+export function sketchStyle(colour: string, caption: (geometry: Geometry) => string) {
+  return (feature: FeatureLike): Style[] => {
+    const geometry = feature.getGeometry() as Geometry | undefined
+    const text = geometry instanceof LineString ? caption(geometry) : ''
+    return stylesFor({ colour, opacity: 1, selected: false, caption: text }, geometry)
+  }
+}

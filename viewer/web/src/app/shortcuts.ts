@@ -1,0 +1,102 @@
+import { onBeforeUnmount, onMounted } from 'vue'
+import { useDrawing } from '@/app/stores/drawing'
+import { useLayers } from '@/app/stores/layers'
+import { useViewer } from '@/app/stores/viewer'
+import { extent } from '@/domain/image'
+import { TOOLS, TOOL_KEYS, drawsShape } from '@/domain/tools'
+
+/** What the sheet lists; `name` is a key of the translations. */
+export const SHEET: readonly { readonly name: string; readonly keys: readonly string[] }[] = [
+  ...TOOLS.map((tool) => ({ name: `tool.${tool}`, keys: [TOOL_KEYS[tool].toUpperCase()] })),
+  { name: 'shortcut.scroll', keys: ['↑', '↓'] },
+  { name: 'shortcut.scrollTen', keys: ['PgUp', 'PgDn'] },
+  { name: 'shortcut.ends', keys: ['Home', 'End'] },
+  { name: 'shortcut.preset', keys: ['1', '…', '8'] },
+  { name: 'shortcut.zoom', keys: ['+', '−'] },
+  { name: 'shortcut.fit', keys: ['F'] },
+  { name: 'shortcut.maximise', keys: ['M'] },
+  { name: 'shortcut.invert', keys: ['I'] },
+  { name: 'shortcut.layers', keys: ['S'] },
+  { name: 'shortcut.hairs', keys: ['X'] },
+  { name: 'shortcut.undo', keys: ['Ctrl', 'Z'] },
+  { name: 'shortcut.redo', keys: ['Ctrl', 'Shift', 'Z'] },
+  { name: 'shortcut.delete', keys: ['Del'] },
+  { name: 'shortcut.finish', keys: ['Enter'] },
+  { name: 'shortcut.abort', keys: ['Esc'] },
+  { name: 'shortcut.help', keys: ['?'] },
+]
+
+function isTyping(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false
+  return target.matches('input:not([type="range"], [type="checkbox"]), select, textarea, [contenteditable]')
+}
+
+/** Keys of the viewer, as long as it is on the screen. */
+export function useShortcuts(options: { help: () => void; mayDraw: () => boolean }): void {
+  const viewer = useViewer()
+  const drawing = useDrawing()
+  const layers = useLayers()
+
+  const scroll = (steps: number) => (): void => viewer.moveTo(viewer.active, viewer.position[viewer.active] + steps)
+  const last = (): number => (viewer.image === null ? 0 : extent(viewer.image, viewer.active) - 1)
+
+  function abort(): void {
+    viewer.ask('abort')
+    drawing.selected = null
+  }
+
+  const plain: Record<string, () => void> = {
+    ArrowUp: scroll(-1),
+    ArrowDown: scroll(1),
+    PageUp: scroll(-10),
+    PageDown: scroll(10),
+    Home: () => viewer.moveTo(viewer.active, 0),
+    End: () => viewer.moveTo(viewer.active, last()),
+    Escape: abort,
+    Enter: () => viewer.ask('finish'),
+    Delete: () => drawing.selected !== null && drawing.remove(drawing.selected),
+    Backspace: () => drawing.selected !== null && drawing.remove(drawing.selected),
+    '+': () => viewer.ask('zoomIn'),
+    '=': () => viewer.ask('zoomIn'),
+    '-': () => viewer.ask('zoomOut'),
+    f: () => viewer.ask('fit'),
+    m: () => viewer.axes.length > 1 && viewer.maximise(viewer.active),
+    i: () => (viewer.inverted = !viewer.inverted),
+    s: () => (layers.hidden = !layers.hidden),
+    x: () => (viewer.crosshair = !viewer.crosshair),
+    '?': options.help,
+  }
+  for (const tool of TOOLS) {
+    plain[TOOL_KEYS[tool]] = () => {
+      if (!drawsShape(tool) || options.mayDraw()) viewer.tool = tool
+    }
+  }
+
+  function undoOrRedo(event: KeyboardEvent): boolean {
+    const key = event.key.toLowerCase()
+    if (key === 'y' || (key === 'z' && event.shiftKey)) drawing.redo()
+    else if (key === 'z') drawing.undo()
+    else return false
+    return true
+  }
+
+  function pressed(event: KeyboardEvent): void {
+    if (event.defaultPrevented || isTyping(event.target)) return
+    if (event.ctrlKey || event.metaKey) {
+      if (undoOrRedo(event)) event.preventDefault()
+      return
+    }
+    if (event.altKey) return
+    // Enter and the arrows belong to a button or a slider that has the focus.
+    const focused = event.target instanceof HTMLElement && event.target.matches('button, a, input, summary')
+    if (focused && (event.key === 'Enter' || event.key === ' ')) return
+    const preset = /^[1-8]$/.test(event.key) ? viewer.presets[Number(event.key) - 1] : undefined
+    const action = preset === undefined ? plain[event.key] ?? plain[event.key.toLowerCase()] : () => viewer.usePreset(preset)
+    if (action === undefined) return
+    event.preventDefault()
+    action()
+  }
+
+  onMounted(() => window.addEventListener('keydown', pressed))
+  onBeforeUnmount(() => window.removeEventListener('keydown', pressed))
+}

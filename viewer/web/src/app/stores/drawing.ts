@@ -1,0 +1,161 @@
+import { defineStore } from 'pinia'
+import { computed, ref, shallowRef } from 'vue'
+import * as api from '@/api/routes'
+import { CommandBus } from '@/commands/bus'
+import type { Command } from '@/commands/bus'
+import { applyChange } from '@/commands/document'
+import type { Change, Drawings } from '@/commands/document'
+import { Saver } from '@/commands/saver'
+import type { Identity, SaveState, Shelf } from '@/commands/saver'
+import type { Annotation, Drawing } from '@/domain/annotation'
+import { FailureError } from '@/domain/failure'
+import type { Image } from '@/domain/image'
+
+/** A saver for one image. An edit of what somebody deleted meanwhile is a conflict like any other. */
+function shelfOf(image: Image): Shelf {
+  return {
+    create: async (annotation) => identityOf(await api.createAnnotation(image, annotation)),
+    edit: async (annotation, { id, version }) => {
+      try {
+        return identityOf(await api.editAnnotation(id, version, annotation))
+      } catch (error) {
+        if (error instanceof FailureError && error.failure.kind === 'absent') {
+          throw new FailureError({ kind: 'conflict', message: '', revision: null })
+        }
+        throw error
+      }
+    },
+    remove: ({ id }) => api.deleteAnnotation(id),
+  }
+}
+
+function identityOf(saved: Annotation): Identity {
+  return { id: saved.id ?? 0, version: saved.version }
+}
+
+/** The drawings on the open image: every change goes through the command bus and is saved at once. */
+export const useDrawing = defineStore('drawing', () => {
+  const drawings = shallowRef<Drawings>(new Map())
+  const selected = ref<string | null>(null)
+  const saveState = ref<SaveState>({ kind: 'saved' })
+  const undoable = shallowRef<Command | null>(null)
+  const redoable = shallowRef<Command | null>(null)
+  const created = ref(0)
+  let bus = new CommandBus(() => undefined)
+  let saver: Saver | null = null
+  let count = 0
+
+  const all = computed(() => [...drawings.value.values()])
+  const selection = computed(() => (selected.value === null ? null : (drawings.value.get(selected.value) ?? null)))
+
+  function refresh(): void {
+    undoable.value = bus.undoable
+    redoable.value = bus.redoable
+    if (selected.value !== null && !drawings.value.has(selected.value)) selected.value = null
+  }
+
+  function apply(changes: readonly Change[]): void {
+    for (const change of changes) {
+      drawings.value = applyChange(drawings.value, change)
+      saver?.want(change.key, drawings.value.get(change.key) ?? null)
+    }
+  }
+
+  function identified(key: string, identity: Identity | null): void {
+    const drawing = drawings.value.get(key)
+    if (drawing === undefined) return
+    if (drawing.id === null && identity !== null) created.value += 1
+    const { id = null, version = null } = identity ?? {}
+    drawings.value = new Map(drawings.value).set(key, { ...drawing, id, version })
+  }
+
+  /** Show the drawings of an image; the history of another one ends here. */
+  async function open(image: Image, signal: AbortSignal): Promise<void> {
+    close()
+    const found = await api.annotations(image.id, signal)
+    const started = new Saver(shelfOf(image), (state) => started === saver && (saveState.value = state), identified)
+    for (const annotation of found) started.adopt(annotation.key, identityOf(annotation))
+    saver = started
+    bus = new CommandBus(apply)
+    drawings.value = new Map(found.map((annotation) => [annotation.key, annotation]))
+    refresh()
+  }
+
+  function close(): void {
+    saver = null
+    bus = new CommandBus(() => undefined)
+    drawings.value = new Map()
+    selected.value = null
+    saveState.value = { kind: 'saved' }
+    refresh()
+  }
+
+  function perform(command: Command): void {
+    bus.do(command)
+    refresh()
+  }
+
+  function draw(drawing: Drawing, owner: { layer: number | null; user: number | null }): void {
+    count += 1
+    const key = `drawn-${Date.now().toString(36)}-${count}`
+    const after: Annotation = { ...drawing, ...owner, key, id: null, version: null }
+    perform({ name: 'draw', changes: [{ key, before: null, after }] })
+    selected.value = key
+  }
+
+  function edit(key: string, fields: Partial<Pick<Annotation, 'wkt' | 'terms'>>, mark?: string): void {
+    const before = drawings.value.get(key)
+    if (before === undefined) return
+    const name = fields.wkt === undefined ? 'retag' : 'modify'
+    const changes = [{ key, before, after: { ...before, ...fields } }]
+    perform(mark === undefined ? { name, changes } : { name, changes, mark })
+  }
+
+  function remove(key: string): void {
+    const before = drawings.value.get(key)
+    if (before !== undefined) perform({ name: 'delete', changes: [{ key, before, after: null }] })
+  }
+
+  function undo(): void {
+    bus.undo()
+    refresh()
+  }
+
+  function redo(): void {
+    bus.redo()
+    refresh()
+  }
+
+  async function retry(): Promise<void> {
+    await saver?.retry()
+  }
+
+  /** Settle a conflict: keep the drawing as it is here, or take what the server has. */
+  async function settle(side: 'mine' | 'theirs'): Promise<void> {
+    const state = saveState.value
+    if (state.kind !== 'conflict' || saver === null) return
+    const identity = saver.identityOf(state.key)
+    const theirs = identity === null ? null : await api.annotation(identity.id)
+    if (side === 'mine') {
+      await saver.keepMine(state.key, theirs === null ? null : identityOf(theirs))
+      return
+    }
+    const next = new Map(drawings.value)
+    if (theirs === null) next.delete(state.key)
+    else next.set(state.key, { ...theirs, key: state.key })
+    drawings.value = next
+    bus.forget(state.key)
+    refresh()
+    await saver.takeTheirs(state.key, theirs === null ? null : identityOf(theirs))
+  }
+
+  /** Whether leaving the page now would lose something. */
+  function unsaved(): boolean {
+    return saver !== null && saver.pending > 0
+  }
+
+  return {
+    drawings, all, selected, selection, saveState, undoable, redoable, created,
+    open, close, draw, edit, remove, undo, redo, retry, settle, unsaved,
+  }
+})

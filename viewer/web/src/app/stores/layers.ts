@@ -1,0 +1,71 @@
+import { defineStore } from 'pinia'
+import { computed, ref, shallowRef } from 'vue'
+import * as api from '@/api/routes'
+import type { Layer, Segmentation } from '@/domain/annotation'
+import type { Image } from '@/domain/image'
+import { SegmentationSource } from '@/sources/source'
+
+export interface Showing {
+  readonly visible: boolean
+  readonly opacity: number
+}
+
+const SHOWN: Showing = { visible: true, opacity: 1 }
+
+/** Whose drawings and segmentations are on the open image, and which of them are shown. */
+export const useLayers = defineStore('layers', () => {
+  const layers = shallowRef<readonly Layer[]>([])
+  const segmentations = shallowRef<readonly Segmentation[]>([])
+  const sources = shallowRef<ReadonlyMap<number, SegmentationSource>>(new Map())
+  const layerShowing = ref<Record<number, Showing>>({})
+  const segmentationShowing = ref<Record<number, Showing>>({})
+  const hidden = ref(false)
+
+  const shownSegmentations = computed(() =>
+    segmentations.value.filter(({ id, layer }) => showingOf(layer).visible && segmentationShowingOf(id).visible),
+  )
+
+  function showingOf(layer: number | null): Showing {
+    if (hidden.value) return { visible: false, opacity: 0 }
+    return layer === null ? SHOWN : (layerShowing.value[layer] ?? SHOWN)
+  }
+
+  function segmentationShowingOf(id: number): Showing {
+    return segmentationShowing.value[id] ?? SHOWN
+  }
+
+  async function open(image: Image, signal: AbortSignal): Promise<void> {
+    close()
+    const [foundLayers, found] = await Promise.all([api.layers(image.id, signal), api.segmentations(image.id, signal)])
+    layers.value = foundLayers
+    segmentations.value = found
+    sources.value = new Map(found.map(({ id }) => [id, new SegmentationSource(id)]))
+  }
+
+  /** Read the names again, e.g. after the first drawing made a layer. */
+  async function refresh(imageId: number): Promise<void> {
+    layers.value = await api.layers(imageId)
+  }
+
+  function close(): void {
+    layers.value = []
+    segmentations.value = []
+    sources.value = new Map()
+    layerShowing.value = {}
+    segmentationShowing.value = {}
+    hidden.value = false
+  }
+
+  function showLayer(id: number, change: Partial<Showing>): void {
+    layerShowing.value[id] = { ...(layerShowing.value[id] ?? SHOWN), ...change }
+  }
+
+  function showSegmentation(id: number, change: Partial<Showing>): void {
+    segmentationShowing.value[id] = { ...segmentationShowingOf(id), ...change }
+  }
+
+  return {
+    layers, segmentations, sources, shownSegmentations, hidden, layerShowing, segmentationShowing,
+    showingOf, segmentationShowingOf, open, refresh, close, showLayer, showSegmentation,
+  }
+})

@@ -1,0 +1,42 @@
+import { defineStore } from 'pinia'
+import { ref } from 'vue'
+import { failureOf, isAbort } from '@/domain/failure'
+import type { Failure } from '@/domain/failure'
+
+export interface Notice {
+  readonly id: number
+  readonly tone: 'good' | 'bad'
+  /** Key of the translations, or null where a failure says it. */
+  readonly text: string | null
+  readonly failure: Failure | null
+}
+
+const STAYS = 6000
+
+export const useNotices = defineStore('notices', () => {
+  const notices = ref<Notice[]>([])
+  let next = 1
+
+  function add(notice: Omit<Notice, 'id'>): void {
+    const id = next++
+    notices.value = [...notices.value.slice(-3), { ...notice, id }]
+    setTimeout(() => dismiss(id), STAYS)
+  }
+
+  function dismiss(id: number): void {
+    notices.value = notices.value.filter((notice) => notice.id !== id)
+  }
+
+  function good(text: string): void {
+    add({ tone: 'good', text, failure: null })
+  }
+
+  /** Say what went wrong; an ended session says it by itself. */
+  function failed(error: unknown): void {
+    const failure = failureOf(error)
+    if (isAbort(error) || failure.kind === 'signed-out') return
+    add({ tone: 'bad', text: null, failure })
+  }
+
+  return { notices, good, failed, dismiss }
+})

@@ -1,0 +1,54 @@
+import { defineStore } from 'pinia'
+import { computed, ref, shallowRef } from 'vue'
+import * as api from '@/api/routes'
+import { failureOf } from '@/domain/failure'
+import type { Failure } from '@/domain/failure'
+import type { Image } from '@/domain/image'
+import { isFinal } from '@/domain/project'
+import type { Job, Model, Project, Term } from '@/domain/project'
+
+/** One project and what its pages share. */
+export const useProject = defineStore('project', () => {
+  const project = shallowRef<Project | null>(null)
+  const terms = shallowRef<readonly Term[]>([])
+  const images = shallowRef<readonly Image[] | null>(null)
+  const models = shallowRef<readonly Model[] | null>(null)
+  const jobs = shallowRef<readonly Job[] | null>(null)
+  const failure = ref<Failure | null>(null)
+
+  const termById = computed(() => new Map(terms.value.map((term) => [term.id, term])))
+  const activeJobs = computed(() => (jobs.value ?? []).filter((job) => !isFinal(job.state)).length)
+
+  /** Make this the open project; what belonged to another one is forgotten. */
+  async function open(id: number, signal?: AbortSignal): Promise<void> {
+    failure.value = null
+    if (project.value?.id !== id) {
+      project.value = null
+      terms.value = []
+      images.value = models.value = jobs.value = null
+    }
+    try {
+      const [found, foundTerms] = await Promise.all([api.project(id, signal), api.terms(id, signal)])
+      project.value = found
+      terms.value = foundTerms
+    } catch (error) {
+      failure.value = failureOf(error)
+      throw error
+    }
+  }
+
+  async function loadImages(id: number, signal?: AbortSignal): Promise<void> {
+    images.value = await api.images(id, signal)
+  }
+
+  async function loadModels(id: number, signal?: AbortSignal): Promise<void> {
+    models.value = await api.models(id, signal)
+  }
+
+  async function loadJobs(id: number, signal?: AbortSignal): Promise<void> {
+    const found = await api.jobs(id, signal)
+    jobs.value = [...found].sort((a, b) => b.id - a.id)
+  }
+
+  return { project, terms, termById, images, models, jobs, activeJobs, failure, open, loadImages, loadModels, loadJobs }
+})

@@ -1,0 +1,210 @@
+import { defineStore } from 'pinia'
+import { computed, ref, shallowRef } from 'vue'
+import * as api from '@/api/routes'
+import { percentiles, windowBetween } from '@/core/lut'
+import type { Look } from '@/core/lut'
+import { realValue } from '@/core/paint'
+import type { Plane } from '@/core/plane'
+import { extent, isColour, viewableAxes } from '@/domain/image'
+import type { Axis, Image, Vector, Window } from '@/domain/image'
+import type { Tool } from '@/domain/tools'
+import { presetsFor } from '@/domain/windows'
+import type { Preset } from '@/domain/windows'
+import { voxelToWorld } from '@/geometry/affine'
+import { frameOf } from '@/geometry/frame'
+import type { PlaneFrame } from '@/geometry/frame'
+import { ZarrSource } from '@/sources/source'
+import type { PixelSource } from '@/sources/source'
+
+export type Layout = 'main' | 'row' | 'single'
+
+export interface Reading {
+  /** (z, y, x) */
+  readonly voxel: Vector
+  /** Real value, three of a colour picture; null until the exact plane is here. */
+  readonly values: readonly number[] | null
+  readonly world: Vector | null
+}
+
+const SAMPLE = 60_000
+
+/** What is looked at, where, and how. */
+export const useViewer = defineStore('viewer', () => {
+  const image = shallowRef<Image | null>(null)
+  const source = shallowRef<PixelSource | null>(null)
+  const frames = shallowRef<Partial<Record<Axis, PlaneFrame>>>({})
+  const position = ref<Record<Axis, number>>({ z: 0, y: 0, x: 0 })
+  const t = ref(0)
+  const c = ref(0)
+  const window_ = shallowRef<Window | null>(null)
+  const preset = ref<string | null>(null)
+  const inverted = ref(false)
+  const tool = ref<Tool>('window')
+  const active = ref<Axis>('z')
+  const main = ref<Axis>('z')
+  const layout = ref<Layout>('main')
+  const term = ref<number | null>(null)
+  const crosshair = ref(true)
+  const pointed = shallowRef<Reading | null>(null)
+  const prepared = ref(0)
+  /** Counts what panes are asked to do; they watch it. */
+  const asked = ref({ abort: 0, finish: 0, fit: 0, zoomIn: 0, zoomOut: 0 })
+  const planes = shallowRef<Partial<Record<Axis, Plane>>>({})
+
+  const axes = computed(() => (image.value === null ? [] : viewableAxes(image.value)))
+  const presets = computed(() => (image.value === null ? [] : presetsFor(image.value)))
+  const look = computed<Look | null>(() => {
+    if (window_.value === null || image.value === null) return null
+    return { window: window_.value, inverted: (image.value.photometric === 'MONOCHROME1') !== inverted.value }
+  })
+  const times = computed(() => (image.value === null ? 1 : extent(image.value, 't')))
+  const channels = computed(() => (image.value === null || isColour(image.value) ? 1 : extent(image.value, 'c')))
+  /** What is under the pointer, else what is under the crosshair. */
+  const reading = computed<Reading | null>(() => pointed.value ?? readAt(active.value, here()))
+
+  function here(): Vector {
+    return [position.value.z, position.value.y, position.value.x]
+  }
+
+  function open(opened: Image): void {
+    image.value = opened
+    source.value = new ZarrSource(opened)
+    frames.value = Object.fromEntries(viewableAxes(opened).map((axis) => [axis, frameOf(opened, axis)]))
+    const middle = (axis: Axis): number => Math.floor((extent(opened, axis) - 1) / 2)
+    position.value = { z: middle('z'), y: middle('y'), x: middle('x') }
+    t.value = c.value = 0
+    window_.value = null
+    preset.value = null
+    inverted.value = false
+    pointed.value = null
+    planes.value = {}
+    active.value = main.value = 'z'
+    layout.value = viewableAxes(opened).length === 1 ? 'single' : 'main'
+    const first = presets.value[0]
+    if (first !== undefined && typeof first.window === 'object' && 'center' in first.window) usePreset(first)
+  }
+
+  function close(): void {
+    image.value = null
+    source.value = null
+    frames.value = {}
+    planes.value = {}
+    pointed.value = null
+  }
+
+  /** Get the coarse level of this time point; panes refresh when it is here. */
+  async function prepare(signal: AbortSignal): Promise<void> {
+    await source.value?.prepare(t.value, c.value, signal)
+    prepared.value += 1
+  }
+
+  function moveTo(axis: Axis, index: number): void {
+    if (image.value === null) return
+    const last = extent(image.value, axis) - 1
+    position.value = { ...position.value, [axis]: Math.min(Math.max(Math.round(index), 0), last) }
+  }
+
+  function moveToVoxel([z, y, x]: Vector): void {
+    moveTo('z', z)
+    moveTo('y', y)
+    moveTo('x', x)
+  }
+
+  function setWindow(next: Window): void {
+    window_.value = { center: next.center, width: Math.max(next.width, isColour_() ? 2 : 1e-3) }
+    preset.value = null
+  }
+
+  function isColour_(): boolean {
+    return image.value !== null && isColour(image.value)
+  }
+
+  /** The window of a drag: across is width in proportion, down is centre. */
+  function dragWindow(dx: number, dy: number): void {
+    const from = window_.value
+    if (from === null) return
+    setWindow({ width: from.width * Math.exp(dx / 200), center: from.center + (dy * from.width) / 300 })
+  }
+
+  function usePreset(chosen: Preset): void {
+    const found = windowOf(chosen)
+    if (found === null) return
+    setWindow(found)
+    preset.value = chosen.name
+  }
+
+  function windowOf({ window }: Preset): Window | null {
+    if (window !== 'full' && 'center' in window) return window
+    const sample = realSample()
+    if (sample === null) return null
+    const [low = 0, high = 1] = percentiles(sample, window === 'full' ? [0, 100] : window.percentiles)
+    return windowBetween(low, high)
+  }
+
+  function realSample(): Float64Array | null {
+    const shown = planes.value[active.value]?.channels[0] ?? planes.value.z?.channels[0]
+    const stored = source.value?.sample(t.value, c.value) ?? null
+    if (stored === null && shown === undefined) return null
+    const step = Math.max(Math.floor((shown?.length ?? 0) / SAMPLE), 1)
+    const values = stored ?? Float64Array.from({ length: Math.floor((shown?.length ?? 0) / step) }, (_, at) => shown?.[at * step] ?? 0)
+    const padding = image.value?.padding ?? null
+    const kept = padding === null ? values : values.filter((value) => value < padding.low || value > padding.high)
+    const rescale = image.value?.rescale
+    if (rescale === undefined) return kept
+    const rescaling = { ...rescale, padding: null }
+    return kept.map((value) => realValue(rescaling, position.value.z, value))
+  }
+
+  /** A pane shows this plane now. */
+  function showing(axis: Axis, plane: Plane): void {
+    planes.value = { ...planes.value, [axis]: plane }
+    if (window_.value === null) {
+      const first = presets.value[0]
+      if (first !== undefined) usePreset(first)
+    }
+  }
+
+  /** Read one voxel off the plane that a pane shows. */
+  function readAt(axis: Axis, voxel: Vector): Reading | null {
+    const opened = image.value
+    if (opened === null) return null
+    const [z, y, x] = voxel
+    const plane = planes.value[axis]
+    const [row, column] = axis === 'z' ? [y, x] : axis === 'y' ? [z, x] : [z, y]
+    const shown = plane !== undefined && plane.exact && plane.index === { z, y, x }[axis] ? plane : null
+    const rescaling = { ...opened.rescale, padding: null }
+    const values =
+      shown?.channels.map((channel) => realValue(rescaling, z, channel[row * shown.columns + column] ?? 0)) ?? null
+    return { voxel, values, world: opened.oriented ? voxelToWorld(opened.affine, voxel) : null }
+  }
+
+  function point(axis: Axis, voxel: Vector | null): void {
+    pointed.value = voxel === null ? null : readAt(axis, voxel)
+  }
+
+  function maximise(axis: Axis): void {
+    active.value = axis
+    if (layout.value === 'single' && axes.value.length > 1) {
+      layout.value = 'main'
+    } else {
+      main.value = axis
+      layout.value = 'single'
+    }
+  }
+
+  function ask(what: keyof typeof asked.value): void {
+    asked.value[what] += 1
+  }
+
+  async function load(id: number, signal: AbortSignal): Promise<Image> {
+    const found = await api.image(id, signal)
+    open(found)
+    return found
+  }
+
+  return {
+    image, source, frames, position, t, c, window: window_, preset, inverted, tool, active, main, layout, term,
+    crosshair, reading, prepared, planes, axes, presets, look, times, channels,
+    asked, ask, load, close, prepare, moveTo, moveToVoxel, setWindow, dragWindow, usePreset, showing, readAt, point, maximise,
+  }
+})

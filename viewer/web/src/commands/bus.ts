@@ -1,0 +1,82 @@
+import { invert, mergeChanges } from '@/commands/document'
+import type { Change } from '@/commands/document'
+
+/** One thing the member did: a name for the interface and the changes that make it up. */
+export interface Command {
+  readonly name: 'draw' | 'modify' | 'delete' | 'retag'
+  readonly changes: readonly Change[]
+  /** Commands with the same mark that follow each other are undone as one. */
+  readonly mark?: string
+}
+
+export type Apply = (changes: readonly Change[]) => void
+
+/**
+ * Every edit goes through here, so undo, redo and saving cannot be forgotten.
+ *
+ * `apply` shows the changes and hands them on to be saved; it is called for doing, undoing and redoing alike.
+ */
+export class CommandBus {
+  private done: Command[] = []
+  private undone: Command[] = []
+
+  constructor(
+    private readonly apply: Apply,
+    private readonly limit = 500,
+  ) {}
+
+  get undoable(): Command | null {
+    return this.done.at(-1) ?? null
+  }
+
+  get redoable(): Command | null {
+    return this.undone.at(-1) ?? null
+  }
+
+  do(command: Command): void {
+    this.apply(command.changes)
+    this.undone = []
+    const merged = this.merge(command)
+    if (merged !== null) this.done[this.done.length - 1] = merged
+    else this.done.push(command)
+    if (this.done.length > this.limit) this.done.shift()
+  }
+
+  undo(): boolean {
+    const command = this.done.pop()
+    if (command === undefined) return false
+    this.apply([...command.changes].reverse().map(invert))
+    this.undone.push(command)
+    return true
+  }
+
+  redo(): boolean {
+    const command = this.undone.pop()
+    if (command === undefined) return false
+    this.apply(command.changes)
+    this.done.push(command)
+    return true
+  }
+
+  /** Forget every step about one drawing: its history ended outside of this page. */
+  forget(key: string): void {
+    const about = (command: Command): boolean => command.changes.some((change) => change.key === key)
+    this.done = this.done.filter((command) => !about(command))
+    this.undone = this.undone.filter((command) => !about(command))
+  }
+
+  clear(): void {
+    this.done = []
+    this.undone = []
+  }
+
+  private merge(command: Command): Command | null {
+    const last = this.done.at(-1)
+    if (last === undefined || command.mark === undefined || last.mark !== command.mark) return null
+    const [first, second] = [last.changes[0], command.changes[0]]
+    if (first === undefined || second === undefined) return null
+    if (last.changes.length !== 1 || command.changes.length !== 1) return null
+    const change = mergeChanges(first, second)
+    return change === null ? null : { ...last, changes: [change] }
+  }
+}

@@ -1,0 +1,130 @@
+import type { Annotation } from '@/domain/annotation'
+import { failureOf } from '@/domain/failure'
+import type { Failure } from '@/domain/failure'
+
+export interface Identity {
+  readonly id: number
+  readonly version: number | null
+}
+
+/** What saving needs of the server. */
+export interface Shelf {
+  create(annotation: Annotation): Promise<Identity>
+  edit(annotation: Annotation, identity: Identity): Promise<Identity>
+  remove(identity: Identity): Promise<void>
+}
+
+export type SaveState =
+  | { readonly kind: 'saved' }
+  | { readonly kind: 'saving' }
+  | { readonly kind: 'conflict'; readonly key: string; readonly revision: number | null }
+  | { readonly kind: 'error'; readonly failure: Failure }
+
+interface Wish {
+  readonly key: string
+  readonly wanted: Annotation | null
+}
+
+/**
+ * Brings the server to what the page shows, one drawing at a time and in order.
+ *
+ * A drawing's newest wish replaces its older ones still waiting, so a fast undo costs one request at most. After a
+ * failure everything still wished for is kept until `retry`.
+ */
+export class Saver {
+  private readonly identities = new Map<string, Identity>()
+  private readonly wishes = new Map<string, Wish>()
+  private running: Promise<void> | null = null
+  private halted = false
+
+  constructor(
+    private readonly shelf: Shelf,
+    private readonly tell: (state: SaveState) => void,
+    private readonly identified: (key: string, identity: Identity | null) => void,
+  ) {}
+
+  /** Number of drawings that the server does not know the newest state of. */
+  get pending(): number {
+    return this.wishes.size
+  }
+
+  /** The drawing is on the server as it is here. */
+  adopt(key: string, identity: Identity): void {
+    this.identities.set(key, identity)
+  }
+
+  identityOf(key: string): Identity | null {
+    return this.identities.get(key) ?? null
+  }
+
+  want(key: string, wanted: Annotation | null): void {
+    this.wishes.delete(key)
+    this.wishes.set(key, { key, wanted })
+    if (!this.halted) void this.start()
+  }
+
+  /** Try again what failed; resolves when nothing is left or it failed again. */
+  retry(): Promise<void> {
+    this.halted = false
+    return this.start()
+  }
+
+  /** Settle a conflict in favour of the page: build on what the server has now, or make it anew where it is gone. */
+  keepMine(key: string, theirs: Identity | null): Promise<void> {
+    if (theirs === null) this.identities.delete(key)
+    else this.identities.set(key, theirs)
+    return this.retry()
+  }
+
+  /** Settle a conflict in favour of the server: drop what was wished. */
+  takeTheirs(key: string, identity: Identity | null): Promise<void> {
+    this.wishes.delete(key)
+    if (identity === null) this.identities.delete(key)
+    else this.identities.set(key, identity)
+    return this.retry()
+  }
+
+  private start(): Promise<void> {
+    this.running ??= this.run().finally(() => {
+      this.running = null
+    })
+    return this.running
+  }
+
+  private async run(): Promise<void> {
+    for (;;) {
+      const wish = this.wishes.values().next().value
+      if (wish === undefined) break
+      this.tell({ kind: 'saving' })
+      try {
+        await this.save(wish)
+      } catch (error) {
+        this.halt(wish, failureOf(error))
+        return
+      }
+      // A newer wish for the same drawing may have come meanwhile; it stays.
+      if (this.wishes.get(wish.key) === wish) this.wishes.delete(wish.key)
+    }
+    this.tell({ kind: 'saved' })
+  }
+
+  private async save({ key, wanted }: Wish): Promise<void> {
+    const identity = this.identities.get(key)
+    if (wanted === null) {
+      if (identity === undefined) return
+      await this.shelf.remove(identity)
+      this.identities.delete(key)
+      this.identified(key, null)
+      return
+    }
+    const saved = identity === undefined ? await this.shelf.create(wanted) : await this.shelf.edit(wanted, identity)
+    this.identities.set(key, saved)
+    this.identified(key, saved)
+  }
+
+  private halt(wish: Wish, failure: Failure): void {
+    this.halted = true
+    if (failure.kind === 'conflict') this.tell({ kind: 'conflict', key: wish.key, revision: failure.revision })
+    else this.tell({ kind: 'error', failure })
+  }
+}

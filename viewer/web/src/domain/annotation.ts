@@ -1,0 +1,53 @@
+import type { Axis } from '@/domain/image'
+
+/** What a member drew: `wkt` in full-resolution pixels of the plane, origin lower-left, y up. */
+export interface Drawing {
+  readonly axis: Axis
+  readonly index: number
+  readonly t: number
+  readonly c: number
+  readonly wkt: string
+  readonly terms: readonly number[]
+}
+
+/**
+ * A drawing with its identity.
+ *
+ * `key` is the page's own and survives undo and redo; `id` and `version` are the server's, null until saved.
+ */
+export interface Annotation extends Drawing {
+  readonly key: string
+  readonly id: number | null
+  readonly version: number | null
+  readonly layer: number | null
+  readonly user: number | null
+}
+
+export type ShapeKind = 'point' | 'line' | 'rectangle' | 'polygon'
+
+export interface Layer {
+  readonly id: number
+  readonly name: string
+  readonly kind: 'member' | 'model' | 'source' | 'review'
+  readonly user: number | null
+  readonly model: number | null
+  readonly annotations: number
+  readonly segmentations: number
+}
+
+export interface Segmentation {
+  readonly id: number
+  readonly image: number
+  readonly layer: number
+  readonly name: string
+  readonly revision: number
+  readonly reviewed: boolean
+  readonly terms: readonly { readonly term: number; readonly value: number; readonly voxels: number }[]
+}
+
+export interface ImageTerm {
+  readonly term: number
+  readonly layer: number | null
+  readonly probability: number | null
+  readonly reviewed: boolean
+}

@@ -1,0 +1,63 @@
+export interface User {
+  readonly id: number
+  readonly username: string
+  readonly fullname: string
+}
+
+export interface Project {
+  readonly id: number
+  readonly name: string
+  readonly images: number
+  readonly annotations: number
+  /** Roles of the signed-in member when the server tells them, else null. */
+  readonly roles: readonly string[] | null
+  /** What pixels a browser may fetch: full, rendered or none. */
+  readonly pixelAccess: string
+}
+
+export interface Term {
+  readonly id: number
+  readonly name: string
+  readonly color: string
+  readonly value: number | null
+  readonly parent: number | null
+}
+
+export type JobState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
+
+export interface Job {
+  readonly id: number
+  readonly kind: string
+  readonly state: JobState
+  readonly progress: number
+  readonly message: string
+  readonly reason: string
+  readonly created: number | null
+}
+
+export function isFinal(state: JobState): boolean {
+  return state === 'succeeded' || state === 'failed' || state === 'cancelled'
+}
+
+export interface Model {
+  readonly id: number
+  readonly name: string
+  readonly version: string
+  readonly task: string
+  readonly metrics: Readonly<Record<string, unknown>> | null
+  readonly created: number | null
+}
+
+const UPLOADERS = new Set(['manager', 'uploader'])
+const TRAINERS = new Set(['manager', 'data_scientist'])
+const ANNOTATORS = new Set(['manager', 'annotator', 'reviewer'])
+
+function holds(project: Project | null, roles: ReadonlySet<string>): boolean {
+  // The server decides in any case; an unknown role hides nothing.
+  if (project === null || project.roles === null) return true
+  return project.roles.some((role) => roles.has(role))
+}
+
+export const mayUpload = (project: Project | null): boolean => holds(project, UPLOADERS)
+export const mayTrain = (project: Project | null): boolean => holds(project, TRAINERS)
+export const mayAnnotate = (project: Project | null): boolean => holds(project, ANNOTATORS)

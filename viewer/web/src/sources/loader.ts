@@ -1,0 +1,85 @@
+import type { Plane } from '@/core/plane'
+import { isAbort } from '@/domain/failure'
+import type { PixelSource, Wish } from '@/sources/source'
+
+export interface LoaderListener {
+  show(plane: Plane): void
+  failed(error: unknown): void
+}
+
+const SETTLE = 40
+const AHEAD = [1, 2, -1, 3]
+
+/**
+ * Keeps one pane supplied: whatever is here at once, then the exact plane, then its neighbours.
+ *
+ * Only the newest wish counts; an older request is aborted.
+ */
+export class PlaneLoader {
+  private wish: Wish | null = null
+  private current = new AbortController()
+  private direction = 1
+
+  constructor(
+    private readonly source: PixelSource,
+    private readonly planes: number,
+    private readonly listener: LoaderListener,
+  ) {}
+
+  /** Show this plane from now on. */
+  want(wish: Wish): void {
+    if (this.wish !== null && wish.index !== this.wish.index) this.direction = Math.sign(wish.index - this.wish.index)
+    this.wish = wish
+    this.current.abort()
+    this.current = new AbortController()
+    const held = this.source.held(wish)
+    const coarse = held ?? this.source.preview(wish)
+    if (coarse !== null) this.listener.show(coarse)
+    void this.load(wish, this.current.signal, held !== null, coarse !== null)
+  }
+
+  /** Show the coarse plane that has just arrived, unless the exact one is there. */
+  refresh(): void {
+    if (this.wish === null || this.source.held(this.wish) !== null) return
+    const coarse = this.source.preview(this.wish)
+    if (coarse !== null) this.listener.show(coarse)
+  }
+
+  dispose(): void {
+    this.wish = null
+    this.current.abort()
+  }
+
+  private async load(wish: Wish, signal: AbortSignal, held: boolean, coarse: boolean): Promise<void> {
+    try {
+      if (!held) {
+        // While something is on the screen already, a plane that is only passed by need not be asked for.
+        if (coarse) await settled(signal)
+        const plane = await this.source.plane(wish, signal)
+        if (!signal.aborted) this.listener.show(plane)
+      }
+      await this.prefetch(wish, signal)
+    } catch (error) {
+      if (!isAbort(error) && !signal.aborted) this.listener.failed(error)
+    }
+  }
+
+  private async prefetch(wish: Wish, signal: AbortSignal): Promise<void> {
+    await settled(signal)
+    for (const step of AHEAD) {
+      const index = wish.index + step * this.direction
+      if (index < 0 || index >= this.planes) continue
+      await this.source.plane({ ...wish, index }, signal)
+    }
+  }
+}
+
+function settled(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, SETTLE)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      reject(new DOMException('aborted', 'AbortError'))
+    })
+  })
+}
