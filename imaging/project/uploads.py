@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from imaging.domain.outcome import Reason
 from imaging.domain.upload import HeldFile
 from imaging.errors import InvalidInputError, NotFoundError, StateError
 from imaging.project.gate import Gate
+from imaging.pyramid.publish import exclusive
 from imaging.store import uploads as rows
 from imaging.store import vault
 from imaging.store.database import Transaction
@@ -64,16 +67,24 @@ class Uploads:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Give a private folder inside the quarantine that is removed afterwards, come what may."""
+        """Give a private folder inside the quarantine that is removed afterwards, come what may.
+
+        What a killed process left is removed by the next who asks: the kernel's lock on a folder dies with its process.
+        """
         self._gate.require(Action.UPLOAD, Action.DECIDE_QUARANTINE)
         parent = self._gate.settings.quarantine / "scratch"
         make_private_folder(self._gate.settings.quarantine)
         make_private_folder(parent)
-        folder = Path(tempfile.mkdtemp(dir=parent))
+        with exclusive(parent):
+            _remove_abandoned(parent)
+            folder = Path(tempfile.mkdtemp(dir=parent))
+            lock = os.open(folder, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
 
     def open_files(self, upload: UploadKey, scratch: Path) -> list[Path]:
         """Decrypt the waiting files of an upload into a scratch folder under the names they came with.
@@ -169,6 +180,22 @@ class Uploads:
         if row.account != self._gate.user and not self._gate.may(Action.EDIT_PROJECT):
             raise NotFoundError("upload", key)
         return row
+
+
+def _remove_abandoned(parent: Path) -> None:
+    for folder in parent.iterdir():
+        try:
+            lock = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(lock)
 
 
 def _held_file(row: rows.HeldRow, secret: bytes) -> HeldFile:

@@ -200,8 +200,10 @@ def test_a_process_killed_before_the_row_leaves_nothing_after_the_next_start(
     environment = {name: value for name, value in os.environ.items() if not name.startswith("IMAGING_")}
     assert subprocess.run(arguments, check=False, env=environment).returncode == 9
     assert len(list((project.folder / "images").glob("*.ome.zarr"))) == 1
+    assert len(list((settings.quarantine / "scratch").iterdir())) == 1
     (image,) = take(project, tmp_path / "in").images
     assert [path.name for path in (project.folder / "images").glob("*.ome.zarr")] == [f"{image.id}.ome.zarr"]
+    assert list((settings.quarantine / "scratch").iterdir()) == []
     assert verify_project(project).ok
 
 
