@@ -78,11 +78,12 @@ class Workspace:
         database = Database(settings.database_url)
         settings.workspace.mkdir(parents=True, exist_ok=True)
         if not database.create_file() or migrate.current_revision(database) is not None:
+            database.close()
             raise StateError("workspace", "exists already")
-        for folder in (settings.projects, settings.quarantine):
-            make_private_folder(folder)
-        wrapper = create_master_key(settings)
         try:
+            for folder in (settings.projects, settings.quarantine):
+                make_private_folder(folder)
+            wrapper = create_master_key(settings)
             migrate.upgrade(database)
             birth.found(database, wrapper)
             workspace = cls(settings, database, wrapper)
@@ -97,11 +98,14 @@ class Workspace:
     def at(cls, settings: Settings) -> Workspace:
         """Open a workspace that was made before."""
         database = open_database(settings)
-        revision = migrate.current_revision(database)
-        if revision != migrate.HEAD:
-            raise StateError("workspace", "its database has another revision; run `imaging upgrade`")
-        wrapper = read_master_key(settings)
-        birth.check_key(database, wrapper)
+        try:
+            if migrate.current_revision(database) != migrate.HEAD:
+                raise StateError("workspace", "its database has another revision; run `imaging upgrade`")
+            wrapper = read_master_key(settings)
+            birth.check_key(database, wrapper)
+        except BaseException:
+            database.close()
+            raise
         return cls(settings, database, wrapper)
 
     def close(self) -> None:
@@ -184,6 +188,7 @@ def open_database(settings: Settings) -> Database:
     database = Database(settings.database_url)
     absent = database.file is not None and not database.file.is_file()
     if absent or migrate.current_revision(database) is None:
+        database.close()
         raise NotFoundError("workspace")
     return database
 
