@@ -33,7 +33,8 @@ PLUGINS = {
     _JPEG + "201": "pylibjpeg",
     _JPEG + "202": "pylibjpeg",
     _JPEG + "203": "pylibjpeg",
-    "1.2.840.10008.1.2.5": "pylibjpeg",
+    # pylibjpeg-rle 2.2.0 is faster but panics on a damaged stream, past every `except Exception`.
+    "1.2.840.10008.1.2.5": "pydicom",
 }
 LOSSY = frozenset(_JPEG + tail for tail in ("50", "51", "81", "91", "203"))
 """Codecs whose values may overshoot what BitsStored holds: they are clipped, since wrapping would turn white black."""

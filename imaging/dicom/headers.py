@@ -96,18 +96,18 @@ def _parse(path: Path, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
     """Read up to the pixel element; the stream is left standing at its tag, or at the end."""
     size = os.path.getsize(path)
     _check_start(path, size)
-    stop = _Stop(limits)
     meta = _read_meta(path)
     if str(meta.get("TransferSyntaxUID", "")) == DEFLATED:
         inflated = _inflate(path, limits)
         stream: BinaryIO = BytesIO(inflated)
+        stop = _Stop(limits, len(inflated))
         header = read_dataset(stream, is_implicit_VR=False, is_little_endian=True, stop_when=stop)
         header.file_meta = meta
         header.set_original_encoding(False, True)
         return header, DEFLATED, stream, len(inflated)
     stream = path.open("rb")
     try:
-        header = read_partial(stream, stop_when=stop, force=True)
+        header = read_partial(stream, stop_when=_Stop(limits, size), force=True)
         _check_whole(header, size)
     except BaseException:
         stream.close()
@@ -119,13 +119,18 @@ def _parse(path: Path, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
 class _Stop:
     """Stops pydicom before the pixels and before it swallows more than a header may hold."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, size: int) -> None:
         self._left = limits.header_bytes
+        self._size = size
 
     def __call__(self, tag: BaseTag, _vr: str | None, length: int) -> bool:
         if int(tag) == _PIXELS or int(tag) in _FLOAT_PIXELS:
             return True
-        self._left -= 0 if length == _UNDEFINED else length
+        if length == _UNDEFINED:
+            return False
+        if length > self._size:
+            raise RefusedFileError(Reason.TRUNCATED, "the header ends early")
+        self._left -= length
         if self._left < 0:
             raise RefusedFileError(Reason.LIMIT_EXCEEDED, "the header is too large")
         return False

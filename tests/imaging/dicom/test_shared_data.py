@@ -43,18 +43,21 @@ def assert_equals_nifti(stack: Stack, path: Path) -> None:
     """Same voxels at the same place: every voxel is looked up by its world coordinate; corners within 0.01 mm."""
     nifti = nibabel.load(path)
     expected = np.asarray(nifti.dataobj).reshape(*nifti.shape[:3], -1)
-    depth, rows, columns = len(stack.planes[0]), *stack.plane_shape
-    places = np.stack(np.meshgrid(range(depth), range(rows), range(columns), indexing="ij"), -1).reshape(-1, 3)
-    world = voxel_to_world(stack.attributes.affine_lps, places) * [-1, -1, 1]
-    exact = np.linalg.solve(nifti.affine[:3, :3], (world - nifti.affine[:3, 3]).T).T
-    index = np.round(exact).astype(int)
-    assert np.abs(index @ nifti.affine[:3, :3].T + nifti.affine[:3, 3] - world).max() < 0.01
-    assert sorted(nifti.shape[:3]) == sorted((depth, rows, columns))
+    extents = np.array([len(stack.planes[0]), *stack.plane_shape])
+    to_index = np.linalg.inv(nifti.affine) @ np.diag([-1, -1, 1, 1]) @ np.array(stack.attributes.affine_lps)
+    turn, start = np.round(to_index[:3, :3]).astype(int), np.round(to_index[:3, 3]).astype(int)
+    assert np.abs(turn).sum() == 3
+    corners = np.array(list(np.ndindex(2, 2, 2))) * (extents - 1)
+    world = voxel_to_world(stack.attributes.affine_lps, corners) * [-1, -1, 1]
+    theirs = (corners @ turn.T + start) @ nifti.affine[:3, :3].T + nifti.affine[:3, 3]
+    assert np.abs(theirs - world).max() < 0.01
+    flipped = expected[tuple(slice(None, None, int(row.sum())) for row in turn)]
+    ordered = flipped.transpose(*np.abs(turn).argmax(axis=0), 3)
     rescale = stack.attributes.rescale
-    assert expected.shape[3] == len(stack.planes)
+    assert ordered.shape == (*extents, len(stack.planes))
     for time in range(len(stack.planes)):
-        stored = read_slab(stack, 0, depth, t=time) * rescale.slope[0] + rescale.intercept[0]
-        assert np.array_equal(expected[*index.T, time].reshape(stored.shape), stored)
+        stored = read_slab(stack, 0, extents[0], t=time) * rescale.slope[0] + rescale.intercept[0]
+        assert np.array_equal(ordered[..., time], stored)
 
 
 @pytest.mark.parametrize(
