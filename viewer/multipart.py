@@ -12,37 +12,42 @@ from collections.abc import Callable, Iterator
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
+from typing_extensions import Buffer
 
 from imaging.errors import InvalidInputError
 
 FIELD = "files[]"
+_BLOCK = 1 << 16
 
 Fetch = Callable[[], bytes]
 """Gives the next bytes of the body; empty at its end."""
 
 
-class Part(io.RawIOBase):
+class Part(io.BufferedReader):
     """One uploaded file, readable once and in order."""
 
-    def __init__(self, name: str, pull: Callable[[], bytes]) -> None:
+    def __init__(self, filename: str, pull: Fetch) -> None:
+        super().__init__(_Arriving(pull), _BLOCK)
+        self.filename = filename
+
+
+class _Arriving(io.RawIOBase):
+    def __init__(self, pull: Fetch) -> None:
         super().__init__()
-        self.filename = name
         self._pull = pull
         self._left = b""
         self._ended = False
 
     def readable(self) -> bool:
-        """Say that this can be read."""
         return True
 
-    def readinto(self, buffer: object) -> int:
-        """Fill the buffer with what has arrived; 0 at the end of the file."""
-        assert isinstance(buffer, memoryview | bytearray)
+    def readinto(self, buffer: Buffer, /) -> int:
         if not self._left and not self._ended:
             self._left = self._pull()
             self._ended = not self._left
-        count = min(len(buffer), len(self._left))
-        buffer[:count] = self._left[:count]
+        room = memoryview(buffer)
+        count = min(len(room), len(self._left))
+        room[:count] = self._left[:count]
         self._left = self._left[count:]
         return count
 
@@ -93,7 +98,7 @@ class MultipartReader:
             if name is not None:
                 part = Part(name, self._pull)
                 yield part
-                while part.read(65_536):
+                while part.read(_BLOCK):
                     pass
         if not self._ended:
             raise InvalidInputError("the upload broke off")

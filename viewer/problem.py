@@ -58,7 +58,7 @@ def find_status(error: ImagingError) -> HTTPStatus:
 
 def speaks_cytomine(path: str) -> bool:
     """Tell whether a path answers in Cytomine's error shape."""
-    return path.startswith("/api/") and path.endswith(".json")
+    return path.startswith(("/api/", "/session/")) and path.endswith(".json") and "/zarr/" not in path
 
 
 def answer_problem(

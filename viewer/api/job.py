@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from anyio.from_thread import run as run_on_loop
 from anyio.to_thread import run_sync
@@ -103,7 +103,7 @@ def _take(project: Project, content_type: str, fetch: Callable[[], bytes]) -> Up
     count = 0
     try:
         for part in reader.files():
-            project.uploads.add(key, part.filename, cast(BinaryIO, part))
+            project.uploads.add(key, part.filename, part)
             count += 1
         if not count:
             raise InvalidInputError(f"the upload holds no file in a field {FIELD}")
