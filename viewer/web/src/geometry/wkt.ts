@@ -54,15 +54,18 @@ export function parseWkt(wkt: string, rows: number): Shape | null {
   }
 }
 
+/** Halves, quarters... of a pixel are exact in binary, so turning the origin around loses nothing. */
+const PARTS = 256
+
 function clean(value: number): string {
-  return String(Math.round(value * 1e4) / 1e4 || 0)
+  return String(Math.round(value * PARTS) / PARTS || 0)
 }
 
 function writePoints(points: readonly PlanePoint[], rows: number): string {
   return points.map(([x, y]) => `${clean(x)} ${clean(rows - y)}`).join(', ')
 }
 
-/** Write a shape as WKT with the origin at the lower left; coordinates to a ten-thousandth of a pixel. */
+/** Write a shape as WKT with the origin at the lower left; coordinates to 1/256 of a pixel. */
 export function writeWkt(shape: Shape, rows: number): string {
   switch (shape.kind) {
     case 'point':

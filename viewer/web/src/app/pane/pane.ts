@@ -106,6 +106,7 @@ export class Pane {
     })
     this.map.addInteraction(this.drag)
     this.listen()
+    this.fit()
     this.useTool(this.tool)
   }
 

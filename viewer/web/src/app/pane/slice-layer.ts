@@ -17,16 +17,20 @@ export interface Sheet {
  * A new window or a new plane repaints this canvas only: rendering the map would draw every vector again.
  */
 export class SliceLayer extends Layer {
+  private readonly box = document.createElement('div')
   private readonly canvas = document.createElement('canvas')
   private state: FrameState | null = null
   private sheets: readonly Sheet[] = []
 
   constructor(private readonly frame: PlaneFrame) {
-    // Layers of the same class name may share a canvas.
+    // Layers of the same class name may share a canvas, and a bare canvas is drawn on by the layer above it.
     super({ className: 'slice-layer' })
-    this.canvas.className = 'slice-layer'
-    this.canvas.style.position = 'absolute'
-    this.canvas.style.inset = '0'
+    this.box.className = 'slice-layer'
+    for (const element of [this.box, this.canvas]) {
+      element.style.position = 'absolute'
+      element.style.inset = '0'
+    }
+    this.box.append(this.canvas)
   }
 
   show(sheets: readonly Sheet[]): void {
@@ -37,7 +41,7 @@ export class SliceLayer extends Layer {
   override render(state: FrameState | null): HTMLElement {
     this.state = state
     this.draw()
-    return this.canvas
+    return this.box
   }
 
   override getSourceState(): 'ready' {
