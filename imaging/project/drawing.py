@@ -16,6 +16,7 @@ from imaging.geometry import area_and_length
 
 LONGEST_WKT = 8_000_000
 # Checked before parsing: the parser recurses into nested collections, and we take none.
+_NO_NUMBER = re.compile(r"nan|inf", re.IGNORECASE)
 _START = re.compile(r"\s*(POINT|LINESTRING|POLYGON|MULTIPOLYGON)\s*(Z\s*)?\(", re.IGNORECASE)
 _PARTS = {"POINT": {"Point"}, "LINESTRING": {"LineString"}, "POLYGON": {"Polygon"}, "MULTIPOLYGON": {"Polygon"}}
 _COLUMNS_AND_ROWS = {Axis.Z: ("x", "y"), Axis.Y: ("x", "z"), Axis.X: ("y", "z")}
@@ -81,11 +82,14 @@ def draw(wkt: str, plane: Plane) -> Drawing:
 def parse(wkt: str) -> tuple[str, BaseGeometry]:
     """Read WKT of an allowed kind in two finite dimensions."""
     start = _START.match(wkt) if len(wkt) <= LONGEST_WKT else None
-    if start is None:
-        raise InvalidInputError("a drawing is WKT: a POINT, LINESTRING, POLYGON or MULTIPOLYGON with coordinates")
+    if start is None or _NO_NUMBER.search(wkt):
+        raise InvalidInputError(
+            "a drawing is WKT: a POINT, LINESTRING, POLYGON or MULTIPOLYGON with finite coordinates"
+        )
     try:
-        geometry = shapely.force_2d(shapely.from_wkt(wkt))
-    except (shapely.errors.ShapelyError, ValueError) as error:
+        with np.errstate(over="raise", invalid="raise"):
+            geometry = shapely.force_2d(shapely.from_wkt(wkt))
+    except (shapely.errors.ShapelyError, ValueError, FloatingPointError) as error:
         raise InvalidInputError("the drawing's WKT cannot be read") from error
     if geometry.is_empty or not np.isfinite(shapely.get_coordinates(geometry)).all():
         raise InvalidInputError("the drawing is empty or has coordinates that are no numbers")

@@ -10,7 +10,7 @@ from imaging.access import Action
 from imaging.domain.image import Image
 from imaging.errors import VerificationError
 from imaging.project.project import Project
-from imaging.pyramid.labels import segmentation_path
+from imaging.pyramid.labels import listing_is_right, segmentation_path
 from imaging.pyramid.manifest import (
     LABELS,
     Difference,
@@ -89,10 +89,13 @@ def _find_strays(project: Project, images: list[Image]) -> Iterator[Difference]:
         if path.name not in known:
             yield Difference(path=_relative(project, path), problem="extra")
     for image in images:
+        path = project.images.path(image.id)
+        if not listing_is_right(path):
+            yield Difference(path=_relative(project, path / LABELS / "zarr.json"), problem="changed")
         expected = {str(segmentation.id) for segmentation in project.segmentations.list(image.id)} | {"zarr.json"}
-        for path in sorted((project.images.path(image.id) / LABELS).glob("*")):
-            if path.name not in expected:
-                yield Difference(path=_relative(project, path), problem="extra")
+        for found in sorted((path / LABELS).glob("*")):
+            if found.name not in expected:
+                yield Difference(path=_relative(project, found), problem="extra")
 
 
 def _below(project: Project, group: Path, difference: Difference) -> Difference:
