@@ -95,6 +95,14 @@ def remove_segmentation(image_path: Path, key: SegmentationKey) -> None:
         manifest_path(image_path, key).unlink(missing_ok=True)
 
 
+def listing_is_right(image_path: Path) -> bool:
+    """Whether the list of segmentations in an image's `labels` is, byte for byte, what its folders say."""
+    listing = image_path / LABELS / "zarr.json"
+    if not listing.parent.is_dir():
+        return True
+    return listing.is_file() and listing.read_bytes() == _listing(image_path)
+
+
 def _write_staged(staging: Path, image: Pyramid, labels: Labels | Iterable[Labels], terms: Sequence[Term]) -> Manifest:
     layout = plan_layout("zyx", image.shape[-3:], "uint16", image.attributes.spacing_mm)
     arrays = [
@@ -146,6 +154,9 @@ def _gather(slabs: Iterator[Labels], depth: int) -> Iterator[Labels]:
 
 
 def _list_segmentations(image_path: Path) -> None:
-    folder = image_path / LABELS
-    names = sorted((path.name for path in folder.iterdir() if path.is_dir()), key=int)
-    save_bytes(json.dumps(labels_group(names), indent=1).encode(), folder / "zarr.json")
+    save_bytes(_listing(image_path), image_path / LABELS / "zarr.json")
+
+
+def _listing(image_path: Path) -> bytes:
+    names = sorted((path.name for path in (image_path / LABELS).iterdir() if path.name.isdecimal()), key=int)
+    return json.dumps(labels_group(names), indent=1).encode()
