@@ -30,7 +30,7 @@ def describe(planes: Sequence[Plane], *, axes: str) -> ImageAttributes:
     return ImageAttributes(
         axes=axes,
         affine_lps=_affine(planes, placed=placed),
-        positions_lps=positions if placed else (),
+        positions_lps=positions if placed else ((0.0, 0.0, 0.0),) * len(planes),
         spacing_mm=_spacing(planes, placed=placed),
         rescale=_rescale(planes),
         units=_units(planes[0]),

@@ -28,6 +28,7 @@ from imaging.errors import ImagingError, RefusedFileError
 _PIXELS = 0x7FE00010
 _FLOAT_PIXELS = frozenset({0x7FE00008, 0x7FE00009})
 _UNDEFINED = 0xFFFFFFFF
+_SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 _VALUE_REPRESENTATIONS = frozenset(
     b"AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV".split()
 )
@@ -69,7 +70,7 @@ def _read(found: Found, limits: Limits) -> Instance:
         if refusal is not None:
             raise RefusedFileError(*refusal)
         if stream.tell() >= size:
-            raise _explain_missing_pixels(header, sop_class, size)
+            raise _explain_missing_pixels(header, sop_class, stream, size)
         _check_identity(header)
         _check_syntax(syntax)
         pixel_format = _read_format(header, limits)
@@ -201,14 +202,16 @@ def _check_whole(header: Dataset, size: int) -> None:
             raise RefusedFileError(Reason.TRUNCATED, "the header ends early")
 
 
-def _explain_missing_pixels(header: Dataset, sop_class: str, size: int) -> RefusedFileError:
-    """A file without pixels is whole when its last element ends with the file, or when its class has none."""
-    last = next(reversed(list(header.values())), None)
+def _explain_missing_pixels(header: Dataset, sop_class: str, stream: BinaryIO, size: int) -> RefusedFileError:
+    """A file without pixels is whole when its last element, or the sequence it is, ends with the file."""
+    if not len(header):
+        return RefusedFileError(Reason.TRUNCATED, "the file ends in its header")
+    last = next(reversed(list(header.values())))
     whole = isinstance(last, RawDataElement) and last.value_tell + last.length in (size, _UNDEFINED)
+    stream.seek(max(0, size - len(_SEQUENCE_END)))
+    whole = whole or stream.read() == _SEQUENCE_END
     if "Image Storage" in UID(sop_class).name and not whole:
         return RefusedFileError(Reason.TRUNCATED, "the file ends before its pixels")
-    if "ImageStorage" not in sop_class and len(header) == 0:
-        return RefusedFileError(Reason.TRUNCATED, "the file ends in its header")
     return RefusedFileError(Reason.NO_PIXELS, "no pixel data")
 
 

@@ -16,7 +16,7 @@ from pydicom.uid import UID
 from imaging.dicom.profile import Action, Profile, find_action
 from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.dicom.quiet import silence_pydicom
-from imaging.dicom.values import read_text
+from imaging.dicom.values import read_text, read_texts
 from imaging.dicom.vocabulary import SCHEMES, find_meaning, is_name, is_term
 
 IMPLEMENTATION_UID = "2.25.143837415104018166046466148146138271453"
@@ -27,6 +27,9 @@ _TIME = re.compile(r"\d{2,6}(\.\d{1,6})?")
 _AGE = re.compile(r"(\d{3})([DWMY])")
 _MOMENT = re.compile(r"(\d{8})(\d{0,6}(?:\.\d{1,6})?)(?:[+-]\d{4})?")
 _CODE = re.compile(r"[0-9A-Za-z.\-]{1,16}")
+_TOKEN = re.compile(r"[^\W_]{6,}")
+_OWN = ("PatientID", "OtherPatientIDs", "PatientName", "PatientBirthDate", "AccessionNumber", "StudyID")
+_AS_THEY_ARE = frozenset({Action.NUMBER, Action.TIME, Action.TERM, Action.NAME})
 _OPTIONS = (
     ("113100", "Basic Application Confidentiality Profile"),
     ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
@@ -51,7 +54,7 @@ def pseudonymise(header: Dataset, profile: Profile, pseudonyms: Pseudonyms) -> D
     """
     silence_pydicom()
     subject = pseudonyms.subject(read_text(header, "IssuerOfPatientID"), read_text(header, "PatientID"))
-    worker = _Rewriter(profile, pseudonyms, subject)
+    worker = _Rewriter(profile, pseudonyms, subject, own=_read_own_tokens(header))
     result = worker.rewrite(header, 0)
     if worker.is_old(header):
         result.PatientBirthDate = ""
@@ -63,10 +66,10 @@ def pseudonymise(header: Dataset, profile: Profile, pseudonyms: Pseudonyms) -> D
 class _Rewriter:
     """The rules of one profile applied to one subject."""
 
-    def __init__(self, profile: Profile, pseudonyms: Pseudonyms, subject: str) -> None:
+    def __init__(self, profile: Profile, pseudonyms: Pseudonyms, subject: str, *, own: frozenset[str]) -> None:
         self._profile = profile
         self._pseudonyms = pseudonyms
-        self._subject = subject
+        self._own = own
         self._shift = timedelta(days=pseudonyms.days(subject))
         self._writers: dict[Action, Callable[[DataElement], object]] = {
             Action.BLANK: lambda _: "",
@@ -122,7 +125,8 @@ class _Rewriter:
         empty = element.value is None or element.value == ""
         value = "" if empty and action is not Action.SUBJECT else self._writers[action](element)
         if value is not None:
-            result.add(DataElement(tag, representation, value))
+            blank = action in _AS_THEY_ARE and self._own.intersection(_texts(value))
+            result.add(DataElement(tag, representation, "" if blank else value))
 
     def _move(self, value: object) -> str | None:
         """Shift the day of a DA or DT; the time of day stays, an offset from UTC goes."""
@@ -148,6 +152,18 @@ class _Rewriter:
             return uid
         # A made-up UID below the standard's root is no UID of the standard.
         return self._pseudonyms.uid(uid if not uid.startswith("1.2.840.10008.") else f"foreign {uid}")
+
+
+def _read_own_tokens(header: Dataset) -> frozenset[str]:
+    """What names this person or visit: some devices write such a number into SeriesNumber and the like."""
+    texts = (text for keyword in _OWN for text in read_texts(header, keyword))
+    return frozenset(token for text in texts for token in _TOKEN.findall(text))
+
+
+def _texts(value: object) -> list[str]:
+    """Whole values: the digits behind a decimal point name nobody."""
+    values = value if isinstance(value, list) else [value]
+    return [str(one).strip().split(".")[0] for one in values]
 
 
 def _each(element: DataElement, convert: Callable[[object], object | None]) -> object | None:

@@ -239,18 +239,18 @@ def _spread_refusals(
             counts[key] = counts.get(key, 0) + 1
     cut = (Reason.MIXED_ORIENTATION, "one file holds planes of several images")
     refused: dict[int, tuple[Instance, tuple[Reason, str]]] = {}
-    pending = list(verdicts)
-    changed = True
-    while changed:
-        changed = False
-        for verdict in list(pending):
+    pending, before = list(verdicts), -1
+    while len(pending) != before:
+        before = len(pending)
+        kept = []
+        for verdict in pending:
             shared = any(counts[key] > 1 or key in refused for key in verdict.instances)
             if verdict.refusal is None and not shared:
+                kept.append(verdict)
                 continue
-            pending.remove(verdict)
-            changed = True
             for key, instance in verdict.instances.items():
                 refused.setdefault(key, (instance, verdict.refusal or cut))
+        pending = kept
     return pending, refused
 
 

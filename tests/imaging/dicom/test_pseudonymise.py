@@ -188,6 +188,14 @@ def test_a_made_up_uid_below_the_standards_root_is_replaced():
     assert "4711471147" not in text_of(pseudonymise(header, PROFILE, OURS))
 
 
+def test_an_own_number_written_elsewhere_is_blanked():
+    header = make_header(PatientID="123456", SeriesNumber="123456", InstanceNumber="7", AcquisitionTime="123456")
+    result = pseudonymise(header, PROFILE, OURS)
+    assert "123456" not in text_of(result)
+    assert "SeriesNumber" in result
+    assert result.InstanceNumber == 7
+
+
 def test_an_empty_patient_id_is_no_subject():
     with pytest.raises(InvalidInputError):
         pseudonymise(make_header(PatientID=""), PROFILE, OURS)
