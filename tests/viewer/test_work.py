@@ -145,6 +145,9 @@ def test_terms_of_whole_images_come_and_go(as_user, ours):
     assert annotator.post(f"{url}/{term}.json").status_code == 200
     (given,) = annotator.get(f"{url}.json").json()["collection"]
     assert (given["term"], given["probability"], given["reviewed"]) == (term, None, False)
+    listed = annotator.get(f"/api/project/{ours.project.record.id}/imageinstance.json").json()["collection"]
+    assert {image["id"]: image["imaging"]["terms"] for image in listed}[ours.film.id] == [term]
+    assert annotator.get(f"/api/imageinstance/{ours.film.id}.json").json()["imaging"]["terms"] == [term]
     assert annotator.delete(f"{url}/{term}.json").status_code == 200
     assert annotator.get(f"{url}.json").json()["size"] == 0
     assert as_user("reader").post(f"{url}/{term}.json").status_code == 403

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from fastapi import APIRouter
 
 from imaging.domain.base import ImageKey, TermKey
@@ -25,9 +27,12 @@ router = APIRouter(prefix="/api", tags=["image"])
 @router.get("/project/{project}/imageinstance.json")
 def list_images(project: Id, door: Entry, page: Page, site: Site) -> Collection[ImageShape]:
     """List the images of a project, without levels and positions."""
-    images = door.project(project).images.list()
-    cut = Collection[Image].cut(images, page)
-    shapes = [ImageShape.of(image, site=site) for image in cut.collection]
+    images = door.project(project).images
+    cut = Collection[Image].cut(images.list(), page)
+    terms = defaultdict[ImageKey, list[TermKey]](list)
+    for given in images.terms():
+        terms[given.image].append(given.term)
+    shapes = [ImageShape.of(image, site=site, terms=terms[image.id]) for image in cut.collection]
     return Collection[ImageShape].page(shapes, cut.size, page)
 
 
@@ -39,7 +44,8 @@ def show_image(image: Id, door: Entry, site: Site) -> ImageShape:
     levels = tuple(
         LevelShape(shape=level.shape, scale=level.scale) for level in open_pyramid(project, record.id).levels
     )
-    return ImageShape.of(record, site=site, levels=levels)
+    terms = [given.term for given in project.images.terms(record.id)]
+    return ImageShape.of(record, site=site, levels=levels, terms=terms)
 
 
 @router.put("/imageinstance/{image}.json")

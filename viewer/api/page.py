@@ -45,7 +45,8 @@ def show_file(name: str) -> Response:
 
 def _send(path: str, caching: str) -> Response:
     # The names that exist are listed and the asked one is looked up, so no path can lead elsewhere.
-    files = {file.relative_to(STATIC).as_posix(): file for file in STATIC.rglob("*") if file.is_file()}
+    plain = (file for file in STATIC.rglob("*") if file.is_file() and not file.is_symlink())
+    files = {file.relative_to(STATIC).as_posix(): file for file in plain}
     if path not in files:
         raise NotFoundError("page")
     return FileResponse(files[path], headers={"Cache-Control": caching})

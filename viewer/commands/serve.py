@@ -25,7 +25,7 @@ from imaging.errors import InvalidInputError
 log = logging.getLogger(__name__)
 
 _STOP_SECONDS = 15
-_RESTART_SECONDS = 5
+_RESTART_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -84,39 +84,44 @@ class Worker:
     """The worker child: started anew when it dies, ended with the web process."""
 
     def __init__(self, workspace: Path) -> None:
+        # The child looks whether its parent lives, which holds even where the parent was killed.
         self._command = [sys.executable, "-m", "imaging", "worker", "--workspace", str(workspace)]
-        self._ended = threading.Event()
+        self._command += ["--parent", str(os.getpid())]
         self._child: subprocess.Popen[bytes] | None = None
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
         self._keeper = threading.Thread(target=self._keep, name="worker-keeper", daemon=True)
 
     def start(self) -> None:
         """Start the child and the thread that keeps it."""
-        self._spawn()
         self._keeper.start()
 
     def stop(self) -> None:
         """End the child, by force if it does not listen; its job is taken up again later."""
-        self._ended.set()
+        with self._lock:
+            self._ended.set()
+            child = self._child
+        if child is not None and child.poll() is None:
+            child.terminate()
+            try:
+                child.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
         self._keeper.join()
-        child = self._child
-        if child is None or child.poll() is not None:
-            return
-        child.terminate()
-        try:
-            child.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-
-    def _spawn(self) -> None:
-        # A session of its own keeps Ctrl-C in the terminal from reaching the child before us.
-        self._child = subprocess.Popen([*self._command, "--parent", str(os.getpid())], start_new_session=True)
 
     def _keep(self) -> None:
-        while not self._ended.wait(_RESTART_SECONDS):
-            if self._child is not None and self._child.poll() is not None:
-                log.warning("the worker ended with %s and is started anew", self._child.returncode)
-                self._spawn()
+        while (child := self._spawn()) is not None:
+            code = child.wait()
+            if not self._ended.wait(_RESTART_SECONDS):
+                log.warning("the worker ended with %s and is started anew", code)
+
+    def _spawn(self) -> subprocess.Popen[bytes] | None:
+        with self._lock:
+            if self._ended.is_set():
+                return None
+            # A session of its own keeps Ctrl-C in the terminal from reaching the child before us.
+            self._child = subprocess.Popen(self._command, start_new_session=True)
+            return self._child
 
 
 class Server(uvicorn.Server):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Self
 
 from pydantic import Field
 
-from imaging.domain.base import Record
+from imaging.domain.base import Record, TermKey
 from imaging.domain.image import Image, ImageAttributes, ImageTerm
 from viewer.api.shapes.envelope import Changed, Sent, Shape, Thing, to_millis
 
@@ -24,6 +25,7 @@ class ImagingShape(ImageAttributes):
     shape: tuple[int, ...]
     dtype: str
     levels: tuple[LevelShape, ...]
+    terms: tuple[int, ...]
     subject: str
     study: str
     series: str
@@ -70,7 +72,7 @@ class ImageShape(Thing):
     imaging: ImagingShape
 
     @classmethod
-    def of(cls, image: Image, *, site: str, levels: tuple[LevelShape, ...] = ()) -> Self:
+    def of(cls, image: Image, *, site: str, levels: tuple[LevelShape, ...] = (), terms: Iterable[TermKey] = ()) -> Self:
         """Show an image.
 
         Parameters
@@ -79,6 +81,8 @@ class ImageShape(Thing):
             Scheme and host for Cytomine's absolute URLs.
         levels
             All resolutions; empty in lists, which are short of positions too.
+        terms
+            Given to the image as a whole, by any layer.
         """
         colour = image.attributes.photometric == "RGB"
         channels = 1 if colour else image.extent("c")
@@ -112,11 +116,11 @@ class ImageShape(Thing):
             thumb=f"{thumb}?maxSize=512",
             preview=f"{thumb}?maxSize=1024",
             number_of_annotations=image.annotations,
-            imaging=_describe(image, levels),
+            imaging=_describe(image, levels, terms),
         )
 
 
-def _describe(image: Image, levels: tuple[LevelShape, ...]) -> ImagingShape:
+def _describe(image: Image, levels: tuple[LevelShape, ...], terms: Iterable[TermKey]) -> ImagingShape:
     seen = dict(image.attributes)
     if not levels:
         seen["positions_lps"] = ()
@@ -125,6 +129,7 @@ def _describe(image: Image, levels: tuple[LevelShape, ...]) -> ImagingShape:
         shape=image.shape,
         dtype=image.dtype,
         levels=levels,
+        terms=tuple(sorted(set(terms))),
         subject=image.subject,
         study=image.study,
         series=image.series,
