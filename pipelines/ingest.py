@@ -18,7 +18,7 @@ from imaging.dicom.walk import Found, Refusal, find_files
 from imaging.domain.base import UploadKey
 from imaging.domain.image import Image
 from imaging.domain.job import IngestWork
-from imaging.domain.outcome import Held, IngestedImage, IngestReport
+from imaging.domain.outcome import Held, IngestedImage, IngestReport, Reason
 from imaging.errors import InvalidInputError, RefusedFileError, StateError
 from imaging.project.project import Project
 from imaging.pyramid.publish import staging_area
@@ -165,7 +165,6 @@ class _Run:
             yield _Candidate((picture,), partial(picture_source, picture, self._pseudonyms))
 
     def _publish_one(self, publisher: Publisher, candidate: _Candidate, done: Callable[[float], None]) -> None:
-        digests = {file.digest for file in candidate.files}
         try:
             source = candidate.make()
             image = publisher.publish(source, done)
@@ -173,12 +172,23 @@ class _Run:
             for file in candidate.files:
                 self._arrivals.refuse(file, error)
         except StateError:
-            # Somebody else ingested the same files meanwhile; any other refusal is ours to fail at.
-            if self._project.images.known_digests(digests) != digests:
+            if not self._settle_overtaken(candidate):
                 raise
-            self._arrivals.duplicates += len(candidate.files)
         else:
             self._images.append(self._describe(image, source.names))
+
+    def _settle_overtaken(self, candidate: _Candidate) -> bool:
+        """Tell whether somebody else published some of these files meanwhile; then each has its outcome."""
+        known = self._project.images.known_digests({file.digest for file in candidate.files})
+        if not known:
+            return False
+        for file in candidate.files:
+            if file.digest in known:
+                self._arrivals.duplicates += 1
+            else:
+                late = RefusedFileError(Reason.LATE_INSTANCE, "the series was published meanwhile")
+                self._arrivals.refuse(file, late)
+        return True
 
     def _describe(self, image: Image, names: tuple[str, ...]) -> IngestedImage:
         return IngestedImage(

@@ -43,7 +43,7 @@ def hold_late(arrivals: Arrivals, project: Project, existing: Sequence[Image], p
 
 
 def _instance_uids(project: Project, images: Sequence[Image]) -> set[str]:
-    uids = set()
+    uids: set[str] = set()
     for image in images:
         packed = headers_path(project.images.path(image.id)).read_bytes()
         uids.update(str(header.SOPInstanceUID) for header in unpack_headers(packed))

@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from imaging.dicom.decode import Stored, read_channels, read_slab
+from imaging.dicom.decode import read_channels, read_slab
 from imaging.dicom.headers_store import pack_headers
-from imaging.dicom.instance import Instance
+from imaging.dicom.instance import Instance, Stored
 from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonymise import pseudonymise
 from imaging.dicom.pseudonyms import Pseudonyms

@@ -168,6 +168,24 @@ def test_nothing_to_ingest_is_bad_input(project: Project, tmp_path: Path) -> Non
             ingest(project, [path], silent)
 
 
+def test_two_ingests_of_the_same_files_at_once_make_one_image(
+    project: Project, make_series: MakeSeries, tmp_path: Path
+) -> None:
+    make_series(tmp_path / "in")
+    inner: list[IngestReport] = []
+
+    def interrupt(percent: int, message: str) -> None:
+        # The outer ingest has found nothing known by now and is about to publish.
+        if percent > 10 and not inner:
+            inner.append(take(project, tmp_path / "in"))
+
+    outer = ingest(project, [tmp_path / "in"], interrupt)
+    assert len(inner[0].images) == 1
+    assert (outer.images, outer.duplicates) == ((), 6)
+    assert len(project.images.list()) == len(list((project.folder / "images").glob("*.ome.zarr"))) == 1
+    assert verify_project(project).ok
+
+
 def test_stopping_leaves_nothing_half_made(project: Project, make_series: MakeSeries, tmp_path: Path) -> None:
     make_series(tmp_path / "in")
 
