@@ -154,10 +154,6 @@ class Profile:
         """SHA-256 over the options and the rules, hex: images made under another rule can be told apart."""
         return _hash(json.dumps(asdict(self), sort_keys=True))
 
-    def action(self, tag: int) -> Action:
-        """Say what happens to an attribute, from the standard's dictionary alone."""
-        return find_action(tag)
-
 
 def _hash(options: str) -> str:
     rules = {

@@ -14,7 +14,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
 from imaging.dicom.profile import Action, Profile, find_action
-from imaging.dicom.pseudonyms import Pseudonyms
+from imaging.dicom.pseudonyms import Pseudonyms, is_registered
 from imaging.dicom.quiet import silence_pydicom
 from imaging.dicom.values import read_text, read_texts
 from imaging.dicom.vocabulary import SCHEMES, find_meaning, is_name, is_term
@@ -79,7 +79,7 @@ class _Rewriter:
             Action.AGE: lambda element: _each(element, self._cap_age),
             Action.TERM: _keep_terms,
             Action.NAME: lambda element: _each(element, lambda value: str(value) if is_name(str(value)) else None),
-            Action.UID: lambda element: _each(element, self._replace_uid),
+            Action.UID: lambda element: _each(element, lambda value: pseudonyms.uid(str(value))),
             Action.SUBJECT: lambda _: subject,
             Action.IDENTIFIER: lambda element: _each(
                 element, lambda value: pseudonyms.identifier(element.keyword, str(value))
@@ -145,13 +145,6 @@ class _Rewriter:
             return None
         cap = self._profile.age_cap_years
         return f"{cap + 1:03d}Y" if found[2] == "Y" and int(found[1]) > cap else found[0]
-
-    def _replace_uid(self, value: object) -> str:
-        uid = str(value).strip(" \0")
-        if _is_standard(uid):
-            return uid
-        # A made-up UID below the standard's root is no UID of the standard.
-        return self._pseudonyms.uid(uid if not uid.startswith("1.2.840.10008.") else f"foreign {uid}")
 
 
 def _read_own_tokens(header: Dataset) -> frozenset[str]:
@@ -233,15 +226,10 @@ def _rebuild_meta(header: Dataset, result: Dataset) -> FileMetaDataset:
     meta.FileMetaInformationVersion = b"\0\1"
     meta.MediaStorageSOPClassUID = UID(result.get("SOPClassUID", ""))
     meta.MediaStorageSOPInstanceUID = UID(result.get("SOPInstanceUID", ""))
-    meta.TransferSyntaxUID = UID(syntax if _is_standard(syntax) else "1.2.840.10008.1.2.1")
+    meta.TransferSyntaxUID = UID(syntax if is_registered(syntax) else "1.2.840.10008.1.2.1")
     meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
     meta.ImplementationVersionName = _IMPLEMENTATION_NAME
     return meta
-
-
-def _is_standard(uid: str) -> bool:
-    """Whether the standard registers this UID: a made-up one below its root could hold anything."""
-    return UID(uid).name != uid
 
 
 def _to_date(text: str) -> date | None:

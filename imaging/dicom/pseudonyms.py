@@ -15,10 +15,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydicom.uid import UID
 
 from imaging.errors import InvalidInputError
 
-_STANDARD_UIDS = "1.2.840.10008."
 _SHIFT_DAYS = 3650
 _PURPOSES = ("subject", "uid", "identifier", "days", "digest")
 
@@ -44,9 +44,12 @@ class Pseudonyms:
         return self._letters("subject", f"{_canonical(issuer)}\0{_canonical(patient_id)}")
 
     def uid(self, uid: str) -> str:
-        """Give the UID that replaces another: 2.25 and a version-8 UUID (RFC 9562); the standard's own stay."""
+        """Give the UID that replaces another: 2.25 and a version-8 UUID (RFC 9562).
+
+        UIDs that the standard registers stay; a made-up one below its root could hold anything and does not.
+        """
         cleaned = uid.strip(" \0")
-        if not cleaned or cleaned.startswith(_STANDARD_UIDS):
+        if not cleaned or is_registered(cleaned):
             return cleaned
         raw = bytearray(self._mac("uid", cleaned)[:16])
         raw[6] = (raw[6] & 0x0F) | 0x80
@@ -76,6 +79,11 @@ class Pseudonyms:
 
     def _letters(self, purpose: str, text: str) -> str:
         return base64.b32encode(self._mac(purpose, text)[:10]).decode()
+
+
+def is_registered(uid: str) -> bool:
+    """Whether the standard registers this UID (PS3.6 A)."""
+    return UID(uid).name != uid
 
 
 def _derive(secret: bytes, purpose: str) -> bytes:

@@ -25,7 +25,6 @@ from imaging.dicom.headers import read_instance
 from imaging.dicom.headers_store import pack_headers, unpack_headers
 from imaging.dicom.profile import Action, Profile, find_action
 from imaging.dicom.pseudonymise import pseudonymise
-from imaging.dicom.pseudonymous import pseudonymise_stack
 from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.dicom.series import group
 from imaging.dicom.vocabulary import is_name, is_term
@@ -363,14 +362,3 @@ def test_packed_headers_read_back_equal_and_pack_equal(factory, read):
     assert header == headers[0]
     assert header.file_meta == headers[0].file_meta
     assert header["ImagePositionPatient"].value[0].original_string == "-10.500"
-
-
-def test_a_stack_is_pseudonymised_whole(factory, read):
-    (stack,) = group(read(factory.series([0, 1, 2]))).stacks
-    result = pseudonymise_stack(stack, PROFILE, OURS)
-    assert result.subject == OURS.subject("", "PHA-0001")
-    assert result.attributes.frame_of_reference == OURS.uid("1.2.826.0.1.99999.4.1")
-    assert result.attributes.profile_hash == PROFILE.hash
-    assert result.source_digests == tuple(OURS.digest(instance.path) for instance in stack.instances)
-    stored = result.attributes.model_dump_json() + "".join(text_of(header) for header in result.headers)
-    assert not re.search("PHANTOM|PHA-0001|99999", stored)

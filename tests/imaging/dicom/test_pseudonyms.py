@@ -62,6 +62,10 @@ def test_standard_uids_stay():
     assert OURS.uid("") == ""
 
 
+def test_a_made_up_uid_below_the_standards_root_is_replaced():
+    assert OURS.uid("1.2.840.10008.4711.20200304").startswith("2.25.")
+
+
 def test_days_are_whole_negative_and_differ_between_subjects():
     shifts = [OURS.days(OURS.subject("", str(number))) for number in range(500)]
     assert all(-3650 <= shift <= -1 for shift in shifts)
