@@ -100,6 +100,7 @@ export function parseImage(json: unknown): Image {
   const spacing = list(own.spacing_mm)
   const rescale = fields(own.rescale)
   const padding = own.padding === null || own.padding === undefined ? null : fields(own.padding)
+  const positioned = list(own.positions_lps).length > 0
   const irregularities = list(own.irregularities).map((item) => text(item))
   return {
     id: number(image.id),
@@ -112,7 +113,8 @@ export function parseImage(json: unknown): Image {
     dtype: text(own.dtype, 'uint16'),
     affine: parseAffine(own.affine_lps),
     spacing: [numberOrNull(spacing[0]), numberOrNull(spacing[1]), numberOrNull(spacing[2])],
-    oriented: list(own.positions_lps).length > 0 && !irregularities.includes('no_position'),
+    // A photograph has a position of convenience only.
+    oriented: positioned && !irregularities.includes('no_position') && numberOrNull(spacing[1]) !== null,
     regular: own.regular !== false,
     irregularities,
     rescale: { slope: numbers(rescale.slope ?? [1]), intercept: numbers(rescale.intercept ?? [0]) },

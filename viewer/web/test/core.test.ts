@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest'
+import { ByteCache } from '@/core/cache'
+import { buildLut, greyOf, percentiles, windowBetween } from '@/core/lut'
+import { paintOverlay, parseColour } from '@/core/overlay'
+import { Painter, realValue } from '@/core/paint'
+import { storedFrom } from '@/core/plane'
+import type { Plane, Stored } from '@/core/plane'
+
+const PLAIN = { slope: 1, intercept: 0, padding: null }
+const look = (center: number, width: number, inverted = false) => ({ window: { center, width }, inverted })
+const grey = (pixel: number | undefined): number => (pixel ?? 0) & 0xff
+
+function planeOf(channels: Stored[], columns: number, over: Partial<Plane> = {}): Plane {
+  const rows = (channels[0]?.length ?? 0) / columns
+  return { axis: 'z', index: 0, rows, columns, rowStep: 1, columnStep: 1, exact: true, channels, ...over }
+}
+
+describe('window', () => {
+  test('the linear function of PS3.3 C.11.2.1.2.1 at its landmarks', () => {
+    const window = { center: 2048, width: 4096 }
+    expect(greyOf(0, window)).toBe(0)
+    expect(greyOf(4095, window)).toBe(255)
+    expect(greyOf(2048, window)).toBe(Math.round(((2048 - 2047.5) / 4095 + 0.5) * 255))
+    expect(greyOf(-10, window)).toBe(0)
+    expect(greyOf(9999, window)).toBe(255)
+  })
+
+  test('40 and 80 HU are 20 grey levels or more apart in soft tissue', () => {
+    const window = { center: 40, width: 400 }
+    expect(greyOf(80, window) - greyOf(40, window)).toBeGreaterThanOrEqual(20)
+  })
+
+  test('a table says the same as the function for every stored value', () => {
+    const meaning = { slope: 1.5, intercept: -1024, padding: null }
+    const lut = buildLut('int16', look(40, 400), meaning)
+    for (const stored of [-32768, -1024, 0, 640, 709, 710, 900, 32767]) {
+      expect(grey(lut?.pixels[stored + 32768])).toBe(greyOf(stored * 1.5 - 1024, { center: 40, width: 400 }))
+    }
+  })
+
+  test('MONOCHROME1 shows low values bright, and padding black in both', () => {
+    const meaning = { ...PLAIN, padding: { low: 0, high: 0 } }
+    const lut = buildLut('uint8', look(128, 256, true), meaning)
+    expect([grey(lut?.pixels[1]), grey(lut?.pixels[255]), grey(lut?.pixels[0])]).toEqual([254, 0, 0])
+  })
+
+  test('32-bit values have no table', () => {
+    expect(buildLut('float32', look(0, 1), PLAIN)).toBeNull()
+  })
+
+  test('percentiles lie between the values', () => {
+    expect(percentiles([4, 1, 3, 2, 5], [0, 50, 75, 100])).toEqual([1, 3, 4, 5])
+    const window = windowBetween(10, 20)
+    expect([greyOf(10, window), greyOf(20, window)]).toEqual([0, 255])
+  })
+})
+
+describe('painting', () => {
+  test('a plane goes through the table', () => {
+    const painter = new Painter('int16', { slope: [1], intercept: [0], padding: null })
+    const pixels = new Uint32Array(4)
+    painter.paint(planeOf([Int16Array.of(-200, 40, 240, 999)], 2), look(40, 400), pixels)
+    expect([...pixels].map(grey)).toEqual([-200, 40, 240, 999].map((value) => greyOf(value, { center: 40, width: 400 })))
+    expect(pixels.every((pixel) => pixel >>> 24 === 255)).toBe(true)
+  })
+
+  test('planes across z use the slope of each row', () => {
+    const rescaling = { slope: [1, 2], intercept: [0, 0], padding: null }
+    const painter = new Painter('uint16', rescaling)
+    const pixels = new Uint32Array(2)
+    painter.paint(planeOf([Uint16Array.of(50, 50)], 1, { axis: 'y' }), look(128, 256), pixels)
+    expect([...pixels].map(grey)).toEqual([50, 100])
+    expect(realValue(rescaling, 1, 50)).toBe(100)
+  })
+
+  test('float values are painted without a table', () => {
+    const painter = new Painter('float32', { slope: [1], intercept: [0], padding: null })
+    const pixels = new Uint32Array(2)
+    painter.paint(planeOf([Float32Array.of(-1, 1)], 2), look(0.5, 3), pixels)
+    expect(grey(pixels[0])).toBe(0)
+    expect(grey(pixels[1])).toBe(255)
+  })
+
+  test('three channels make colours', () => {
+    const painter = new Painter('uint8', { slope: [1], intercept: [0], padding: null })
+    const pixels = new Uint32Array(1)
+    painter.paint(planeOf([Uint8Array.of(10), Uint8Array.of(20), Uint8Array.of(30)], 1), look(128, 256), pixels)
+    expect(pixels[0]).toBe(0xff1e140a)
+  })
+
+  test('stored bytes become numbers of their type', () => {
+    expect([...storedFrom(Uint8Array.of(0xff, 0xff, 1, 0).buffer, 'int16')]).toEqual([-1, 1])
+    expect(() => storedFrom(new ArrayBuffer(8), 'complex64')).toThrow(RangeError)
+  })
+})
+
+describe('overlay', () => {
+  test('edges are opaque, the inside lets the picture through, the rest is clear', () => {
+    const labels = Uint16Array.from([0, 0, 0, 0, 0, 0, 7, 7, 7, 0, 0, 7, 7, 7, 0, 0, 7, 7, 7, 0, 0, 0, 0, 0, 0])
+    const pixels = new Uint32Array(25)
+    const painted = paintOverlay(planeOf([labels], 5), new Map([[7, parseColour('#ff8000')]]), pixels)
+    expect(painted).toBe(true)
+    expect(pixels[0]).toBe(0)
+    expect((pixels[6] ?? 0) >>> 0).toBe(0xff0080ff)
+    expect((pixels[12] ?? 0) & 0xffffff).toBe(0x0080ff)
+    expect((pixels[12] ?? 0) >>> 24).toBeLessThan(128)
+  })
+
+  test('a value without colour is not shown', () => {
+    const pixels = new Uint32Array(1)
+    expect(paintOverlay(planeOf([Uint16Array.of(3)], 1), new Map(), pixels)).toBe(false)
+  })
+})
+
+test('the cache forgets what was used longest ago and keeps its budget', () => {
+  const cache = new ByteCache<Uint8Array>(10, (value) => value.length)
+  cache.set('a', new Uint8Array(4))
+  cache.set('b', new Uint8Array(4))
+  cache.get('a')
+  cache.set('c', new Uint8Array(4))
+  expect([cache.has('a'), cache.has('b'), cache.has('c')]).toEqual([true, false, true])
+  expect(cache.bytes).toBe(8)
+  cache.set('huge', new Uint8Array(40))
+  expect(cache.get('huge')?.length).toBe(40)
+  expect(cache.bytes).toBe(40)
+})

@@ -1,0 +1,63 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import en from '@/i18n/en.json'
+import fr from '@/i18n/fr.json'
+
+type Tree = { readonly [key: string]: string | Tree }
+
+function leaves(tree: Tree, path = ''): [string, string][] {
+  return Object.entries(tree).flatMap(([key, value]) =>
+    typeof value === 'string' ? [[`${path}${key}`, value] as [string, string]] : leaves(value, `${path}${key}.`),
+  )
+}
+
+function files(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? files(join(folder, entry.name)) : [join(folder, entry.name)],
+  )
+}
+
+const english = new Map(leaves(en))
+const french = new Map(leaves(fr))
+const parts = (text: string): string[] => (text.match(/\{\w+\}/g) ?? []).sort()
+
+describe('translations', () => {
+  test('French and English have the same keys', () => {
+    expect([...french.keys()].sort()).toEqual([...english.keys()].sort())
+  })
+
+  test('both say something, with the same parts and as many plural forms', () => {
+    for (const [key, text] of english) {
+      const other = french.get(key) ?? ''
+      expect(other.trim(), key).not.toBe('')
+      expect(parts(other), key).toEqual(parts(text))
+      expect(other.split(' | ').length, key).toBe(text.split(' | ').length)
+    }
+  })
+
+  test('every key that the page asks for exists', () => {
+    const source = new URL('../src', import.meta.url).pathname
+    const asked = files(source)
+      .filter((file) => /\.(vue|ts)$/.test(file))
+      .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/\bt\(\s*'([\w.-]+)'/g)].map((match) => match[1] ?? ''))
+    expect(asked.length).toBeGreaterThan(80)
+    expect(asked.filter((key) => !english.has(key))).toEqual([])
+  })
+
+  test('the page says in both languages what it is for', () => {
+    expect(english.get('product.research')).toBe('Research use only, not for diagnosis')
+    expect(french.get('product.research')).toBe('Pour la recherche uniquement, pas pour le diagnostic')
+  })
+
+  test('no text stands in a template', () => {
+    const source = new URL('../src', import.meta.url).pathname
+    const product = /^(Imaging Workspace|CPU|CUDA|mm)$/
+    for (const file of files(source).filter((name) => name.endsWith('.vue'))) {
+      const template = /<template>([\s\S]*)<\/template>/.exec(readFileSync(file, 'utf8'))?.[1] ?? ''
+      const text = template.replace(/\{\{[\s\S]*?\}\}/g, '').replace(/<(?:"[^"]*"|[^>"])*>/g, '\n')
+      const words = text.split('\n').map((line) => line.trim()).filter((line) => /[a-zA-Z]{2,}/.test(line))
+      expect(words.filter((line) => !product.test(line)), file).toEqual([])
+    }
+  })
+})
