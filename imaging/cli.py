@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
 import click
 from rich.console import Console
@@ -99,10 +99,14 @@ def workspace_options(
     @click.option("--as", "acting", envvar="IMAGING_USER", metavar="USER", help="Who acts.")
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
     @functools.wraps(function)
-    def wrapped(workspace: Path | None, acting: str | None, as_json: bool, *args: P.args, **kwargs: P.kwargs) -> R:
-        return function(Invocation(Settings.read(workspace), acting, as_json), *args, **kwargs)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        workspace, acting = kwargs.pop("workspace"), kwargs.pop("acting")
+        settings = Settings.read(workspace if isinstance(workspace, Path) else None)
+        acting = acting if isinstance(acting, str) else None
+        return function(Invocation(settings, acting, bool(kwargs.pop("as_json"))), *args, **kwargs)
 
-    return wrapped
+    # click passes our three options by name; the type of what it calls is the function's own, without the invocation.
+    return cast(Callable[P, R], wrapped)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
