@@ -114,6 +114,8 @@ class _Frames:
             return b"".join(parts)
         bits = instance.format.frame_bits
         first, last = frame * bits // 8, ((frame + 1) * bits + 7) // 8
+        if span.swapped:
+            return _read_swapped(stream, span.offset, first, last)
         return _read_exactly(stream, span.offset + first, last - first)
 
     def _stream(self, instance: Instance) -> BinaryIO:
@@ -130,6 +132,13 @@ def _read_exactly(stream: BinaryIO, offset: int, length: int) -> bytes:
     if len(data) < length:
         raise RefusedFileError(Reason.TRUNCATED, "the file became shorter")
     return data
+
+
+def _read_swapped(stream: BinaryIO, offset: int, first: int, last: int) -> bytes:
+    """Read bytes first..last−1 of 16-bit words whose bytes change places; words begin at even places."""
+    begin, end = first - first % 2, last + last % 2
+    words = np.frombuffer(_read_exactly(stream, offset + begin, end - begin), np.uint16)
+    return words.byteswap().tobytes()[first - begin : last - begin]
 
 
 def _decode(instance: Instance, data: bytes) -> Stored:
@@ -155,7 +164,8 @@ def _decode(instance: Instance, data: bytes) -> Stored:
 def _decode_by_pydicom(instance: Instance, data: bytes) -> Stored:
     pixel_format = instance.format
     native = instance.syntax in NATIVE
-    syntax = instance.syntax if not native else BIG_ENDIAN if instance.syntax == BIG_ENDIAN else EXPLICIT
+    big = instance.syntax == BIG_ENDIAN and pixel_format.bits_allocated > 8
+    syntax = instance.syntax if not native else BIG_ENDIAN if big else EXPLICIT
     options: dict[str, Any] = {
         "rows": pixel_format.rows,
         "columns": pixel_format.columns,

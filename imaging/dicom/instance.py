@@ -65,12 +65,15 @@ class PixelSpan:
         Of the value: in the file, or in the inflated data set when `deflated`.
     frames
         The fragments of each frame when encapsulated; empty when native.
+    swapped
+        Whether 8-bit samples lie in big-endian 16-bit words, each pair the wrong way round (PS3.5 7.3).
     """
 
     offset: int
     length: int
     frames: tuple[tuple[Fragment, ...], ...] = ()
     deflated: bool = False
+    swapped: bool = False
 
 
 @dataclass(frozen=True, eq=False)

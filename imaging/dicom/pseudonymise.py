@@ -20,7 +20,7 @@ from imaging.dicom.values import read_text, read_texts
 from imaging.dicom.vocabulary import SCHEMES, find_meaning, is_name, is_term
 
 IMPLEMENTATION_UID = "2.25.143837415104018166046466148146138271453"
-_IMPLEMENTATION_NAME = "IMAGING_WS_1"
+_IMPLEMENTATION_NAME = "IWS_1"
 _DEPTH = 16
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _TIME = re.compile(r"\d{2,6}(\.\d{1,6})?")

@@ -32,7 +32,7 @@ def locate_pixels(stream: BinaryIO, size: int, *, syntax: str, pixel_format: Pix
     RefusedFileError
         TRUNCATED when fewer bytes are there than rows × columns × samples × frames ask for.
     """
-    tag, length = _read_element(stream, syntax)
+    tag, representation, length = _read_element(stream, syntax)
     if tag != _PIXELS:
         raise RefusedFileError(Reason.UNSUPPORTED_SYNTAX, "floating-point pixels are not read yet")
     offset = stream.tell()
@@ -42,25 +42,26 @@ def locate_pixels(stream: BinaryIO, size: int, *, syntax: str, pixel_format: Pix
             raise RefusedFileError(Reason.UNREADABLE, "native pixels of undefined length")
         if min(length, size - offset) < needed:
             raise RefusedFileError(Reason.TRUNCATED, "fewer pixel bytes than the header announces")
-        return PixelSpan(offset, needed, deflated=syntax == DEFLATED)
+        swapped = syntax == BIG_ENDIAN and representation == b"OW" and pixel_format.bits_allocated == 8
+        return PixelSpan(offset, needed, deflated=syntax == DEFLATED, swapped=swapped)
     if length != _UNDEFINED:
         raise RefusedFileError(Reason.UNREADABLE, "compressed pixels of defined length")
     fragments, table = _read_fragments(stream, size)
     return PixelSpan(offset, stream.tell() - offset, _group_fragments(stream, fragments, table, frames))
 
 
-def _read_element(stream: BinaryIO, syntax: str) -> tuple[tuple[int, int], int]:
+def _read_element(stream: BinaryIO, syntax: str) -> tuple[tuple[int, int], bytes, int]:
     order = ">" if syntax == BIG_ENDIAN else "<"
     try:
         tag: tuple[int, int] = struct.unpack(f"{order}HH", stream.read(4))
         if syntax == IMPLICIT:
-            return tag, int(struct.unpack("<L", stream.read(4))[0])
+            return tag, b"OW", int(struct.unpack("<L", stream.read(4))[0])
         representation, length = struct.unpack(f"{order}2sH", stream.read(4))
         if representation in (b"OB", b"OW", b"OF", b"OD", b"UN", b"OL", b"OV"):
-            return tag, int(struct.unpack(f"{order}L", stream.read(4))[0])
+            return tag, representation, int(struct.unpack(f"{order}L", stream.read(4))[0])
     except struct.error:
         raise RefusedFileError(Reason.TRUNCATED, "the file ends at its pixels") from None
-    return tag, int(length)
+    return tag, representation, int(length)
 
 
 def _read_fragments(stream: BinaryIO, size: int) -> tuple[list[Fragment], list[int]]:
