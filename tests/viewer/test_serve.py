@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from imaging.errors import InvalidInputError
-from viewer.commands.serve import Binding, command, is_loopback
+from viewer.commands.serve import Binding, command, is_loopback, open_socket
 
 
 def _run(*arguments):
@@ -92,6 +92,12 @@ def test_this_machine_alone_needs_none(host):
 def test_certificate_and_key_come_together(tmp_path):
     with pytest.raises(InvalidInputError, match="together"):
         Binding(host="0.0.0.0", port=8000, certfile=tmp_path / "cert.pem").check()
+
+
+def test_small_answers_are_not_held_back():
+    # asyncio turns Nagle's algorithm off only where the socket names its protocol.
+    with open_socket(Binding(host="127.0.0.1", port=0)) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
 
 
 def test_refusals_are_one_line_and_exit_2(workspace):
