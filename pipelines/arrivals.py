@@ -63,7 +63,11 @@ class Arrivals:
 
 
 def sort_arrivals(
-    files: Iterable[Found | Refusal], pseudonyms: Pseudonyms, known_digests: Callable[[Collection[str]], set[str]]
+    files: Iterable[Found | Refusal],
+    pseudonyms: Pseudonyms,
+    *,
+    known_digests: Callable[[Collection[str]], set[str]],
+    looked: Callable[[float], None],
 ) -> Arrivals:
     """Look at each file once.
 
@@ -71,11 +75,14 @@ def sort_arrivals(
     ----------
     known_digests
         Gives those of some digests that already belong to an image of the project.
+    looked
+        Is told the share of the files that were looked at, 0-1; what it raises stops the work.
     """
     arrivals = Arrivals()
     digested: list[tuple[Found, str]] = []
     for item in files:
         arrivals.files += 1
+        looked(0.0)
         if isinstance(item, Refusal):
             arrivals.refused.append(Refused(item.name, None, item.reason, item.detail))
             continue
@@ -84,7 +91,8 @@ def sort_arrivals(
         except OSError:
             arrivals.refused.append(Refused(item.name, None, Reason.UNREADABLE, "the file cannot be read"))
     taken = set(known_digests({digest for _, digest in digested}))
-    for found, digest in digested:
+    for number, (found, digest) in enumerate(digested):
+        looked(number / len(digested))
         if digest in taken:
             arrivals.duplicates += 1
         elif _sort_one(found, digest, arrivals):

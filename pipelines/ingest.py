@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,7 +24,7 @@ from imaging.errors import InvalidInputError, RefusedFileError, StateError
 from imaging.project.project import Project
 from imaging.pyramid.publish import staging_area
 from pipelines.arrivals import Arrivals, Arrived, PictureFile, sort_arrivals
-from pipelines.late import hold_late
+from pipelines.late import Unfinished, hold_late
 from pipelines.publication import Publisher, Source, sweep_orphans
 from pipelines.sources import picture_source, stack_source
 
@@ -95,8 +96,9 @@ def _ingest(project: Project, paths: Sequence[Path], report: Report, options: _O
 
 @dataclass(frozen=True, eq=False)
 class _Candidate:
-    """Files that become one image together, and how to make it."""
+    """Files that become one image together, and how to make it; `series` is the pseudonymous one, or a digest."""
 
+    series: str
     files: tuple[Arrived | PictureFile, ...]
     make: Callable[[], Source]
 
@@ -112,24 +114,41 @@ class _Run:
         self._existing = project.images.catalogue()
         self._arrivals = Arrivals()
         self._images: list[IngestedImage] = []
+        self._unfinished = Unfinished(project.folder)
 
     def sort(self, files: Iterable[Found | Refusal]) -> None:
         """Look at every file, without its pixels."""
-        self._report(0, _LOOKING)
-        self._arrivals = sort_arrivals(files, self._pseudonyms, self._project.images.known_digests)
+        self._arrivals = sort_arrivals(
+            files,
+            self._pseudonyms,
+            known_digests=self._project.images.known_digests,
+            looked=lambda part: self._report(int(_LOOKED_PERCENT * part), _LOOKING),
+        )
         if not self._arrivals.files:
             raise InvalidInputError("there is no file to ingest")
-        hold_late(self._arrivals, self._project, self._existing, self._pseudonyms)
+        hold_late(
+            self._arrivals,
+            self._project,
+            existing=self._existing,
+            pseudonyms=self._pseudonyms,
+            unfinished=self._unfinished,
+        )
 
     def publish_all(self, workers: int) -> None:
         """Make every image that can be made."""
         publisher = Publisher(self._project, workers=workers, existing=self._existing)
         candidates = [*self._stacks(), *self._pictures()]
         total, before = sum(len(candidate.files) for candidate in candidates), 0
+        left = Counter(candidate.series for candidate in candidates)
         for candidate in candidates:
             count = len(candidate.files)
+            left[candidate.series] -= 1
+            if left[candidate.series]:
+                self._unfinished.begin(candidate.series)
             self._publish_one(publisher, candidate, partial(self._advance, before / total, count / total))
             before += count
+            if not left[candidate.series]:
+                self._unfinished.end(candidate.series)
 
     def hold_refused(self, upload: UploadKey | None) -> IngestReport:
         """Keep every refused file in quarantine and sum up."""
@@ -158,11 +177,11 @@ class _Run:
         for stack in grouped.stacks:
             files = tuple(arrived[id(instance)] for instance in stack.instances)
             make = partial(stack_source, stack, digests, profile=self._profile, pseudonyms=self._pseudonyms)
-            yield _Candidate(files, make)
+            yield _Candidate(self._pseudonyms.uid(stack.instances[0].series), files, make)
 
     def _pictures(self) -> Iterator[_Candidate]:
         for picture in self._arrivals.pictures:
-            yield _Candidate((picture,), partial(picture_source, picture, self._pseudonyms))
+            yield _Candidate(picture.digest, (picture,), partial(picture_source, picture, self._pseudonyms))
 
     def _publish_one(self, publisher: Publisher, candidate: _Candidate, done: Callable[[float], None]) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
 from imaging.dicom.headers_store import unpack_headers
 from imaging.dicom.pseudonyms import Pseudonyms
@@ -15,7 +16,32 @@ from imaging.pyramid.manifest import headers_path
 from pipelines.arrivals import Arrivals, Arrived
 
 
-def hold_late(arrivals: Arrivals, project: Project, existing: Sequence[Image], pseudonyms: Pseudonyms) -> None:
+class Unfinished:
+    """Series of which some images are published and others still to come, remembered across a kill.
+
+    One empty file per series, named by its pseudonym: without it the rest of a series whose ingest was stopped halfway
+    would be held as late when the same files come again.
+    """
+
+    def __init__(self, project_folder: Path) -> None:
+        self._folder = project_folder / "images" / ".unfinished"
+
+    def __contains__(self, series: str) -> bool:
+        return (self._folder / series).exists()
+
+    def begin(self, series: str) -> None:
+        """Note that more images of this series are to come."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / series).touch()
+
+    def end(self, series: str) -> None:
+        """Forget the series: all of its images have their outcome."""
+        (self._folder / series).unlink(missing_ok=True)
+
+
+def hold_late(
+    arrivals: Arrivals, project: Project, *, existing: Sequence[Image], pseudonyms: Pseudonyms, unfinished: Unfinished
+) -> None:
     """Refuse instances of series that have an image already.
 
     A UID that is published with other bytes is a conflict; any other instance of the series is late. Accepting a late
@@ -36,6 +62,9 @@ def hold_late(arrivals: Arrivals, project: Project, existing: Sequence[Image], p
             published[series] = _instance_uids(project, by_series[series])
         if pseudonyms.uid(item.instance.uid) in published[series]:
             error = RefusedFileError(Reason.UID_CONFLICT, "an instance with this UID and other bytes is published")
+        elif series in unfinished:
+            kept.append(item)
+            continue
         else:
             error = RefusedFileError(Reason.LATE_INSTANCE, "the series is published already")
         arrivals.refuse(item, error)

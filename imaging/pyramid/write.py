@@ -61,12 +61,12 @@ class PyramidWriter:
     def needs(self, slab: Slab) -> tuple[Slab, ...]:
         """Which slabs of the level below must be there before this one is built."""
         step = self.layout.levels[slab.level].step[0]
+        depth = self.layout.levels[slab.level - 1].shard[-3]
+        planes = self.layout.extent("z", slab.level - 1)
+        first, last = slab.start * step // depth, (slab.stop * step - 1) // depth
         return tuple(
-            below
-            for below in self.layout.slabs(slab.level - 1)
-            if (below.t, below.c) == (slab.t, slab.c)
-            and below.start < slab.stop * step
-            and below.stop > slab.start * step
+            Slab(slab.level - 1, number * depth, min((number + 1) * depth, planes), slab.t, slab.c)
+            for number in range(first, last + 1)
         )
 
     def finish(self) -> Manifest:

@@ -225,6 +225,32 @@ def test_a_process_killed_before_the_row_leaves_nothing_after_the_next_start(
     assert verify_project(project).ok
 
 
+def test_a_series_stopped_between_its_two_images_is_completed_the_next_time(
+    project: Project, make_series: MakeSeries, tmp_path: Path
+) -> None:
+    make_series(tmp_path / "in", planes=6)
+    for path in (tmp_path / "in").iterdir():
+        turned = pydicom.dcmread(path)
+        if turned.ImagePositionPatient[2] >= 37:
+            # The last three planes stand upright: the same series holds two volumes.
+            turned.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+            turned.ImagePositionPatient = [0, turned.ImagePositionPatient[2], 0]
+            turned.save_as(path)
+
+    def stop(percent: int, message: str) -> None:
+        if project.images.list():
+            raise InvalidInputError("stop")
+
+    with pytest.raises(InvalidInputError, match="stop"):
+        ingest(project, [tmp_path / "in"], stop)
+    again = take(project, tmp_path / "in")
+    assert (again.duplicates, [image.sources for image in again.images], again.quarantined) == (3, [3], ())
+    late = pydicom.dcmread(sorted((tmp_path / "in").iterdir())[0])
+    late.SOPInstanceUID = generate_uid()
+    late.save_as(tmp_path / "late.dcm")
+    assert [item.reason for item in take(project, tmp_path / "late.dcm").quarantined] == [Reason.LATE_INSTANCE]
+
+
 def test_an_upload_becomes_images_and_its_originals_go(
     project: Project, make_series: MakeSeries, settings: Settings, tmp_path: Path
 ) -> None:

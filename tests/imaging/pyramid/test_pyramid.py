@@ -210,6 +210,24 @@ def test_verification_names_every_changed_missing_and_extra_file(tmp_path: Path)
     }
 
 
+@settings(deadline=None, max_examples=40)
+@given(planes=st.integers(1, 700), t=st.integers(1, 3), z=st.floats(0.5, 3.0))
+def test_a_coarse_slab_needs_exactly_the_slabs_it_is_computed_from(planes: int, t: int, z: float) -> None:
+    layout = plan_layout("tzyx", (t, planes, 300, 8), "int16", (z, 1.0, 1.0))
+    writer = PyramidWriter.__new__(PyramidWriter)
+    writer.layout = layout
+    for level in range(1, len(layout.levels)):
+        step = layout.levels[level].step[0]
+        for slab in layout.slabs(level):
+            wanted = {plane for plane in range(slab.start * step, slab.stop * step)}
+            overlapping = {
+                below
+                for below in layout.slabs(level - 1)
+                if (below.t, below.c) == (slab.t, slab.c) and wanted & set(range(below.start, below.stop))
+            }
+            assert set(writer.needs(slab)) == overlapping
+
+
 def test_an_unfinished_pyramid_is_no_image(tmp_path: Path) -> None:
     layout = plan_layout("zyx", (4, 8, 8), "int16", (1.0, 1.0, 1.0))
     writer = PyramidWriter.create(tmp_path / "a", layout, attributes_for("zyx", (1.0, 1.0, 1.0)))
