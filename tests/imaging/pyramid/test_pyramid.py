@@ -162,6 +162,26 @@ def test_the_metadata_is_valid_ome_zarr_and_carries_our_geometry(image: Path) ->
     assert [codec["name"] for codec in codecs["codecs"]] == ["bytes", "blosc", "crc32c"]
 
 
+@pytest.mark.parametrize(
+    ("shape", "axes", "spacing"),
+    [
+        ((2, 5, 300, 40), "tzyx", (2.0, 1.0, 1.0)),
+        ((3, 1, 300, 300), "czyx", (None, None, None)),
+        ((4, 3, 1, 30, 30), "tczyx", (None, 0.2, 0.2)),
+        ((1, 30, 30), "zyx", (None, None, None)),
+    ],
+)
+def test_every_kind_of_image_is_valid_ome_zarr(
+    tmp_path: Path, shape: tuple[int, ...], axes: str, spacing: tuple[float | None, float | None, float | None]
+) -> None:
+    write_pyramid(tmp_path / "1.ome.zarr", ramp(shape, "uint8"), attributes_for(axes, spacing))
+    group = zarr.open_group(tmp_path / "1.ome.zarr", mode="r")
+    multiscale = OmeImage.from_zarr(group).ome_attributes.multiscales[0]
+    assert "".join(axis.name for axis in multiscale.axes) == axes
+    assert [axis.unit == "millimeter" for axis in multiscale.axes[-3:]] == [side is not None for side in spacing]
+    np.testing.assert_array_equal(np.asarray(group["0"][...]), ramp(shape, "uint8"))  # type: ignore[index]
+
+
 def test_planes_and_boxes_outside_are_refused(image: Path) -> None:
     pyramid = Pyramid.open(image)
     for wrong in (
@@ -219,7 +239,7 @@ def test_a_coarse_slab_needs_exactly_the_slabs_it_is_computed_from(planes: int, 
     for level in range(1, len(layout.levels)):
         step = layout.levels[level].step[0]
         for slab in layout.slabs(level):
-            wanted = {plane for plane in range(slab.start * step, slab.stop * step)}
+            wanted = set(range(slab.start * step, slab.stop * step))
             overlapping = {
                 below
                 for below in layout.slabs(level - 1)
