@@ -30,6 +30,11 @@ def test_an_upload_waits_encrypted_and_its_job_is_queued(as_user, world, ours, t
         assert not file.is_file() or b"PHANTOM" not in file.read_bytes(), file
 
 
+def test_an_upload_may_be_larger_than_any_other_request(as_user, ours):
+    answer = _upload(as_user("uploader"), ours.project.record.id, [("large.dcm", bytes(65 << 20))])
+    assert answer.status_code == 200, answer.text
+
+
 def test_an_upload_without_files_leaves_no_job(as_user, ours):
     before = len(ours.project.jobs.list())
     uploader = as_user("uploader")

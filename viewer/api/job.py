@@ -21,6 +21,9 @@ from viewer.multipart import FIELD, MultipartReader
 
 router = APIRouter(prefix="/api", tags=["work"])
 
+_LARGEST_UPLOAD = 1 << 46
+"""Practically no limit: what arrives is never held in memory, and ingestion has limits of its own."""
+
 _MULTIPART: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -84,7 +87,7 @@ def predict(project: Id, sent: PredictSent, door: Entry) -> JobShape:
     return JobShape.of(door.project(project).jobs.submit(work))
 
 
-@router.post("/project/{project}/upload", openapi_extra=_MULTIPART)
+@router.post("/project/{project}/upload", openapi_extra=_MULTIPART, max_body_size=_LARGEST_UPLOAD)
 async def upload(project: Id, door: Entry, request: Request) -> Uploaded:
     """Take files or archives into quarantine, encrypted as they arrive, and have them ingested."""
     opened = await run_sync(door.project, project)
