@@ -1,0 +1,287 @@
+"""The commands that operate a workspace, as a shell sees them: one document, one clear line, the right exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from imaging import cli
+from imaging.domain.base import ImageKey
+from imaging.domain.image import ImageAttributes, ImageDraft
+from imaging.domain.outcome import Reason
+from imaging.project.project import Project
+from imaging.settings import Settings
+from imaging.store import schema
+from imaging.store.database import Database
+from imaging.workspace import Workspace
+
+Run = Callable[..., tuple[int, str, str]]
+AFFINE = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("USER", "DATABASE_URL", "SECRETS", "QUARANTINE", "MASTER_KEY_FILE", "DEBUG"):
+        monkeypatch.delenv(f"IMAGING_{name}", raising=False)
+    monkeypatch.setenv("IMAGING_WORKSPACE", str(tmp_path / "W"))
+    return tmp_path / "W"
+
+
+@pytest.fixture
+def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = cli.main(list(arguments))
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture
+def made(run: Run) -> Run:
+    """A workspace with the project "phantoms"."""
+    assert run("init")[0] == 0
+    assert run("project", "create", "phantoms")[0] == 0
+    return run
+
+
+def document(answer: tuple[int, str, str]) -> object:
+    code, out, err = answer
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+def refusal(answer: tuple[int, str, str]) -> int:
+    code, out, err = answer
+    assert out == ""
+    assert err.startswith("imaging: ")
+    assert err.count("\n") == 1
+    return code
+
+
+def opened(folder: Path) -> tuple[Workspace, Project]:
+    workspace = Workspace.at(Settings.read(folder, {}))
+    admin = workspace.accounts.acting(None)
+    return workspace, workspace.open(workspace.find_project(admin, "phantoms"), admin.id)
+
+
+def test_init_makes_a_workspace_and_shows_the_password_once(run: Run, folder: Path) -> None:
+    answer = document(run("init", "--json"))
+    assert isinstance(answer, dict)
+    assert answer["workspace"] == str(folder)
+    workspace = Workspace.at(Settings.read(folder, {}))
+    assert workspace.accounts.sign_in(answer["admin"]["username"], answer["admin"]["password"])
+
+
+def test_a_second_init_is_refused_and_changes_nothing(made: Run, folder: Path) -> None:
+    before = (folder / "secrets" / "master.key").read_bytes()
+    assert refusal(made("init")) == 3
+    assert (folder / "secrets" / "master.key").read_bytes() == before
+    assert made("project", "list")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("project", "list"),
+        ("images", "phantoms"),
+        ("user", "add", "alpha"),
+        ("journal", "verify"),
+        ("upgrade",),
+        ("quarantine", "list", "phantoms"),
+    ],
+)
+def test_without_a_workspace_every_command_says_so(run: Run, folder: Path, arguments: tuple[str, ...]) -> None:
+    assert refusal(run(*arguments)) == 2
+    assert not folder.exists()
+
+
+def test_backing_up_nothing_leaves_nothing(run: Run, folder: Path, tmp_path: Path) -> None:
+    assert refusal(run("backup", str(tmp_path / "copy"))) == 2
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("images", "absent"),
+        ("quarantine", "list", "absent"),
+        ("quarantine", "show", "phantoms", "5"),
+        ("journal", "verify", "absent"),
+        ("journal", "show", "absent"),
+        ("project", "member", "add", "absent", "admin", "reader"),
+        ("project", "member", "add", "phantoms", "absent", "reader"),
+        ("project", "member", "add", "phantoms", "admin", "king"),
+        ("user", "key", "absent"),
+        ("user", "add", "not a name"),
+        ("images", "phantoms", "--as", "absent"),
+        ("quarantine", "show", "phantoms", "five"),
+        ("project", "create", "x", "--ontology", "/absent.yaml"),
+        ("nonsense",),
+    ],
+)
+def test_what_is_absent_or_wrong_is_bad_input(made: Run, arguments: tuple[str, ...]) -> None:
+    assert refusal(made(*arguments)) == 2
+
+
+def test_accounts_keys_and_tokens(made: Run, folder: Path) -> None:
+    account = document(made("user", "add", "alpha", "--json"))
+    assert isinstance(account, dict)
+    assert set(account) == {"username", "password"}
+    key = document(made("user", "key", "alpha", "--json"))
+    assert isinstance(key, dict)
+    assert set(key) == {"publicKey", "privateKey"}
+    token = document(made("user", "token", "alpha", "--json"))
+    assert isinstance(token, dict)
+    workspace, _ = opened(folder)
+    user = workspace.accounts.user_of_token(token["token"])
+    assert user is not None
+    assert user.username == "alpha"
+    assert workspace.accounts.verify_signature(key["publicKey"], lambda private: private == key["privateKey"]) == user
+    assert workspace.accounts.sign_in("alpha", account["password"])
+    assert document(made("user", "list", "--json"))[1]["username"] == "alpha"
+
+
+def test_only_an_operator_operates(made: Run, tmp_path: Path) -> None:
+    made("user", "add", "alpha")
+    for arguments in (
+        ("user", "add", "beta"),
+        ("user", "list"),
+        ("journal", "verify"),
+        ("backup", str(tmp_path / "copy")),
+    ):
+        assert refusal(made(*arguments, "--as", "alpha")) == 3
+    assert not (tmp_path / "copy").exists()
+
+
+def test_an_operator_who_is_no_member_sees_no_project(made: Run) -> None:
+    made("user", "add", "beta", "--operator")
+    assert document(made("project", "list", "--json", "--as", "beta")) == []
+    assert refusal(made("images", "phantoms", "--as", "beta")) == 2
+
+
+def test_members_get_roles_that_add_up(made: Run) -> None:
+    made("user", "add", "alpha")
+    made("project", "member", "add", "phantoms", "alpha", "reader")
+    both = document(made("project", "member", "add", "phantoms", "alpha", "uploader", "--json"))
+    assert isinstance(both, dict)
+    assert (both["name"], both["roles"]) == ("phantoms", ["reader", "uploader"])
+    members = document(made("project", "member", "list", "phantoms", "--json", "--as", "alpha"))
+    assert [member["user"] for member in members] == ["admin", "alpha"]
+    assert refusal(made("project", "member", "add", "phantoms", "alpha", "manager", "--as", "alpha")) == 3
+    assert made("project", "member", "remove", "phantoms", "alpha")[0] == 0
+    assert refusal(made("project", "member", "list", "phantoms", "--as", "alpha")) == 2
+
+
+def test_a_project_takes_its_terms_from_a_file(made: Run, folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "ontology.yaml"
+    file.write_text("terms:\n- organ\n- {name: lung, parent: organ, color: '#00ff00', concept: {value: '39607008', "
+                    "scheme: SCT, meaning: Lung}}\n")  # fmt: skip
+    created = document(made("project", "create", "with terms", "--ontology", str(file), "--json"))
+    assert isinstance(created, dict)
+    workspace, _ = opened(folder)
+    project = workspace.open(created["id"], workspace.accounts.acting(None).id)
+    assert [(term.name, term.value, term.color) for term in project.ontology.terms()][1] == ("lung", 2, "#00ff00")
+    for number, content in enumerate(
+        ("{", "5", "[[]]", "- {name: x, shade: 1}", "- !!python/object:os.system x", "\x00")
+    ):
+        file.write_text(content)
+        assert refusal(made("project", "create", f"bad {number}", "--ontology", str(file))) == 2
+    assert len(document(made("project", "list", "--json"))) == 2
+
+
+def test_images_are_listed_as_ingest_prints_them(made: Run, folder: Path) -> None:
+    _, project = opened(folder)
+    attributes = ImageAttributes(axes="zyx", affine_lps=AFFINE, spacing_mm=(None, 0.5, 0.5), modality="DX")
+    draft = ImageDraft(name="p", subject="s", shape=(1, 4, 6), dtype="uint16", attributes=attributes, sources=1)
+    image = project.images.register(draft, lambda key: None)
+    assert document(made("images", "phantoms", "--json")) == [
+        {
+            "id": image.id,
+            "path": str(project.images.path(ImageKey(image.id))),
+            "modality": "DX",
+            "axes": "zyx",
+            "shape": [1, 4, 6],
+            "dtype": "uint16",
+            "spacing_mm": [None, 0.5, 0.5],
+            "regular": True,
+            "sources": 1,
+        }
+    ]
+    assert "1 x 4 x 6" in made("images", "phantoms")[1]
+
+
+def test_held_files_are_listed_shown_and_refused(made: Run, folder: Path) -> None:
+    _, project = opened(folder)
+    key = project.uploads.hold(project.uploads.create("test"), "a.dcm", Reason.NOT_DICOM, path=None)
+    (row,) = document(made("quarantine", "list", "phantoms", "--json"))
+    assert (row["id"], row["name"], row["reason"]) == (key, "a.dcm", "not_dicom")
+    assert document(made("quarantine", "show", "phantoms", str(key), "--json")) == row
+    for decision in ("accept", "redact"):
+        assert refusal(made("quarantine", decision, "phantoms", str(key))) == 3
+    assert made("quarantine", "refuse", "phantoms", str(key))[0] == 0
+    assert document(made("quarantine", "list", "phantoms", "--json")) == []
+
+
+def test_the_journal_is_verified_and_a_forged_event_ends_with_code_4(made: Run, folder: Path) -> None:
+    answer = document(made("journal", "verify", "phantoms", "--json"))
+    assert answer == {"events": 1, "ok": True}
+    everything = document(made("journal", "verify", "--json"))
+    assert isinstance(everything, dict)
+    assert everything["events"] > 1
+    assert document(made("journal", "show", "phantoms", "--json"))[0]["kind"] == "project"
+    database = Database(f"sqlite:///{folder / 'workspace.sqlite'}")
+    with database.write() as transaction:
+        transaction.execute(update(schema.event).where(schema.event.c.scope != 0).values(actor=999))
+    database.close()
+    code, out, err = made("journal", "verify", "phantoms", "--json")
+    assert (code, out) == (4, "")
+    assert "event 1" in err
+    assert refusal(made("journal", "verify")) == 4
+
+
+def test_a_backup_is_made_once_and_without_the_master_key(made: Run, folder: Path, tmp_path: Path) -> None:
+    answer = document(made("backup", str(tmp_path / "copy"), "--json"))
+    assert isinstance(answer, dict)
+    assert answer["database"] == "workspace.sqlite"
+    assert not list((tmp_path / "copy").rglob("*.key"))
+    assert refusal(made("backup", str(tmp_path / "copy"))) == 3
+
+
+def test_upgrading_the_newest_does_nothing(made: Run) -> None:
+    answer = document(made("upgrade", "--json"))
+    assert isinstance(answer, dict)
+    assert answer["before"] == answer["after"]
+
+
+def test_the_doctor_names_what_is_there_and_what_is_missing(run: Run) -> None:
+    before = {row["name"]: row for row in document(run("doctor", "--json"))}
+    assert {"python", "torch", "gpu", "dask scheduler", "workspace", "disk", "codec JPEG 2000"} <= set(before)
+    assert before["workspace"]["health"] == "bad"
+    assert before["workspace"]["remedy"]
+    run("init")
+    after = {row["name"]: row for row in document(run("doctor", "--json"))}
+    assert (after["workspace"]["health"], after["workspace"]["value"]) == ("ok", "sqlite")
+
+
+def test_the_doctor_sees_a_key_that_others_can_read(made: Run, folder: Path) -> None:
+    (folder / "secrets" / "master.key").chmod(0o644)
+    rows = {row["name"]: row for row in document(made("doctor", "--json"))}
+    assert (rows["master key"]["health"], rows["master key"]["value"]) == ("bad", "mode 0644")
+
+
+def test_a_database_that_is_none_is_bad_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for url in ("nonsense", "mysql://localhost/x"):
+        monkeypatch.setenv("IMAGING_DATABASE_URL", url)
+        assert refusal(run("project", "list")) == 2
+
+
+def test_a_server_that_does_not_answer_is_said_to_be_away(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGING_DATABASE_URL", "postgresql://imaging@/x?unix_sock=/nonexistent/.s.PGSQL.5432")
+    assert refusal(run("project", "list")) == 1
+    assert refusal(run("init")) == 1

@@ -1,0 +1,173 @@
+"""Members and roles: one row of the access table for every door."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+
+from imaging.access import Action, allowed
+from imaging.domain.annotation import AnnotationDraft
+from imaging.domain.base import UserKey
+from imaging.domain.image import Image, ImageDraft
+from imaging.domain.job import Task, TrainWork
+from imaging.domain.model import ModelDraft
+from imaging.domain.people import Role
+from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, StateError
+from imaging.project.project import Project
+from imaging.workspace import Workspace
+
+MODEL = ModelDraft(name="m", task=Task.SEGMENTATION, terms=(), sha256="0" * 64)
+
+
+def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[set[Action], Callable[[], object]]]:
+    """Every way into a project's managers, and the actions of which each asks for one."""
+    see, draw = Action.SEE_ANNOTATIONS, {Action.ANNOTATE}
+    writers = {Action.ANNOTATE, Action.REVIEW, Action.IMPORT_ANNOTATIONS, Action.TRAIN}
+    lung = project.ontology.find("lung").id if project.may(Action.SEE_PROJECT) else 0
+    absent = 999_999
+    return {
+        "images.list": ({Action.SEE_IMAGES}, project.images.list),
+        "images.catalogue": ({Action.UPLOAD}, project.images.catalogue),
+        "images.get": ({Action.SEE_IMAGES}, lambda: project.images.get(image.id)),
+        "images.find": ({Action.SEE_IMAGES}, lambda: project.images.find("phantom")),
+        "images.by_slice": ({Action.SEE_IMAGES}, lambda: project.images.by_slice(image.slice_base)),
+        "images.path": ({Action.SEE_IMAGES, Action.UPLOAD}, lambda: project.images.path(image.id)),
+        "images.register": ({Action.UPLOAD}, lambda: project.images.register(draft, lambda key: None)),
+        "images.rename": ({Action.EDIT_IMAGES}, lambda: project.images.rename(image.id, "phantom")),
+        "images.delete": ({Action.EDIT_IMAGES}, lambda: project.images.delete(absent)),
+        "images.known_digests": ({Action.UPLOAD}, lambda: project.images.known_digests(["a"])),
+        "images.terms": ({see}, project.images.terms),
+        "images.add_term": (draw, lambda: project.images.add_term(image.id, lung)),
+        "images.remove_term": (draw, lambda: project.images.remove_term(image.id, lung)),
+        "ontology.record": ({Action.SEE_PROJECT}, project.ontology.record),
+        "ontology.terms": ({Action.SEE_PROJECT}, project.ontology.terms),
+        "ontology.rename": ({Action.EDIT_ONTOLOGY}, lambda: project.ontology.rename("o")),
+        "ontology.add": ({Action.EDIT_ONTOLOGY}, lambda: project.ontology.add("lung")),
+        "ontology.edit": ({Action.EDIT_ONTOLOGY}, lambda: project.ontology.edit(lung, comment="x")),
+        "ontology.delete": ({Action.EDIT_ONTOLOGY}, lambda: project.ontology.delete(absent)),
+        "layers.list": ({see}, project.layers.list),
+        "layers.counts": ({see}, project.layers.counts),
+        "layers.get": ({see}, lambda: project.layers.get(absent)),
+        "layers.mine": (draw, project.layers.mine),
+        "layers.source": ({Action.IMPORT_ANNOTATIONS}, project.layers.source),
+        "layers.named": ({Action.IMPORT_ANNOTATIONS}, lambda: project.layers.named("x")),
+        "layers.of_model": ({Action.TRAIN}, lambda: project.layers.of_model(absent)),
+        "annotations.list": ({see}, project.annotations.list),
+        "annotations.get": ({see}, lambda: project.annotations.get(absent)),
+        "annotations.create": (
+            draw,
+            lambda: project.annotations.create(AnnotationDraft(image=image.id, wkt="POINT (1 1)")),
+        ),
+        "annotations.import_many": (writers, lambda: project.annotations.import_many(absent, [])),
+        "annotations.edit": (writers, lambda: project.annotations.edit(absent)),
+        "annotations.delete": (writers, lambda: project.annotations.delete(absent)),
+        "annotations.add_term": (writers, lambda: project.annotations.add_term(absent, lung)),
+        "annotations.remove_term": (writers, lambda: project.annotations.remove_term(absent, lung)),
+        "segmentations.list": ({see}, project.segmentations.list),
+        "segmentations.get": ({see}, lambda: project.segmentations.get(absent)),
+        "segmentations.create": (
+            writers,
+            lambda: project.segmentations.create(image.id, absent, "s", [], lambda key: None),
+        ),
+        "segmentations.replace": (writers, lambda: project.segmentations.replace(absent, [], lambda key: None)),
+        "segmentations.delete": (writers, lambda: project.segmentations.delete(absent)),
+        "segmentations.path": ({see}, lambda: project.segmentations.path(absent)),
+        "jobs.list": ({Action.SEE_JOBS}, project.jobs.list),
+        "jobs.get": ({Action.SEE_JOBS}, lambda: project.jobs.get(absent)),
+        "jobs.cancel": ({Action.SEE_JOBS}, lambda: project.jobs.cancel(absent)),
+        "jobs.submit": ({Action.TRAIN}, lambda: project.jobs.submit(TrainWork(task=Task.SEGMENTATION))),
+        "jobs.begin": (
+            {Action.TRAIN},
+            lambda: project.jobs.begin(TrainWork(task=Task.SEGMENTATION), "test", 60),
+        ),
+        "models.list": ({Action.SEE_JOBS}, project.models.list),
+        "models.get": ({Action.SEE_JOBS}, lambda: project.models.get(absent)),
+        "models.find": ({Action.SEE_JOBS}, lambda: project.models.find("absent")),
+        "models.folder": ({Action.SEE_JOBS}, lambda: project.models.folder(absent)),
+        "models.register": ({Action.TRAIN}, lambda: project.models.register(MODEL, lambda key: None)),
+        "members.list": ({Action.SEE_PROJECT}, project.members.list),
+        "members.add": ({Action.MANAGE_MEMBERS}, lambda: project.members.add(absent, [Role.READER])),
+        "members.set_roles": ({Action.MANAGE_MEMBERS}, lambda: project.members.set_roles(absent, [Role.READER])),
+        "members.remove": ({Action.MANAGE_MEMBERS}, lambda: project.members.remove(absent)),
+        "uploads.create": ({Action.UPLOAD}, lambda: project.uploads.create("page")),
+        "uploads.add": ({Action.UPLOAD}, lambda: project.uploads.add(absent, "x", io.BytesIO())),
+        "uploads.held": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, project.uploads.held),
+        "uploads.refuse": ({Action.DECIDE_QUARANTINE}, lambda: project.uploads.refuse(absent)),
+        "uploads.finish": ({Action.UPLOAD}, lambda: project.uploads.finish(absent)),
+        "secrets.pseudonym_secret": ({Action.UPLOAD}, project.secrets.pseudonym_secret),
+        "journal.note_taking_out": ({Action.TAKE_OUT}, lambda: project.journal.note_taking_out("image", {})),
+        "journal.list": ({Action.SEE_JOURNAL}, project.journal.list),
+        "journal.verify": ({Action.SEE_JOURNAL}, project.journal.verify),
+        "edit": ({Action.EDIT_PROJECT}, lambda: project.edit(name="phantoms")),
+    }
+
+
+@pytest.mark.parametrize("role", list(Role), ids=lambda role: role.value)
+def test_every_door_opens_to_the_roles_of_the_table_and_no_others(
+    role: Role, project: Project, image: Image, draft: ImageDraft, as_role: Callable[[Role], Project]
+) -> None:
+    theirs = as_role(role)
+    for name, (actions, knock) in doors(theirs, image, draft).items():
+        refused = False
+        try:
+            knock()
+        except ForbiddenError:
+            refused = True
+        except (NotFoundError, StateError):
+            pass
+        assert refused != any(allowed([role], action) for action in actions), name
+
+
+def test_every_public_method_is_among_the_doors(project: Project, image: Image, draft: ImageDraft) -> None:
+    known = set(doors(project, image, draft))
+    passed_through = {"annotations", "images", "ontology", "layers", "segmentations", "jobs", "models", "members"}
+    passed_through |= {"uploads", "secrets", "journal"}
+    methods = {
+        f"{manager}.{name}"
+        for manager in passed_through
+        for name in dir(type(getattr(project, manager)))
+        if not name.startswith("_")
+    }
+    through_others = {"ontology.term", "ontology.find", "uploads.scratch", "uploads.open_files", "uploads.hold"}
+    assert methods - known == through_others
+
+
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+class TestRoles:
+    def test_roles_add_up(self, workspace: Workspace, project: Project) -> None:
+        user, _ = workspace.accounts.add("someone")
+        project.members.add(user.id, [Role.READER])
+        both = project.members.add(user.id, [Role.UPLOADER])
+        assert both.roles == {Role.READER, Role.UPLOADER}
+        assert both in project.members.list()
+        assert workspace.open(project.record.id, user.id).may(Action.UPLOAD)
+
+    def test_taken_roles_are_gone_at_the_next_opening(self, workspace: Workspace, project: Project) -> None:
+        user, _ = workspace.accounts.add("someone")
+        project.members.add(user.id, [Role.ANNOTATOR, Role.UPLOADER])
+        project.members.set_roles(user.id, [Role.ANNOTATOR])
+        assert not workspace.open(project.record.id, user.id).may(Action.UPLOAD)
+
+    def test_a_project_keeps_a_manager(self, workspace: Workspace, project: Project) -> None:
+        me = project.member.user.id
+        for change in (lambda: project.members.remove(me), lambda: project.members.set_roles(me, [Role.READER])):
+            with pytest.raises(StateError):
+                change()
+        other, _ = workspace.accounts.add("other")
+        project.members.add(other.id, [Role.MANAGER])
+        project.members.remove(me)
+        with pytest.raises(NotFoundError):
+            workspace.open(project.record.id, me)
+
+    def test_unknown_people_and_no_roles_are_refused(self, workspace: Workspace, project: Project) -> None:
+        with pytest.raises(NotFoundError):
+            project.members.add(UserKey(999_999), [Role.READER])
+        user, _ = workspace.accounts.add("someone")
+        with pytest.raises(InvalidInputError):
+            project.members.add(user.id, [])
+        with pytest.raises(NotFoundError):
+            project.members.set_roles(user.id, [Role.READER])
+        with pytest.raises(NotFoundError):
+            project.members.remove(user.id)

@@ -1,0 +1,154 @@
+"""Uploads: encrypted at rest, opened in a scratch folder that goes away, held with a reason."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from imaging.domain.outcome import Reason
+from imaging.domain.people import Role
+from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, StateError
+from imaging.project.project import Project
+from imaging.settings import Settings
+from imaging.store import schema
+from imaging.store.database import Database
+from imaging.workspace import Workspace
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+NAME = "PHANTOM^ALPHA/IM0001.dcm"
+CONTENT = b"PHANTOM^ALPHA PHA-0001 " * 1000
+
+
+def files_of(project: Project, upload: int) -> dict[str, bytes]:
+    with project.uploads.scratch() as scratch:
+        paths = project.uploads.open_files(upload, scratch)
+        return {path.relative_to(scratch).as_posix(): path.read_bytes() for path in paths}
+
+
+def test_a_file_comes_back_under_its_name(project: Project) -> None:
+    upload = project.uploads.create("page")
+    assert project.uploads.add(upload, NAME, io.BytesIO(CONTENT)) == len(CONTENT)
+    project.uploads.add(upload, "empty", io.BytesIO())
+    assert files_of(project, upload) == {NAME: CONTENT, "empty": b""}
+
+
+def test_neither_name_nor_content_lies_in_the_clear(project: Project, settings: Settings) -> None:
+    upload = project.uploads.create("page")
+    project.uploads.add(upload, NAME, io.BytesIO(CONTENT))
+    with project.uploads.scratch() as scratch:
+        (path,) = project.uploads.open_files(upload, scratch)
+        project.uploads.hold(upload, NAME, Reason.BURNED_IN_RISK, path=path)
+    stored = [path for path in settings.workspace.rglob("*") if path.is_file()]
+    assert len([path for path in stored if path.suffix == ".sealed"]) == 2
+    for path in stored:
+        assert b"PHA-0001" not in path.read_bytes()
+        assert b"IM0001" not in path.read_bytes()
+        assert "IM0001" not in path.name
+    database = Database(settings.database_url)
+    with database.read() as transaction:
+        for table in schema.metadata.sorted_tables:
+            assert b"IM0001" not in repr(transaction.execute(select(table)).all()).encode()
+    database.close()
+
+
+def test_the_scratch_folder_is_private_and_goes_away_even_after_an_error(project: Project, settings: Settings) -> None:
+    seen: list[Path] = []
+
+    def fail() -> None:
+        with project.uploads.scratch() as scratch:
+            seen.append(scratch)
+            assert scratch.is_relative_to(settings.quarantine)
+            assert scratch.stat().st_mode & 0o777 == 0o700
+            (scratch / "x").write_bytes(b"x")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert not seen[0].exists()
+
+
+def test_no_name_leads_out_of_the_scratch_folder(project: Project) -> None:
+    upload = project.uploads.create("page")
+    names = ["../../evil", "/etc/evil", "a/../../evil", "..\\..\\evil", "..", "C:\\evil", "a", "a", "a/b", "./a"]
+    for name in names:
+        project.uploads.add(upload, name, io.BytesIO(name.encode()))
+    with project.uploads.scratch() as scratch:
+        paths = project.uploads.open_files(upload, scratch)
+        assert all(path.resolve().is_relative_to(scratch.resolve()) for path in paths)
+        assert sorted(path.read_text() for path in paths) == sorted(names)
+        assert len(set(paths)) == len(names)
+
+
+def test_a_held_file_says_why_until_it_is_refused(project: Project, settings: Settings, tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.write_bytes(CONTENT)
+    upload = project.uploads.create("command line")
+    key = project.uploads.hold(upload, NAME, Reason.TRUNCATED, detail="ends in the pixel data", path=plain)
+    unread = project.uploads.hold(upload, "\udcff.dcm", Reason.UNREADABLE, path=None)
+    first, second = project.uploads.held()
+    assert (first.id, first.name, first.reason, first.size) == (key, NAME, Reason.TRUNCATED, len(CONTENT))
+    assert first.detail == "ends in the pixel data"
+    assert (second.id, second.size) == (unread, 0)
+    assert project.uploads.held(key) == [first]
+    project.uploads.refuse(key)
+    project.uploads.refuse(unread)
+    assert project.uploads.held() == []
+    assert not list(settings.quarantine.rglob("*.sealed"))
+    with pytest.raises(NotFoundError):
+        project.uploads.held(key)
+    with pytest.raises(NotFoundError):
+        project.uploads.refuse(key)
+
+
+def test_finishing_deletes_the_originals_and_keeps_what_is_held(project: Project, settings: Settings) -> None:
+    upload = project.uploads.create("page")
+    project.uploads.add(upload, NAME, io.BytesIO(CONTENT))
+    with project.uploads.scratch() as scratch:
+        (path,) = project.uploads.open_files(upload, scratch)
+        project.uploads.hold(upload, NAME, Reason.NOT_DICOM, path=path)
+    project.uploads.finish(upload)
+    assert len(list(settings.quarantine.rglob("*.sealed"))) == 1
+    assert [held.name for held in project.uploads.held()] == [NAME]
+    assert files_of(project, upload) == {}
+    with pytest.raises(StateError):
+        project.uploads.add(upload, NAME, io.BytesIO(CONTENT))
+
+
+def test_an_uploader_sees_the_own_held_files_and_who_decides_sees_all(
+    project: Project, as_role: Callable[[Role], Project]
+) -> None:
+    one, other, controller = as_role(Role.UPLOADER), as_role(Role.UPLOADER), as_role(Role.CONTROLLER)
+    upload = one.uploads.create("page")
+    key = one.uploads.hold(upload, NAME, Reason.NOT_DICOM, path=None)
+    assert [held.id for held in one.uploads.held()] == [key]
+    assert other.uploads.held() == []
+    assert [held.id for held in controller.uploads.held()] == [key]
+    with pytest.raises(ForbiddenError):
+        one.uploads.refuse(key)
+    with pytest.raises(NotFoundError):
+        other.uploads.add(upload, "x", io.BytesIO())
+    with pytest.raises(ForbiddenError):
+        as_role(Role.ANNOTATOR).uploads.held()
+
+
+def test_another_projects_upload_is_absent(workspace: Workspace, project: Project) -> None:
+    upload = project.uploads.create("page")
+    other = workspace.create_project(project.member.user.id, "other")
+    for ask in (
+        lambda: other.uploads.add(upload, "x", io.BytesIO()),
+        lambda: other.uploads.finish(upload),
+        lambda: other.uploads.hold(upload, "x", Reason.NOT_DICOM, path=None),
+    ):
+        with pytest.raises(NotFoundError):
+            ask()
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "x" * 5000])
+def test_a_file_needs_a_usable_name(project: Project, name: str) -> None:
+    upload = project.uploads.create("page")
+    with pytest.raises(InvalidInputError):
+        project.uploads.add(upload, name, io.BytesIO())
