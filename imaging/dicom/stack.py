@@ -100,8 +100,3 @@ class Stack:
     def names(self) -> tuple[str, ...]:
         """The inputs as typed or found: shown to the uploader, never logged."""
         return tuple(instance.name for instance in self.instances)
-
-    @property
-    def description(self) -> str:
-        """What may be shown to anyone: modality and size, no word of the header."""
-        return f"{self.attributes.modality} {' × '.join(str(extent) for extent in self.shape)}"
