@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from imaging.domain.annotation import Annotation, AnnotationDraft
-from imaging.domain.image import Axis, Image, ImageAttributes, ImageDraft, Padding, Rescale, Window
+from imaging.domain.image import Image, ImageAttributes, ImageDraft, Padding, Rescale, Window
 from imaging.domain.job import Job, Task, TrainWork
 from imaging.domain.model import Model, ModelDraft
 from imaging.domain.ontology import Term
@@ -54,7 +54,6 @@ class World:
     ours: Space
     theirs: Space
     app: object
-    clients: list[TestClient] = field(default_factory=list)
 
     def anonymous(self) -> TestClient:
         return TestClient(self.app, raise_server_exceptions=False)
@@ -188,8 +187,3 @@ def ours(world: World) -> Space:
 @pytest.fixture
 def as_user(world: World) -> Callable[[str], TestClient]:
     return world.as_user
-
-
-@pytest.fixture
-def z_axis() -> Axis:
-    return Axis.Z

@@ -197,6 +197,12 @@ def test_only_operators_make_accounts(as_user):
     assert as_user("admin").post("/api/user.json", json=sent).status_code == 409
 
 
+def test_an_operator_cannot_lock_itself_out(as_user, world):
+    admin = as_user("admin")
+    assert admin.delete(f"/api/user/{world.users['admin'].id}.json").status_code == 409
+    assert admin.get("/api/user/current.json").status_code == 200
+
+
 def test_projects_are_made_and_renamed(as_user):
     stranger = as_user("stranger")
     made = stranger.post("/api/project.json", json={"name": "third", "junk": 1}).json()["project"]

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from imaging.accounts import Details
 from imaging.domain.base import UserKey
 from imaging.domain.people import User
-from imaging.errors import InvalidInputError, NotFoundError
+from imaging.errors import InvalidInputError, NotFoundError, StateError
 from viewer.api.shapes.envelope import Collection, call_back
 from viewer.api.shapes.people import CurrentUser, Keys, UserChanged, UserSent, UserShape
 from viewer.deps import Door, Entry, Id, Page
@@ -87,6 +87,8 @@ def edit_user(user: Id, sent: UserSent, door: Entry) -> UserChanged:
 def close_user(user: Id, door: Entry) -> UserChanged:
     """Close an account; it stays in the journal and keeps its layers."""
     key = _find(door, user).id
+    if key == door.user.id:
+        raise StateError("user", "another operator must close your account")
     closed = door.workspace.accounts.edit(key, active=False, by=door.user.id)
     return UserChanged(message="User closed", callback=call_back("Delete", "User", user), user=UserShape.of(closed))
 
