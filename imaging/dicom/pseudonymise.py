@@ -150,13 +150,13 @@ class _Rewriter:
 def _read_own_tokens(header: Dataset) -> frozenset[str]:
     """What names this person or visit: some devices write such a number into SeriesNumber and the like."""
     texts = (text for keyword in _OWN for text in read_texts(header, keyword))
-    return frozenset(token for text in texts for token in _TOKEN.findall(text))
+    return frozenset(token.casefold() for text in texts for token in _TOKEN.findall(text))
 
 
 def _texts(value: object) -> list[str]:
-    """Whole values: the digits behind a decimal point name nobody."""
-    values = value if isinstance(value, list) else [value]
-    return [str(one).strip().split(".")[0] for one in values]
+    """Every word of a text, but numbers whole: the digits behind a decimal point name nobody."""
+    texts = [str(one).strip(" +-").casefold() for one in (value if isinstance(value, list) else [value])]
+    return [word for text in texts for word in ([text.split(".")[0]] if text[:1].isdigit() else _TOKEN.findall(text))]
 
 
 def _each(element: DataElement, convert: Callable[[object], object | None]) -> object | None:

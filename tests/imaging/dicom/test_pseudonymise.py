@@ -187,6 +187,12 @@ def test_a_made_up_uid_below_the_standards_root_is_replaced():
     assert "4711471147" not in text_of(pseudonymise(header, PROFILE, OURS))
 
 
+def test_a_name_that_is_also_a_maker_is_blanked():
+    header = make_header(PatientName="PHILIPS^ALPHA", Manufacturer="Philips Medical Systems")
+    assert pseudonymise(header, PROFILE, OURS).Manufacturer == ""
+    assert pseudonymise(make_header(Manufacturer="PHILIPS"), PROFILE, OURS).Manufacturer == "PHILIPS"
+
+
 def test_an_own_number_written_elsewhere_is_blanked():
     header = make_header(PatientID="123456", SeriesNumber="123456", InstanceNumber="7", AcquisitionTime="123456")
     result = pseudonymise(header, PROFILE, OURS)
