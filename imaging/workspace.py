@@ -76,11 +76,12 @@ class Workspace:
     def create(cls, settings: Settings) -> tuple[Workspace, str, str]:
         """Make database, keys and the first operator; gives its user name and password."""
         database = Database(settings.database_url)
-        settings.workspace.mkdir(parents=True, exist_ok=True)
-        if not database.create_file() or migrate.current_revision(database) is not None:
+        taken = database.file is None and migrate.current_revision(database) is not None
+        if taken or not database.create_file():
             database.close()
             raise StateError("workspace", "exists already")
         try:
+            settings.workspace.mkdir(parents=True, exist_ok=True)
             for folder in (settings.projects, settings.quarantine):
                 make_private_folder(folder)
             wrapper = create_master_key(settings)

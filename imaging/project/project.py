@@ -63,6 +63,14 @@ class Project:
         """The project's id."""
         return self.record.id
 
+    def facts(self) -> ProjectRecord:
+        """The project's facts as they are now, with the counts of what it holds; `record` has no counts."""
+        with self._gate.read(Action.SEE_PROJECT) as transaction:
+            record = projects.read_project(transaction, self.record.id)
+        if record is None:
+            raise NotFoundError("project", self.record.id)
+        return record
+
     def require(self, action: Action) -> None:
         """Raise ForbiddenError unless the member's roles allow the action."""
         self._gate.require(action)

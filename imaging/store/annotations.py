@@ -102,9 +102,15 @@ def fetch_annotations(transaction: Transaction, keys: Sequence[AnnotationKey]) -
 
 def _matching(transaction: Transaction, project: ProjectKey, wanted: AnnotationFilter) -> ColumnElement[bool]:
     columns = annotation.c
-    wheres: list[ColumnElement[bool]] = [columns.project == project]
+    wheres: list[ColumnElement[bool]] = []
+    if wanted.images:
+        # The project is asked of the few images, not of each annotation: a condition on both would let SQLite walk
+        # all annotations of the project in id order.
+        own = select(image.c.id).where(image.c.project == project, image.c.id.in_(wanted.images))
+        wheres.append(columns.image.in_(own))
+    elif not wanted.slices:
+        wheres.append(columns.project == project)
     for column, keys in (
-        (columns.image, wanted.images),
         (columns.account, wanted.users),
         (columns.layer, wanted.layers),
     ):

@@ -89,7 +89,7 @@ def all_keys(transaction: Transaction) -> set[ProjectKey]:
 def find_grant(transaction: Transaction, user: UserKey, kind: Kind, key: int) -> Grant | None:
     """Find the project that owns an id and the user's place in it; None when absent or not a member."""
     statement = (
-        select(*_FACTS, *(column.label(f"account_{column.name}") for column in account.c), member.c.role)
+        select(*project.c, *(column.label(f"account_{column.name}") for column in account.c), member.c.role)
         .select_from(project)
         .join(member, member.c.project == project.c.id)
         .join(account, account.c.id == member.c.account)
@@ -146,5 +146,6 @@ def _owning(statement: Select[tuple[object, ...]], kind: Kind, key: int) -> Sele
 
 
 def _record(row: RowMapping) -> ProjectRecord:
-    values = {name: row[name] for name in ProjectRecord.model_fields}
+    # Counts are there only where a query asked for them: opening a project must not cost a count of all it holds.
+    values = {name: row[name] for name in ProjectRecord.model_fields if name in row}
     return ProjectRecord(**values | {"pixel_access": PixelAccess(row["pixel_access"])})

@@ -206,6 +206,7 @@ def test_counts_follow_what_a_project_holds(workspace: Workspace, project: Proje
     one_of_each(project)
     (record,) = workspace.projects_of(project.member.user.id)
     assert (record.images, record.annotations) == (1, 1)
+    assert project.facts() == record
 
 
 def test_a_backup_taken_while_writing_is_whole(workspace: Workspace, project: Project, tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def _shapes(door: Door) -> list[ProjectShape]:
 
 def _shape(project: Project) -> ProjectShape:
     roles = tuple(sorted(role.value for role in project.member.roles))
-    return ProjectShape.of(project.record, ontology_name=project.ontology.record().name, roles=roles)
+    return ProjectShape.of(project.facts(), ontology_name=project.ontology.record().name, roles=roles)
 
 
 def _changed(change: str, project: Project) -> ProjectChanged:

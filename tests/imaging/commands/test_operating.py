@@ -281,7 +281,10 @@ def test_a_database_that_is_none_is_bad_input(run: Run, monkeypatch: pytest.Monk
         assert refusal(run("project", "list")) == 2
 
 
-def test_a_server_that_does_not_answer_is_said_to_be_away(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_answer_is_said_to_be_away(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("IMAGING_DATABASE_URL", "postgresql://imaging@/x?unix_sock=/nonexistent/.s.PGSQL.5432")
     assert refusal(run("project", "list")) == 1
     assert refusal(run("init")) == 1
+    assert not folder.exists()

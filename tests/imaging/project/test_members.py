@@ -100,6 +100,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "journal.note_taking_out": ({Action.TAKE_OUT}, lambda: project.journal.note_taking_out("image", {})),
         "journal.list": ({Action.SEE_JOURNAL}, project.journal.list),
         "journal.verify": ({Action.SEE_JOURNAL}, project.journal.verify),
+        "facts": ({Action.SEE_PROJECT}, project.facts),
         "edit": ({Action.EDIT_PROJECT}, lambda: project.edit(name="phantoms")),
     }
 
