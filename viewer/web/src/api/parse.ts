@@ -1,6 +1,6 @@
 import type { Annotation, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
 import type { Affine, Axis, Image, Level, Window } from '@/domain/image'
-import type { Job, JobState, Model, Project, Term, User } from '@/domain/project'
+import type { Job, JobState, Model, Outcomes, Project, Term, User } from '@/domain/project'
 
 /* The server's JSON is read here once; inside the page its types are trusted. */
 
@@ -195,6 +195,17 @@ export function parseImageTerm(json: unknown): ImageTerm {
 
 const STATES: ReadonlySet<string> = new Set(['queued', 'running', 'succeeded', 'failed', 'cancelled'])
 
+function parseOutcomes(json: unknown): Outcomes | null {
+  const report = fields(json)
+  if (!Array.isArray(report.images) || !Array.isArray(report.quarantined)) return null
+  const held = new Map<string, number>()
+  for (const item of report.quarantined) {
+    const reason = text(fields(item).reason)
+    held.set(reason, (held.get(reason) ?? 0) + 1)
+  }
+  return { images: report.images.length, duplicates: number(report.duplicates), held: [...held] }
+}
+
 export function parseJob(json: unknown): Job {
   const job = fields(json)
   const state = text(job.state)
@@ -205,6 +216,7 @@ export function parseJob(json: unknown): Job {
     progress: number(job.progress),
     message: text(job.message),
     reason: text(job.reason),
+    outcomes: parseOutcomes(job.result),
     created: moment(job.created),
   }
 }

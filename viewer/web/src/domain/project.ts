@@ -25,6 +25,13 @@ export interface Term {
 
 export type JobState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
 
+/** How many files and images an upload ended as; `held` counts per reason. */
+export interface Outcomes {
+  readonly images: number
+  readonly duplicates: number
+  readonly held: readonly (readonly [string, number])[]
+}
+
 export interface Job {
   readonly id: number
   readonly kind: string
@@ -32,6 +39,8 @@ export interface Job {
   readonly progress: number
   readonly message: string
   readonly reason: string
+  /** What an ended upload became, else null. */
+  readonly outcomes: Outcomes | null
   readonly created: number | null
 }
 

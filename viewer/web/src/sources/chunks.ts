@@ -1,4 +1,4 @@
-import { open, registry, root } from 'zarrita'
+import { open, registry, root, withRangeCoalescing } from 'zarrita'
 import { ask } from '@/api/client'
 import { FailureError } from '@/domain/failure'
 import { decodeBlosc } from '@/sources/blosc'
@@ -85,7 +85,8 @@ export interface VolumeArray {
 /** Open one level of an image. */
 export async function openLevel(imageId: number, level: number, signal?: AbortSignal): Promise<VolumeArray> {
   const store = new ChunkStore(`/api/imageinstance/${imageId}/zarr`)
-  const place = root(store as never).resolve(String(level))
+  // Neighbouring chunks travel together; as many at a time as are asked for at once.
+  const place = root(withRangeCoalescing(store as never) as never).resolve(String(level))
   const array = await open.v3(place, { kind: 'array' })
   signal?.throwIfAborted()
   return array as unknown as VolumeArray

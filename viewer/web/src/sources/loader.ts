@@ -18,7 +18,8 @@ const AHEAD = [1, 2, -1, 3]
 export class PlaneLoader {
   private wish: Wish | null = null
   private current = new AbortController()
-  private direction = 1
+  /** Which way the reader goes; 0 until the first step, when nothing speaks for any neighbour. */
+  private direction = 0
 
   constructor(
     private readonly source: PixelSource,
@@ -65,6 +66,7 @@ export class PlaneLoader {
   }
 
   private async prefetch(wish: Wish, signal: AbortSignal): Promise<void> {
+    if (this.direction === 0) return
     await settled(signal)
     for (const step of AHEAD) {
       const index = wish.index + step * this.direction
