@@ -271,7 +271,12 @@ def _choose_test(
     test: set[str] = set()
     for term in sorted(strata):
         members = strata[term]
-        wanted = max(1, round(held_out * len(members))) if len(members) > 1 else 0
+        # Halves round up: a quarter of ten subjects is three, enough for an interval.
+        wanted = min(max(1, int(held_out * len(members) + 0.5)), len(members) - 1)
         for index in rng.permutation(len(members))[:wanted]:
             test |= members[index]
+    if not test:
+        raise InvalidInputError(
+            "no term has two subjects, so none can be held out; --split none trains without judging"
+        )
     return test

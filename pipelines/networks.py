@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -53,7 +54,10 @@ def build_network(description: Mapping[str, object]) -> torch.nn.Module:
 
 
 def choose_device(device: Device) -> torch.device:
-    """Turn the wish for a device into one that exists."""
+    """Turn the wish for a device into one that exists; called before anything else loads torch."""
+    # Spinning while they wait, torch's threads took seven times the processor on a machine that others use as well
+    # (torch 2.13, libgomp, load 9 on 2 cores). libgomp reads this once, as torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
     if device is Device.CUDA and not torch.cuda.is_available():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
@@ -14,6 +15,7 @@ from imaging.domain.job import Task
 from imaging.errors import InvalidInputError
 
 Positive = Annotated[int, Field(ge=1)]
+SMALLEST_PATCH = 64
 
 
 class Recipe(Record):
@@ -41,7 +43,13 @@ class Recipe(Record):
     patch: tuple[Positive, Positive, Positive] | None = None
     learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.25
+
+    @model_validator(mode="after")
+    def _patch_is_an_area(self) -> Self:
+        if self.patch is not None and prod(self.patch) < SMALLEST_PATCH:
+            raise ValueError(f"patch must hold {SMALLEST_PATCH} voxels or more")
+        return self
 
 
 class SegmentationRecipe(Recipe):
@@ -66,7 +74,7 @@ class SegmentationRecipe(Recipe):
     flips: Annotated[str, Field(pattern="^z?y?x?$")] | None = None
 
     @model_validator(mode="after")
-    def _window_ascends(self) -> SegmentationRecipe:
+    def _window_ascends(self) -> Self:
         if self.window is not None and self.window[0] >= self.window[1]:
             raise ValueError("window must be [low, high]")
         return self
@@ -93,6 +101,6 @@ def make_recipe(task: Task, settings: Mapping[str, JsonValue]) -> SegmentationRe
         return kind.model_validate(dict(settings))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "configuration"
-        what = "unknown setting" if first["type"] == "extra_forbidden" else first["msg"]
-        raise InvalidInputError(f"{where}: {what}") from error
+        where = ".".join(str(part) for part in first["loc"])
+        what = "unknown setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        raise InvalidInputError(f"{where}: {what}" if where else what) from error

@@ -45,7 +45,7 @@ class Budget:
     threads: int
 
 
-CPU = Budget(voxels=33_000, batch=2, steps=700, learning_rate=3e-3, filters=(8, 16, 32, 64), threads=0)
+CPU = Budget(voxels=33_000, batch=2, steps=800, learning_rate=5e-3, filters=(8, 16, 32, 64), threads=0)
 CUDA = Budget(voxels=96**3, batch=2, steps=1500, learning_rate=1e-3, filters=(32, 64, 128, 256, 320), threads=6)
 
 

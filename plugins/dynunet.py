@@ -8,6 +8,8 @@ from imaging.contracts import NetworkRequest
 from imaging.domain.job import Task
 
 _SMALL = (8, 16, 32, 64)
+_FEWEST = 3
+"""MONAI's DynUNet is made of three levels or more."""
 
 
 class DynUNetFactory:
@@ -19,6 +21,7 @@ class DynUNetFactory:
     def describe(self, request: NetworkRequest) -> Mapping[str, object]:
         """Choose kernels and strides, one per level; fewer levels than filters where the patch is small."""
         filters = request.filters or _SMALL
+        filters += filters[-1:] * (_FEWEST - len(filters))
         kernels, strides = plan_levels(request.patch, request.spacing or (1.0,) * len(request.patch), len(filters))
         return {
             "_target_": "monai.networks.nets.DynUNet",
@@ -51,7 +54,7 @@ def plan_levels(
             2 if size >= 8 and size % 2 == 0 and step < 2 * finest else 1
             for size, step in zip(sizes, steps, strict=True)
         ]
-        if stride == [1] * len(sizes):
+        if stride == [1] * len(sizes) and len(strides) >= _FEWEST:
             break
         sizes = [size // by for size, by in zip(sizes, stride, strict=True)]
         steps = [step * by for step, by in zip(steps, stride, strict=True)]

@@ -1,0 +1,195 @@
+"""What a model learns from is chosen by rule, frozen, and never shared between the parts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imaging.domain.annotation import AnnotationDraft
+from imaging.domain.base import ImageKey, TermKey
+from imaging.domain.job import Split, Task
+from imaging.domain.model import ModelDraft
+from imaging.errors import InvalidInputError
+from imaging.project.project import Project
+from pipelines.dataset import Dataset, Part, Sample, freeze_dataset, open_sample, split_dataset
+
+BLOCK = np.zeros((4, 8, 10), np.uint16)
+BLOCK[1:3, 2:5, 3:7] = 1
+WHOLE = (0, 4, 0, 8, 0, 10)
+
+
+def grey(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 2000, BLOCK.shape).astype(np.uint16)
+
+
+def test_reviewed_work_alone_is_used_where_there_is_any(
+    project: Project, add_image: Callable, add_segmentation: Callable
+) -> None:
+    term = project.ontology.find("nodule")
+    images = [add_image(grey(number), f"S{number}") for number in range(3)]
+    for number, image in enumerate(images):
+        add_segmentation(image, BLOCK * term.value, [term], reviewed=number == 1)
+    dataset = freeze_dataset(project, Task.SEGMENTATION)
+    assert [sample.image for sample in dataset.samples] == [images[1].id]
+    assert dataset.reviewed
+
+
+def test_without_reviewed_work_all_is_used_and_said(
+    project: Project, add_image: Callable, add_segmentation: Callable, caplog: pytest.LogCaptureFixture
+) -> None:
+    term = project.ontology.find("nodule")
+    for number in range(2):
+        add_segmentation(add_image(grey(number), f"S{number}"), BLOCK * term.value, [term], reviewed=False)
+    with caplog.at_level(logging.WARNING):
+        dataset = freeze_dataset(project, Task.SEGMENTATION)
+    assert len(dataset.samples) == 2
+    assert not dataset.reviewed
+    assert "nothing is reviewed" in caplog.text
+
+
+def test_what_a_model_said_is_no_truth_until_reviewed(
+    project: Project, add_image: Callable, add_segmentation: Callable
+) -> None:
+    term = project.ontology.find("nodule")
+    draft = ModelDraft(name="net", task=Task.SEGMENTATION, terms=(term.id,), sha256="0" * 64)
+    model = project.models.register(draft, lambda key: project.models.folder(key).mkdir(parents=True))
+    layer = project.layers.of_model(model.id).id
+    add_segmentation(add_image(grey(1), "S1"), BLOCK * term.value, [term], layer=layer, reviewed=False)
+    with pytest.raises(InvalidInputError, match="nothing to learn"):
+        freeze_dataset(project, Task.SEGMENTATION)
+
+
+def test_polygons_stand_in_where_there_is_no_segmentation(project: Project, add_image: Callable) -> None:
+    lung, nodule = project.ontology.find("lung"), project.ontology.find("nodule")
+    image = add_image(grey(1), "S1")
+    for index, term in ((1, nodule), (2, lung)):
+        wkt = "POLYGON((3 2, 7 2, 7 5, 3 5, 3 2))"
+        project.annotations.create(AnnotationDraft(image=image.id, wkt=wkt, index=index, terms=(term.id,)))
+    dataset = freeze_dataset(project, Task.SEGMENTATION)
+    _, labels = open_sample(project, dataset, dataset.samples[0])
+    expected = BLOCK.copy()
+    expected[1][expected[1] > 0] = 2
+    np.testing.assert_array_equal(labels.read(WHOLE), expected)
+    np.testing.assert_array_equal(labels.read((1, 3, 3, 8, 0, 5)), expected[1:3, 3:8, 0:5])
+
+
+def test_classes_are_numbered_by_voxel_value(project: Project, add_image: Callable, add_segmentation: Callable) -> None:
+    lung, nodule = project.ontology.find("lung"), project.ontology.find("nodule")
+    labels = BLOCK * lung.value
+    labels[0, 0, 0] = nodule.value
+    image = add_image(grey(1), "S1")
+    add_segmentation(image, labels, [nodule, lung])
+    dataset = freeze_dataset(project, Task.SEGMENTATION)
+    assert [known.name for known in dataset.classes] == ["lung", "nodule"]
+    voxels, truth = open_sample(project, dataset, dataset.samples[0])
+    assert truth.read(WHOLE).max() == 2
+    np.testing.assert_array_equal(voxels.read(WHOLE)[0], grey(1).astype(np.float32) - 1000)
+
+
+def test_digest_follows_the_voxels_that_are_learned(
+    project: Project, add_image: Callable, add_segmentation: Callable
+) -> None:
+    term = project.ontology.find("nodule")
+    image = add_image(grey(1), "S1")
+    first = add_segmentation(image, BLOCK * term.value, [term])
+    before = freeze_dataset(project, Task.SEGMENTATION)
+    assert freeze_dataset(project, Task.SEGMENTATION).sha256 == before.sha256
+    project.segmentations.delete(first.id)
+    changed = BLOCK.copy()
+    changed[0, 0, 0] = 1
+    add_segmentation(image, changed * term.value, [term])
+    after = freeze_dataset(project, Task.SEGMENTATION)
+    assert after.samples[0].pixels_sha256 == before.samples[0].pixels_sha256
+    assert after.samples[0].truth_sha256 != before.samples[0].truth_sha256
+
+
+def test_images_of_several_terms_are_left_out_of_a_classification(
+    project: Project, add_image: Callable, caplog: pytest.LogCaptureFixture
+) -> None:
+    terms = [project.ontology.find(name) for name in ("lung", "nodule")]
+    images = [add_image(grey(number), f"S{number}") for number in range(3)]
+    for image, given_terms in zip(images, (terms[:1], terms[1:], terms), strict=True):
+        for term in given_terms:
+            project.images.add_term(image.id, term.id)
+    with caplog.at_level(logging.WARNING):
+        dataset = freeze_dataset(project, Task.CLASSIFICATION)
+    assert [(sample.image, sample.term) for sample in dataset.samples] == [
+        (images[0].id, terms[0].id),
+        (images[1].id, terms[1].id),
+    ]
+    assert "1 images carry several terms" in caplog.text
+
+
+def test_a_classification_needs_two_terms(project: Project, add_image: Callable) -> None:
+    for number in range(2):
+        project.images.add_term(add_image(grey(number), f"S{number}").id, project.ontology.find("lung").id)
+    with pytest.raises(InvalidInputError, match="two terms"):
+        freeze_dataset(project, Task.CLASSIFICATION)
+
+
+def dataset_of(samples: list[Sample], task: Task = Task.SEGMENTATION) -> Dataset:
+    return Dataset(task=task, classes=(), samples=tuple(samples), reviewed=True, split=Split.NONE)
+
+
+def sample(number: int, subject: str, pixels: str = "", term: int | None = None) -> Sample:
+    return Sample(
+        image=ImageKey(number),
+        subject=subject,
+        pixels_sha256=pixels or f"{number}",
+        truth_sha256="",
+        term=None if term is None else TermKey(term),
+    )
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 30)), min_size=3, max_size=40),
+    st.floats(0.05, 0.9),
+    st.integers(0, 99),
+)
+def test_no_subject_and_no_picture_is_in_two_parts(drawn: list[tuple[int, int]], held_out: float, seed: int) -> None:
+    samples = [sample(number, f"S{who}", f"pixels{what}") for number, (who, what) in enumerate(drawn)]
+    try:
+        divided = split_dataset(dataset_of(samples), Split.SUBJECT, held_out=held_out, seed=seed)
+    except InvalidInputError:
+        return
+    train, test = divided.part(Part.TRAIN), divided.part(Part.TEST)
+    assert test
+    assert train
+    assert not {one.subject for one in train} & {one.subject for one in test}
+    assert not {one.pixels_sha256 for one in train} & {one.pixels_sha256 for one in test}
+    assert split_dataset(dataset_of(samples), Split.SUBJECT, held_out=held_out, seed=seed) == divided
+
+
+def test_copies_of_one_picture_keep_their_subjects_together() -> None:
+    samples = [sample(n, f"S{n}", "copy" if n in (1, 4) else "") for n in range(6)]
+    for seed in range(20):
+        divided = split_dataset(dataset_of(samples), Split.SUBJECT, held_out=0.4, seed=seed)
+        parts = {one.subject: one.part for one in divided.samples}
+        assert parts["S1"] is parts["S4"]
+
+
+def test_two_subjects_cannot_be_split() -> None:
+    samples = [sample(1, "A"), sample(2, "A"), sample(3, "B")]
+    with pytest.raises(InvalidInputError, match="3 subjects or more, the project has 2"):
+        split_dataset(dataset_of(samples), Split.SUBJECT, held_out=0.25, seed=0)
+    whole = split_dataset(dataset_of(samples), Split.NONE, held_out=0.25, seed=0)
+    assert whole.part(Part.TEST) == []
+
+
+def test_terms_of_one_subject_each_cannot_be_split() -> None:
+    samples = [sample(n, f"S{n}", term=n) for n in range(4)]
+    with pytest.raises(InvalidInputError, match="no term has two subjects"):
+        split_dataset(dataset_of(samples, Task.CLASSIFICATION), Split.SUBJECT, held_out=0.25, seed=3)
+
+
+def test_a_quarter_of_every_term_is_held_out() -> None:
+    samples = [sample(n, f"S{n}", term=n % 3) for n in range(60)]
+    divided = split_dataset(dataset_of(samples, Task.CLASSIFICATION), Split.SUBJECT, held_out=0.25, seed=3)
+    held = [one.term for one in divided.part(Part.TEST)]
+    assert [held.count(TermKey(term)) for term in range(3)] == [5, 5, 5]
