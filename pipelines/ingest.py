@@ -25,6 +25,7 @@ from imaging.project.project import Project
 from imaging.pyramid.publish import staging_area
 from pipelines.arrivals import Arrivals, Arrived, PictureFile, sort_arrivals
 from pipelines.late import Unfinished, hold_late
+from pipelines.memory import return_freed_memory
 from pipelines.publication import Publisher, Source, sweep_orphans
 from pipelines.sources import picture_source, stack_source
 
@@ -85,6 +86,7 @@ class _Options:
 
 def _ingest(project: Project, paths: Sequence[Path], report: Report, options: _Options) -> IngestReport:
     project.require(Action.UPLOAD)
+    return_freed_memory()
     run = _Run(project, report, options.profile)
     images = project.folder / "images"
     with project.uploads.scratch() as scratch, staging_area(images, partial(sweep_orphans, project)):

@@ -33,14 +33,13 @@ def stack_source(stack: Stack, digests: Mapping[int, str], *, profile: Profile, 
     digests
         Keyed digest of each instance's file, by `id` of the instance.
     """
-    headers = [pseudonymise(instance.header, profile, pseudonyms) for instance in stack.instances]
     first: Instance = stack.instances[0]
+    frame_of_reference = pseudonymise(first.header, profile, pseudonyms).get("FrameOfReferenceUID", "")
     attributes = stack.attributes.model_copy(
-        update={
-            "profile_hash": profile.hash,
-            "frame_of_reference": str(headers[0].get("FrameOfReferenceUID", "")),
-        }
+        update={"profile_hash": profile.hash, "frame_of_reference": str(frame_of_reference)}
     )
+    # One at a time: rewritten headers of a long series together weigh as much as two slabs.
+    headers = (pseudonymise(instance.header, profile, pseudonyms) for instance in stack.instances)
     return Source(
         label=f"{attributes.modality} {pseudonyms.subject(first.issuer, first.patient_id)}",
         subject=pseudonyms.subject(first.issuer, first.patient_id),

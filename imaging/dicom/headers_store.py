@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -18,7 +18,7 @@ JsonObject = dict[str, Any]
 _LEVEL = 6
 
 
-def pack_headers(stack: Stack, pseudonymised: Sequence[Dataset]) -> bytes:
+def pack_headers(stack: Stack, pseudonymised: Iterable[Dataset]) -> bytes:
     """Serialise the headers in the order of `stack.instances`; same headers, same bytes.
 
     Each line is `{"planes": [[t, z, frame, top, left], ...], "meta": {...}, "header": {...}}`: where the planes of the
