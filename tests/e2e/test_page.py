@@ -384,6 +384,7 @@ def test_somebody_elses_newer_version_asks_for_a_decision(page: Page, site: Site
     ask = ask_api(site.url, site.token)
     ask(f"/api/annotation/{saved['id']}.json", "PUT", json={"location": "POINT (3 3)", "version": saved["version"]})
 
+    page.get_by_test_id("tool-select").click()
     page.get_by_test_id(f"term-{site.term}").click()
     expect(page.get_by_test_id("save-state")).to_have_attribute("data-state", "conflict")
     assert vertices(drawings(site)[0]["location"]) == [(3, 3)]

@@ -45,7 +45,8 @@ export function stylesFor(look: Look, geometry: Geometry | undefined): Style[] {
         text: new Text({
           text: look.caption,
           font: FONT,
-          offsetY: -12,
+          offsetX: geometry instanceof LineString ? 6 : 0,
+          offsetY: geometry instanceof LineString ? 14 : -12,
           overflow: true,
           fill: new Fill({ color: withAlpha('#ffffff', opacity) }),
           stroke: new Stroke({ color: HALO, width: 4 }),
