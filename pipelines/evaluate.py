@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
-from scipy.stats import rankdata
 
 from pipelines.voxels import Classes
 
@@ -108,6 +107,9 @@ def summarise_classification(
 
 def area_under_curve(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | None:
     """Area under the ROC curve, ties counted half; None with only one kind (Hanley and McNeil 1982)."""
+    # scipy.stats takes a second to load, which `imaging --help` would pay.
+    from scipy.stats import rankdata
+
     count = int(positive.sum())
     others = len(positive) - count
     if not count or not others:

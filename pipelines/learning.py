@@ -39,7 +39,7 @@ def half_precision(device: torch.device) -> AbstractContextManager[object]:
 def pace(step: int, steps: int) -> float:
     """Give the share of the learning rate at a step: a short climb, then nnU-Net's polynomial way down."""
     climb = min(1.0, (step + 1) / min(30.0, max(1.0, steps / 10)))
-    return climb * (1.0 - min(step, steps - 1) / steps) ** 0.9
+    return climb * float((1.0 - min(step, steps - 1) / steps) ** 0.9)
 
 
 class Trainer:
