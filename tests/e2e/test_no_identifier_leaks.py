@@ -95,9 +95,9 @@ def ingest(workspace: Path, *inputs: Path) -> bytes:
     assert run("init").returncode == 0
     assert run("project", "create", "leaks").returncode == 0
     outcome = run("ingest", "leaks", *map(str, inputs), "--json")
-    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.returncode in (0, 2), outcome.stderr
     report = json.loads(outcome.stdout)
-    assert report["images"], "nothing was ingested, so nothing could leak"
+    assert report["images"] or report["quarantined"], "nothing arrived, so nothing could leak"
     for image in report["images"]:
         del image["inputs"]
     for held in report["quarantined"]:
@@ -119,7 +119,7 @@ def test_scan_finds_a_planted_identifier(tmp_path: Path) -> None:
 
 
 def test_bundled_files_leave_no_identifier(tmp_path: Path) -> None:
-    names = ("CT_small.dcm", "MR_small.dcm", "MR_small_RLE.dcm", "693_J2KR.dcm", "emri_small.dcm")
+    names = ("CT_small.dcm", "MR_small.dcm", "J2K_pixelrep_mismatch.dcm", "examples_rgb_color.dcm", "rtstruct.dcm")
     inputs = [Path(str(get_testdata_file(name))) for name in names]
     assert_clean(tmp_path / "w", ingest(tmp_path / "w", *inputs), inputs)
 
