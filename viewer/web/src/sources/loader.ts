@@ -1,5 +1,5 @@
 import type { Plane } from '@/core/plane'
-import { isAbort } from '@/domain/failure'
+import { failureOf, isAbort } from '@/domain/failure'
 import type { PixelSource, Wish } from '@/sources/source'
 
 export interface LoaderListener {
@@ -8,6 +8,7 @@ export interface LoaderListener {
 }
 
 const SETTLE = 40
+const AGAIN = 3000
 const AHEAD = [1, 2, -1, 3]
 
 /**
@@ -61,8 +62,21 @@ export class PlaneLoader {
       }
       await this.prefetch(wish, signal)
     } catch (error) {
-      if (!isAbort(error) && !signal.aborted) this.listener.failed(error)
+      if (isAbort(error) || signal.aborted) return
+      this.listener.failed(error)
+      const { kind } = failureOf(error)
+      // A server that comes back shall find the plane still wanted; a refusal stays one.
+      if (kind === 'offline' || kind === 'broken') await this.again(signal)
     }
+  }
+
+  private async again(signal: AbortSignal): Promise<void> {
+    try {
+      await settled(signal, AGAIN)
+    } catch {
+      return
+    }
+    if (this.wish !== null) this.want(this.wish)
   }
 
   private async prefetch(wish: Wish, signal: AbortSignal): Promise<void> {
@@ -76,9 +90,9 @@ export class PlaneLoader {
   }
 }
 
-function settled(signal: AbortSignal): Promise<void> {
+function settled(signal: AbortSignal, time = SETTLE): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, SETTLE)
+    const timer = setTimeout(resolve, time)
     signal.addEventListener('abort', () => {
       clearTimeout(timer)
       reject(new DOMException('aborted', 'AbortError'))

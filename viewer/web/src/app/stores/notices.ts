@@ -34,7 +34,8 @@ export const useNotices = defineStore('notices', () => {
   /** Say what went wrong; an ended session says it by itself. */
   function failed(error: unknown): void {
     const failure = failureOf(error)
-    if (isAbort(error) || failure.kind === 'signed-out') return
+    const said = notices.value.some((notice) => notice.failure?.kind === failure.kind)
+    if (isAbort(error) || failure.kind === 'signed-out' || said) return
     add({ tone: 'bad', text: null, failure })
   }
 
