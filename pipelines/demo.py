@@ -127,9 +127,7 @@ def run(dicom: Path, workspace: Path, port: int, *, serve: bool) -> int:
     if sample:
         made = _learn(demo, project, dicom, images, workspace)
     else:
-        demo.say(
-            "No manifest.json names masks here, so there is nothing to learn from yet."
-        )
+        demo.say("No manifest.json names masks here, so there is nothing to learn from yet.")
     url = f"http://127.0.0.1:{port}"
     summary: Answer = {
         "workspace": str(workspace),

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -23,28 +22,6 @@ import uvicorn
 from imaging.domain.image import ImageAttributes, ImageDraft
 from imaging.pyramid.write import write_pyramid
 from viewer.app import create_app
-
-CLIENT = "cytomine-python-client==4.3.0"
-_CACHE = Path(__file__).parents[2] / ".cache" / "cytomine-client"
-
-
-@pytest.fixture(scope="session")
-def client_python() -> Path:
-    """A Python of its own for the client: its exact pins would replace ours."""
-    python = _CACHE / "bin" / "python"
-    probe = [str(python), "-c", "from importlib.metadata import version as v; print(v('cytomine-python-client'))"]
-    found = python.exists() and subprocess.run(probe, capture_output=True, text=True, check=False).stdout.strip()
-    if found == CLIENT.rpartition("=")[2]:
-        return python
-    for command in (
-        [sys.executable, "-m", "venv", "--clear", str(_CACHE)],
-        [str(python), "-m", "pip", "install", "--quiet", CLIENT],
-    ):
-        try:
-            subprocess.run(command, check=True, capture_output=True, timeout=300)
-        except (subprocess.SubprocessError, OSError):
-            pytest.skip(f"{CLIENT} cannot be installed here")
-    return python
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ class Site:
     username: str
     password: str
     token: str
+    keys: tuple[str, str]
     project: int
     image: int
     term: int
@@ -85,6 +86,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         workspace, "annotations", "import", "Chests", "--image", str(image), str(SAMPLE / study["labels"]), *options
     )
     token = imaging(workspace, "user", "token", "admin")["token"]
+    pair = imaging(workspace, "user", "key", "admin")
     largest = max(study["nodules"], key=lambda nodule: nodule["radius_mm"])
     with serving(workspace) as url:
         ask = ask_api(url, token)
@@ -93,6 +95,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             username=admin["username"],
             password=admin["password"],
             token=token,
+            keys=(pair["publicKey"], pair["privateKey"]),
             project=project,
             image=image,
             term=ask(f"/api/project/{project}/term.json")["collection"][0]["id"],
@@ -286,6 +289,38 @@ def test_annotator_draws_undoes_redoes_and_finds_everything_again(page: Page, si
 
     page.keyboard.press("Delete")
     expect(rows).to_have_count(0)
+    wait_until_saved(page)
+    assert drawings(site) == []
+
+
+READ_WITH_CYTOMINE = """
+import json, sys
+from cytomine import Cytomine
+from cytomine.models import AnnotationCollection
+host, public, private, project = sys.argv[1:]
+with Cytomine(host, public, private, verbose=50):
+    found = AnnotationCollection(project=int(project), showWKT=True, showTerm=True, showMeta=True).fetch()
+    print(json.dumps([[drawn.id, drawn.location, drawn.term] for drawn in found]))
+"""
+
+
+def test_cytomine_client_reads_the_polygon_drawn_in_the_page(page: Page, site: Site, client_python: Path) -> None:
+    sign_in(page, site)
+    open_from_lists(page, site)
+    across, down = centre_of(page)
+    page.get_by_test_id(f"term-{site.term}").click()
+    draw_polygon(page, [(across - 60, down - 40), (across + 50, down - 30), (across + 10, down + 60)])
+    wait_until_saved(page)
+    (saved,) = drawings(site)
+
+    arguments = [site.url, site.keys[0], site.keys[1], str(site.project)]
+    done = subprocess.run(
+        [str(client_python), "-c", READ_WITH_CYTOMINE, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.strip().splitlines()[-1]) == [[saved["id"], saved["location"], [site.term]]]
+
+    page.get_by_test_id("undo").click()
     wait_until_saved(page)
     assert drawings(site) == []
 
