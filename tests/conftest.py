@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pg8000.native
 import pytest
 from argon2 import PasswordHasher
@@ -21,6 +22,11 @@ from imaging.project.project import Project
 from imaging.settings import Settings
 from imaging.store import passwords
 from imaging.workspace import Workspace
+
+# A loaded machine is slow, not wrong; and what checks a landing must give the same answer twice.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "patient")
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

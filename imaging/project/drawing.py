@@ -67,7 +67,8 @@ def draw(wkt: str, plane: Plane) -> Drawing:
     if not shapely.covers(frame, geometry):
         geometry = _keep(shapely.intersection(geometry, frame), kind)
     text = shapely.to_wkt(geometry, rounding_precision=-1)
-    x0, y0, x1, y1 = geometry.bounds
+    # Text may round a coordinate by its last bit; the box must be that of what is stored.
+    x0, y0, x1, y1 = shapely.from_wkt(text).bounds
     measured = area_and_length(text, plane.spacing)
     return Drawing(
         wkt=text,

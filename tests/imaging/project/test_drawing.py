@@ -6,7 +6,7 @@ import math
 
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imaging.errors import InvalidInputError
@@ -41,6 +41,7 @@ def test_half_pixel_coordinates_on_the_plane_stay_as_drawn(points: list[tuple[fl
 
 
 @given(st.lists(st.tuples(st.integers(-50, 150), st.integers(-50, 150)), min_size=3, max_size=8, unique=True))
+@example([(0, 1), (-4, -1), (17, 5)])
 def test_whatever_is_kept_is_valid_and_on_the_plane(points: list[tuple[int, int]]) -> None:
     try:
         drawn = draw(shapely.Polygon(points).wkt, PLANE)
