@@ -5,6 +5,7 @@ z grows along the cross product of the row and column cosines of (0020,0037); y 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ Matrix = NDArray[np.float64]
 
 _PATIENT_DIRECTIONS = {"axial": (0.0, 0.0, 1.0), "coronal": (0.0, 1.0, 0.0), "sagittal": (1.0, 0.0, 0.0)}
 _AXES = (Axis.Z, Axis.Y, Axis.X)
+# GEOS (shapely 2.1) recurses into nested collections until the stack is gone, and the process with it.
+_COLLECTION = re.compile("COLLECTION", re.IGNORECASE)
 
 
 def normal_of(orientation: Sequence[float]) -> Matrix:
@@ -120,7 +123,9 @@ def _assign_planes(affine: Matrix) -> dict[str, Axis]:
 
 
 def parse_wkt(wkt: str) -> BaseGeometry:
-    """Read a WKT; raise InvalidInputError for anything that is none."""
+    """Read a WKT; raise InvalidInputError for anything that is none, and for collections, which no drawing is."""
+    if _COLLECTION.search(wkt):
+        raise InvalidInputError("a drawing is no collection")
     try:
         geometry: BaseGeometry = shapely.from_wkt(wkt)
     except (ShapelyError, TypeError, ValueError) as error:

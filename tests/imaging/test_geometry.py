@@ -133,7 +133,7 @@ def test_an_uncalibrated_plane_has_no_mm():
     assert (measure.length_mm, measure.area_mm2) == (None, None)
 
 
-@pytest.mark.parametrize("wkt", ["", "CIRCLE (1 2)", "POLYGON ((0 0, 1"])
+@pytest.mark.parametrize("wkt", ["", "CIRCLE (1 2)", "POLYGON ((0 0, 1", "GeometryCollection (" * 100_000], ids=len)
 def test_what_is_no_wkt_is_bad_input(wkt: str):
     with pytest.raises(InvalidInputError):
         flip_wkt_y(wkt, 10)
