@@ -25,6 +25,8 @@ from imaging.store.keys import Wrapper, make_private_folder, make_secret
 
 _PURPOSE = "quarantine"
 LONGEST_NAME = 4096
+# In bytes: file systems take 255 for one name, macOS 1024 for a path, and a prefix and the scratch folder come before.
+_LONGEST_PART, _LONGEST_PATH = 200, 700
 
 
 class Uploads:
@@ -89,7 +91,8 @@ class Uploads:
     def open_files(self, upload: UploadKey, scratch: Path) -> list[Path]:
         """Decrypt the waiting files of an upload into a scratch folder under the names they came with.
 
-        A name that would lead out of the folder, or that came twice, is made harmless by a prefix.
+        A name that would lead out of the folder, or that came twice, is made harmless by a prefix; one that no file
+        system takes loses its beginning.
         """
         with self._gate.read(Action.UPLOAD) as transaction:
             row = self._mine(transaction, upload)
@@ -212,9 +215,13 @@ def _held_file(row: rows.HeldRow, secret: bytes) -> HeldFile:
 
 
 def _place(scratch: Path, name: str, key: int) -> Path:
-    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "..", ".")]
+    named = (part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "..", "."))
+    # The end of a long name is kept, for its suffix and because it tells files of one folder apart.
+    parts = [part.encode()[-_LONGEST_PART:].decode(errors="ignore") for part in named]
+    while sum(len(part.encode()) + 1 for part in parts) > _LONGEST_PATH:
+        del parts[0]
     target = scratch.joinpath(*parts) if parts else scratch / str(key)
-    if target.exists() or any(parent.is_file() for parent in target.relative_to(scratch).parents if parent.parts):
+    if target.exists() or any((scratch / parent).is_file() for parent in target.relative_to(scratch).parents):
         target = scratch / f"{key}-{parts[-1]}" if parts else scratch / str(key)
     target.parent.mkdir(parents=True, exist_ok=True)
     return target

@@ -83,6 +83,24 @@ def test_no_name_leads_out_of_the_scratch_folder(project: Project) -> None:
         assert len(set(paths)) == len(names)
 
 
+def test_a_file_and_a_folder_of_one_name_are_both_opened(project: Project) -> None:
+    upload = project.uploads.create("page")
+    for name in ("a", "a/b", "a/b/c"):
+        project.uploads.add(upload, name, io.BytesIO(name.encode()))
+    assert sorted(files_of(project, upload).values()) == [b"a", b"a/b", b"a/b/c"]
+
+
+def test_a_name_that_no_file_system_takes_loses_its_beginning(project: Project) -> None:
+    upload = project.uploads.create("page")
+    names = ["é" * 300 + ".dcm", "é" * 301 + ".dcm", "/".join(["folder" * 5] * 100) + "/b.dcm"]
+    for name in names:
+        project.uploads.add(upload, name, io.BytesIO(name.encode()))
+    with project.uploads.scratch() as scratch:
+        paths = project.uploads.open_files(upload, scratch)
+        assert sorted(path.read_text() for path in paths) == sorted(names)
+        assert {path.suffix for path in paths} == {".dcm"}
+
+
 def test_a_held_file_says_why_until_it_is_refused(project: Project, settings: Settings, tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.write_bytes(CONTENT)
