@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import nibabel
 import numpy as np
 import SimpleITK
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from imaging.dicom.decode import read_slab
@@ -49,7 +51,7 @@ def read_nifti(files: Sequence[Path], scratch: Path) -> LabelVolume:
         source: Any = nibabel.load(path)
         values = np.asanyarray(source.dataobj)
         affine = np.asarray(source.affine, np.float64)
-    except (ImageFileError, OSError, EOFError, ValueError) as error:
+    except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error) as error:
         raise InvalidInputError("the file is no readable NIfTI volume") from error
     while values.ndim > 3 and values.shape[-1] == 1:
         values = values[..., 0]
@@ -130,7 +132,7 @@ def lay_on_image(labels: LabelVolume, image: Image) -> Labels:
     turned = labels.values.transpose(order)[tuple(slice(None, None, step) for step in steps)]
     result = np.zeros(shape, labels.values.dtype)
     into = tuple(
-        slice(max(0, first), max(0, min(length, first + size)))
+        slice(min(length, max(0, first)), max(0, min(length, first + size)))
         for first, size, length in zip(start, turned.shape, shape, strict=True)
     )
     out_of = tuple(slice(part.start - first, part.stop - first) for part, first in zip(into, start, strict=True))

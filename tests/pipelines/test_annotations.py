@@ -133,6 +133,23 @@ def test_labels_beyond_the_image_are_refused(image: Image, labels: np.ndarray) -
         lay_on_image(LabelVolume(labels, shifted), image)
 
 
+def test_labels_wholly_beyond_the_image_are_refused(image: Image, labels: np.ndarray) -> None:
+    shifted = affine_of(image)
+    shifted[:3, 3] += shifted[:3, 2] * 25
+    with pytest.raises(InvalidInputError, match="outside"):
+        lay_on_image(LabelVolume(labels, shifted), image)
+
+
+def test_a_damaged_nifti_file_is_refused(project: Project, image: Image, labels: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "a.nii.gz"
+    write_nifti(labels, affine_of(image), path)
+    packed = bytearray(path.read_bytes())
+    packed[-40:-8] = b"\xff" * 32
+    path.write_bytes(packed)
+    with pytest.raises(InvalidInputError):
+        bring(project, image, [path], "nifti", v1="nodule")
+
+
 def test_a_value_without_a_term_is_refused_and_leaves_nothing(
     project: Project, image: Image, labels: np.ndarray, tmp_path: Path
 ) -> None:
