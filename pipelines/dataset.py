@@ -152,7 +152,8 @@ def _freeze_segmentation(project: Project) -> Dataset:
     drawings = [
         found
         for found in project.annotations.list(AnnotationFilter(axis=Axis.Z)).items
-        if (found.reviewed or found.layer in truthful) and found.terms and found.area_px > 0
+        # Voxels are read of the first time point, so a drawing on another one says nothing about them.
+        if (found.reviewed or found.layer in truthful) and found.terms and found.area_px > 0 and found.t == 0
     ]
     reviewed = any(found.reviewed for found in segmentations) or any(found.reviewed for found in drawings)
     if reviewed:
