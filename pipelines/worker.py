@@ -7,7 +7,7 @@ import os
 import threading
 
 from imaging.domain.job import JobState
-from imaging.errors import ImagingError
+from imaging.errors import ImagingError, UnavailableError
 from imaging.workspace import Workspace
 from pipelines.jobs import LEASE_SECONDS, Runner, name_worker, run_job
 
@@ -47,5 +47,10 @@ def work(workspace: Workspace, stop: threading.Event, *, parent: int | None = No
         if parent is not None and os.getppid() != parent:
             log.info("the web process is gone, so is its worker")
             return
-        if work_once(workspace, runner) is None:
+        try:
+            waits = work_once(workspace, runner) is None
+        except UnavailableError as error:  # a database that restarts must not end the workers of a team
+            log.warning("no job taken: %s", error)
+            waits = True
+        if waits:
             stop.wait(POLL_SECONDS)
