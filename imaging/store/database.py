@@ -71,8 +71,8 @@ class Database:
         """Close, and remove the SQLite file with what lies beside it."""
         self.close()
         if self.file is not None:
-            for path in self.file.parent.glob(f"{self.file.name}*"):
-                path.unlink()
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                self.file.with_name(self.file.name + suffix).unlink(missing_ok=True)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
