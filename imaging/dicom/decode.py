@@ -113,6 +113,9 @@ class _Frames:
             parts = [_read_exactly(stream, part.offset, part.length) for part in span.frames[frame]]
             return b"".join(parts)
         bits = instance.format.frame_bits
+        if frame * bits % 8:
+            # pydicom would take the bits from the start of the byte, and shift the picture by what comes before.
+            raise RefusedFileError(Reason.UNSUPPORTED_SYNTAX, "frames that begin within a byte are not read yet")
         first, last = frame * bits // 8, ((frame + 1) * bits + 7) // 8
         if span.swapped:
             return _read_swapped(stream, span.offset, first, last)
