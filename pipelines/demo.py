@@ -70,7 +70,8 @@ class Demo:
     def serve(self, port: int) -> int:
         """Serve until the person stops it."""
         command = ["serve", "--port", str(port), "--workspace", str(self._workspace)]
-        process = subprocess.Popen([sys.executable, "-m", "imaging", *command])
+        # The JSON document stays the last line on stdout.
+        process = subprocess.Popen([sys.executable, "-m", "imaging", *command], stdout=self._says)
         try:
             return process.wait()
         except KeyboardInterrupt:
