@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from imaging.domain.base import Record
-from imaging.errors import StateError, UnavailableError
+from imaging.errors import InvalidInputError, StateError, UnavailableError
 from imaging.settings import Settings
 from imaging.store.database import Database
 
@@ -34,6 +34,8 @@ def back_up(database: Database, settings: Settings, destination: Path) -> Backup
     """
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise StateError("backup", "the destination exists and is not an empty folder")
+    if any(destination.resolve().is_relative_to(one.resolve()) for one in (settings.projects, settings.quarantine)):
+        raise InvalidInputError("the destination of a backup lies inside what is copied")
     destination.parent.mkdir(parents=True, exist_ok=True)
     partial = destination.with_name(f".{destination.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
