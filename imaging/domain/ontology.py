@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
 
 from imaging.domain.base import OntologyKey, ProjectKey, Record, TermKey, UserKey
 
@@ -19,11 +22,11 @@ class Ontology(Record):
 
 
 class CodedConcept(Record):
-    """A code of SNOMED CT, RadLex or another scheme (PS3.3 section 8.8)."""
+    """A code of SNOMED CT, RadLex or another scheme (PS3.3 section 8.8), as long as its columns are."""
 
-    value: str
-    scheme: str
-    meaning: str
+    value: Annotated[str, Field(min_length=1, max_length=64)]
+    scheme: Annotated[str, Field(min_length=1, max_length=64)]
+    meaning: Annotated[str, Field(max_length=256)]
 
 
 class Term(Record):
