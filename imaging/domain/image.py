@@ -62,7 +62,7 @@ class ImageAttributes(Record):
     Attributes
     ----------
     affine_lps
-        4x4, voxel centre (z, y, x, 1) -> LPS mm. Identity-like (spacing 1) when `calibrated` is false.
+        4x4, voxel centre (z, y, x, 1) -> LPS mm. Identity-like along the axes whose spacing is None.
     positions_lps
         (planes, 3), mm: centre of voxel (0, 0) of each z plane, ascending along the normal.
     spacing_mm
