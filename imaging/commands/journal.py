@@ -1,4 +1,4 @@
-"""`imaging journal`: read the journal and prove that nobody changed it."""
+"""`imaging journal`: read the journal and check that its chain is unbroken."""
 
 from __future__ import annotations
 
