@@ -71,7 +71,8 @@ class Invocation:
 
     def show(self, document: object, text: str) -> None:
         """Print the answer: one JSON document with `--json`, else text for people."""
-        click.echo(json.dumps(document) if self.json else text)
+        # A file name need not be UTF-8, and a terminal that refuses it must not make finished work look failed.
+        click.echo(json.dumps(document) if self.json else text.encode("utf-8", "replace").decode())
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Report]:
