@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from imaging.contracts import Reader
 from imaging.dicom.headers import read_instance
@@ -21,10 +22,10 @@ _START_BYTES = 16
 
 @dataclass(frozen=True)
 class Refused:
-    """One file that becomes no image; `found` is None where there was nothing to open."""
+    """One file that becomes no image; `path` is None where there are no bytes to keep."""
 
     name: str
-    found: Found | None
+    path: Path | None
     reason: Reason
     detail: str = ""
 
@@ -59,7 +60,7 @@ class Arrivals:
 
     def refuse(self, file: Arrived | PictureFile, error: RefusedFileError) -> None:
         """Note that an accepted file becomes no image after all."""
-        self.refused.append(Refused(file.found.name, file.found, error.reason, error.detail))
+        self.refused.append(Refused(file.found.name, file.found.path, error.reason, error.detail))
 
 
 def sort_arrivals(
@@ -84,7 +85,7 @@ def sort_arrivals(
         arrivals.files += 1
         looked(0.0)
         if isinstance(item, Refusal):
-            arrivals.refused.append(Refused(item.name, None, item.reason, item.detail))
+            arrivals.refused.append(Refused(item.name, item.path, item.reason, item.detail))
             continue
         try:
             digested.append((item, pseudonyms.digest(item.path)))
@@ -111,7 +112,7 @@ def _sort_one(found: Found, digest: str, arrivals: Arrivals) -> bool:
                 return True
         instance = read_instance(found)
     except RefusedFileError as error:
-        arrivals.refused.append(Refused(found.name, found, error.reason, error.detail))
+        arrivals.refused.append(Refused(found.name, found.path, error.reason, error.detail))
         return False
     except OSError:
         arrivals.refused.append(Refused(found.name, None, Reason.UNREADABLE, "the file cannot be read"))

@@ -158,8 +158,7 @@ class _Run:
         if refused:
             place = self._project.uploads.create("command line") if upload is None else upload
             for item in refused:
-                path = None if item.found is None else item.found.path
-                self._project.uploads.hold(place, item.name, item.reason, path=path, detail=item.detail)
+                self._project.uploads.hold(place, item.name, item.reason, path=item.path, detail=item.detail)
             if upload is None:
                 self._project.uploads.finish(place)
         return IngestReport(

@@ -31,11 +31,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Refusal:
-    """One file that is not even opened."""
+    """One file that is not even opened.
+
+    `path` is where the bytes to keep lie: for a refused archive the archive, for members that could not be unpacked
+    their archive, named once for all of them. It is None where there is nothing to keep, as for a link.
+    """
 
     name: str
     reason: Reason
     detail: str = ""
+    path: Path | None = None
 
 
 def find_files(paths: Sequence[Path], limits: Limits, scratch: Path) -> Iterator[Found | Refusal]:
@@ -63,7 +68,7 @@ def find_files(paths: Sequence[Path], limits: Limits, scratch: Path) -> Iterator
                 if count <= limits.files:
                     yield item
                 else:
-                    yield Refusal(item.name, Reason.LIMIT_EXCEEDED, "too many files in one upload")
+                    yield Refusal(item.name, Reason.LIMIT_EXCEEDED, "too many files in one upload", item.path)
 
 
 def _walk(path: Path, name: str, depth: int) -> Iterator[Found | Refusal]:
@@ -83,7 +88,7 @@ def _walk(path: Path, name: str, depth: int) -> Iterator[Found | Refusal]:
 
 def _walk_folder(path: Path, name: str, depth: int) -> Iterator[Found | Refusal]:
     if depth <= 0:
-        yield Refusal(name, Reason.LIMIT_EXCEEDED, "folders are nested too deep")
+        yield from _refuse_folder(path, name)
         return
     try:
         children = sorted(os.listdir(path))
@@ -92,6 +97,16 @@ def _walk_folder(path: Path, name: str, depth: int) -> Iterator[Found | Refusal]
         return
     for child in children:
         yield from _walk(path / child, f"{name}/{child}", depth - 1)
+
+
+def _refuse_folder(folder: Path, name: str) -> Iterator[Refusal]:
+    """Refuse every file below one by one, so that each is kept."""
+    for place, _, children in os.walk(folder):
+        for child in sorted(children):
+            path = Path(place, child)
+            kept = path if stat.S_ISREG(path.lstat().st_mode) else None
+            found = f"{name}/{path.relative_to(folder).as_posix()}"
+            yield Refusal(found, Reason.LIMIT_EXCEEDED, "folders are nested too deep", kept)
 
 
 def _open_archive(found: Found, limits: Limits, scratch: Path) -> Iterator[Found | Refusal]:
@@ -109,11 +124,12 @@ def _open_archive(found: Found, limits: Limits, scratch: Path) -> Iterator[Found
             members = [entry for entry in archive.infolist() if not entry.is_dir()]
             problem = _find_problem(members, limits)
             if problem is not None:
-                yield Refusal(found.name, *problem)
+                yield Refusal(found.name, *problem, found.path)
                 return
             yield from _unpack(archive, members, found, limits, scratch)
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
-        yield Refusal(found.name, Reason.ARCHIVE_REFUSED, "the archive is damaged or of an unknown kind")
+        problem = (Reason.ARCHIVE_REFUSED, "the archive is damaged or of an unknown kind")
+        yield Refusal(found.name, *problem, found.path)
 
 
 def _find_problem(members: Sequence[zipfile.ZipInfo], limits: Limits) -> tuple[Reason, str] | None:
@@ -166,21 +182,24 @@ def _unpack(
     left = _allowed_bytes(sum(member.compress_size for member in members), limits)
     folder = scratch / f"{sum(1 for _ in scratch.iterdir()):06d}"
     folder.mkdir()
+    kept: Path | None = found.path
     for number, member in enumerate(members):
         name = f"{found.name}/{member.filename}"
         target = folder / f"{number:08d}"
         try:
             written = _copy(archive, member, target, left)
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError, RuntimeError):
-            target.unlink(missing_ok=True)
-            yield Refusal(name, Reason.UNREADABLE, "the member cannot be unpacked")
-            continue
-        if written is None:
-            target.unlink(missing_ok=True)
-            yield Refusal(name, Reason.LIMIT_EXCEEDED, "the member is larger than announced")
-            continue
-        left -= written
-        yield Found(target, name)
+            problem = (Reason.UNREADABLE, "the member cannot be unpacked")
+        else:
+            if written is not None:
+                left -= written
+                yield Found(target, name)
+                continue
+            problem = (Reason.LIMIT_EXCEEDED, "the member is larger than announced")
+        target.unlink(missing_ok=True)
+        # One copy of the archive is enough for all of its members that are refused.
+        yield Refusal(name, *problem, kept)
+        kept = None
 
 
 def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, left: int) -> int | None:

@@ -268,6 +268,20 @@ def test_an_upload_becomes_images_and_its_originals_go(
     assert all(b"PHANTOM" not in path.read_bytes() for path in sealed)
 
 
+def test_the_bytes_of_a_refused_archive_stay_when_its_upload_ends(
+    project: Project, settings: Settings, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "hostile.zip", "w") as archive:
+        archive.writestr("../out", "phantom " * 9)
+    upload = project.uploads.create("page")
+    content = (tmp_path / "hostile.zip").read_bytes()
+    project.uploads.add(upload, "hostile.zip", io.BytesIO(content))
+    ingest_upload(project, IngestWork(upload=upload), silent)
+    (held,) = project.uploads.held()
+    assert (held.reason, held.size) == (Reason.ARCHIVE_REFUSED, len(content))
+    assert (settings.quarantine / str(project.record.id) / str(upload) / f"{held.id}.sealed").stat().st_size > held.size
+
+
 def test_who_may_only_upload_can_ingest_and_a_reader_cannot(
     workspace: Workspace, project: Project, make_series: MakeSeries, tmp_path: Path
 ) -> None:

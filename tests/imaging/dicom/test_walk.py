@@ -100,3 +100,43 @@ def test_too_many_files_are_refused_one_by_one(tmp_path: Path):
 def test_a_path_that_does_not_exist_is_bad_input(tmp_path: Path):
     with pytest.raises(InvalidInputError):
         walk(tmp_path, tmp_path / "absent")
+
+
+def test_a_refused_archive_is_named_so_that_it_can_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    hostile = make_zip(tmp_path / "in" / "hostile.zip", {"../out": b"1"})
+    broken = tmp_path / "in" / "broken.zip"
+    broken.write_bytes(b"PK\x03\x04 and no more")
+    (tmp_path / "in" / "link").symlink_to(hostile)
+    found = {Path(item.name).name: item.path for item in walk(tmp_path, tmp_path / "in")}
+    assert found == {"hostile.zip": hostile, "broken.zip": broken, "link": None}
+
+
+def test_members_that_cannot_be_unpacked_keep_their_archive_once(tmp_path: Path) -> None:
+    archive = make_zip(tmp_path / "x.zip", {"a": b"first " * 50, "b": b"other " * 50, "c": b"third " * 50})
+    content = bytearray(archive.read_bytes())
+    for member in zipfile.ZipFile(archive).infolist()[:2]:
+        content[member.header_offset + 31 + len(member.filename)] ^= 0xFF
+    archive.write_bytes(content)
+    found = walk(tmp_path, archive)
+    assert [type(item) for item in found] == [Refusal, Refusal, Found]
+    assert [item.path for item in found[:2]] == [archive, None]
+
+
+def test_a_file_over_a_limit_keeps_its_bytes(tmp_path: Path) -> None:
+    archive = make_zip(tmp_path / "x.zip", {"a": b"1", "b": b"2"})
+    *_, last = walk(tmp_path, archive, make_zip(tmp_path / "y.zip", {"c": b"3"}), limits=Limits(files=2))
+    assert isinstance(last, Refusal)
+    assert last.path is not None
+    assert last.path.read_bytes() == b"3"
+
+
+def test_files_in_folders_nested_too_deep_are_refused_one_by_one(tmp_path: Path) -> None:
+    (tmp_path / "in/a/b/c").mkdir(parents=True)
+    for name in ("in/a/one", "in/a/b/two", "in/a/b/c/three"):
+        (tmp_path / name).write_bytes(b"x")
+    found = walk(tmp_path, tmp_path / "in", limits=Limits(folder_depth=2))
+    refused = [item for item in found if isinstance(item, Refusal)]
+    assert [(item.path, item.name) for item in refused] == [
+        (tmp_path / name, f"{tmp_path}/{name}") for name in ("in/a/b/two", "in/a/b/c/three")
+    ]
