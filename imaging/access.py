@@ -53,7 +53,7 @@ _TABLE: dict[Role, frozenset[Action]] = {
     Role.UPLOADER: _SEE | {Action.UPLOAD},
     Role.DATA_SCIENTIST: _LOOK | {Action.TRAIN, Action.IMPORT_ANNOTATIONS},
     Role.OUTPUT_CHECKER: _SEE,
-    Role.CONTROLLER: _SEE | {Action.TAKE_OUT, Action.DECIDE_QUARANTINE, Action.SEE_JOURNAL},
+    Role.CONTROLLER: _LOOK | {Action.TAKE_OUT, Action.DECIDE_QUARANTINE, Action.SEE_JOURNAL},
     Role.AUDITOR: frozenset({Action.SEE_PROJECT, Action.SEE_JOURNAL}),
 }
 

@@ -21,7 +21,7 @@ _CODECS = {
     "JPEG (baseline, extended, lossless)": ("imagecodecs", "pip install imagecodecs"),
     "JPEG 2000": ("openjpeg", "pip install pylibjpeg-openjpeg"),
     "JPEG-LS": ("jpeg_ls", "pip install pyjpegls"),
-    "RLE": ("rle", "pip install pylibjpeg-rle"),
+    "RLE": ("pydicom", "pip install pydicom"),
 }
 _LOW_DISK = 10 << 30
 _SECONDS = 10

@@ -21,6 +21,10 @@ seed = 7
 """
 
 
+EXISTS = 3
+"""Exit code of `imaging init` where there is a workspace already."""
+
+
 class CommandFailedError(Exception):
     """A command of the demo ended with another code than 0."""
 
@@ -40,11 +44,12 @@ class Demo:
         """Tell the person at the terminal."""
         print(text, file=self._says, flush=True)
 
-    def imaging(self, *arguments: str) -> Answer:
+    def imaging(self, *arguments: str, quiet: bool = False) -> Answer:
         """Run one command to its end and read its JSON answer; its progress bar shows on the terminal."""
         self.say("$ imaging " + " ".join(arguments))
         command = [sys.executable, "-m", "imaging", *arguments, "--json", "--workspace", str(self._workspace)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        errors = subprocess.DEVNULL if quiet else None
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, text=True, check=False)
         if done.returncode != 0:
             raise CommandFailedError(done.returncode)
         answer = json.loads(done.stdout)
@@ -52,11 +57,14 @@ class Demo:
 
     def sign_in_details(self) -> Answer:
         """Make the workspace, or give its first operator a new password when it is there already."""
-        if not (self._workspace / "secrets").exists():
-            admin = self.imaging("init")["admin"]
-            assert isinstance(admin, dict)
-            return admin
-        return self.imaging("user", "password", "admin")
+        try:
+            admin = self.imaging("init", quiet=True)["admin"]
+        except CommandFailedError as error:
+            if error.code != EXISTS:
+                raise
+            return self.imaging("user", "password", "admin")
+        assert isinstance(admin, dict)
+        return admin
 
     def new_project(self) -> str:
         """Make a project of its own for this run, so that the demo may be repeated."""

@@ -15,8 +15,8 @@ from imaging.errors import InvalidInputError, NotFoundError, StateError
 from imaging.project.gate import Gate
 from imaging.project.layers import Layers, require_layer, require_writing
 from imaging.pyramid.manifest import headers_path, manifest_path
+from imaging.store import ids, ontologies
 from imaging.store import images as rows
-from imaging.store import ontologies
 from imaging.store.database import Transaction
 from imaging.taxonomy import check_name
 
@@ -46,8 +46,8 @@ class Images:
     def find(self, name_or_id: str) -> Image:
         """Find by id or unique name."""
         with self._gate.read(Action.SEE_IMAGES) as transaction:
-            if name_or_id.isascii() and name_or_id.isdigit():
-                image = rows.get_image(transaction, self._gate.project, ImageKey(int(name_or_id[:16])))
+            if (key := ids.read_id(name_or_id)) is not None:
+                image = rows.get_image(transaction, self._gate.project, ImageKey(key))
                 if image is not None:
                     return image
             named = rows.list_images(transaction, self._gate.project, name=name_or_id)

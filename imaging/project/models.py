@@ -12,6 +12,7 @@ from imaging.domain.model import Model, ModelDraft
 from imaging.errors import NotFoundError
 from imaging.project.gate import Gate
 from imaging.project.images import require_terms
+from imaging.store import ids
 from imaging.store import models as rows
 from imaging.taxonomy import check_name
 
@@ -38,8 +39,8 @@ class Models:
     def find(self, name: str, version: str | None = None) -> Model:
         """Find by id, or by name and version; the newest version where none is given."""
         with self._gate.read(Action.SEE_JOBS) as transaction:
-            if version is None and name.isascii() and name.isdigit():
-                found = rows.get_model(transaction, self._gate.project, ModelKey(int(name[:16])))
+            if version is None and (key := ids.read_id(name)) is not None:
+                found = rows.get_model(transaction, self._gate.project, ModelKey(key))
                 if found is not None:
                     return found
             named = rows.list_models(transaction, self._gate.project, name=name)

@@ -13,6 +13,13 @@ NAME = "id"
 FIRST = 1
 
 
+def read_id(text: str) -> int | None:
+    """Read an id that somebody typed; None where the text is none."""
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(LAST))):
+        return None
+    return int(text)
+
+
 def reserve(transaction: Transaction, count: int = 1) -> int:
     """Take `count` consecutive ids and return the first."""
     statement = (
