@@ -5,8 +5,8 @@ import type { Command } from '@/commands/bus'
 import { applyChange } from '@/commands/document'
 import type { Change, Drawings } from '@/commands/document'
 import { Saver } from '@/commands/saver'
-import type { Identity, SaveState, Shelf } from '@/commands/saver'
-import type { Annotation } from '@/domain/annotation'
+import type { SaveState, Shelf } from '@/commands/saver'
+import type { Annotation, Identity } from '@/domain/annotation'
 import { FailureError } from '@/domain/failure'
 
 function drawing(key: string, wkt = 'POINT (1 1)', terms: number[] = []): Annotation {
@@ -106,7 +106,7 @@ class Server implements Shelf {
     await this.answer()
     const id = this.next++
     this.rows.set(id, { wkt: annotation.wkt, version: 0 })
-    return { id, version: 0 }
+    return { id, version: 0, terms: [] }
   }
 
   async edit(annotation: Annotation, { id, version }: Identity): Promise<Identity> {
@@ -115,7 +115,7 @@ class Server implements Shelf {
     if (row === undefined) throw new FailureError({ kind: 'absent' })
     if (row.version !== version) throw new FailureError({ kind: 'conflict', message: '', revision: row.version })
     this.rows.set(id, { wkt: annotation.wkt, version: row.version + 1 })
-    return { id, version: row.version + 1 }
+    return { id, version: row.version + 1, terms: [] }
   }
 
   async remove({ id }: Identity): Promise<void> {
@@ -186,12 +186,12 @@ describe('saver', () => {
     const server = new Server()
     const { saver, states } = saverOf(server)
     server.rows.set(7, { wkt: 'theirs', version: 3 })
-    saver.adopt('a', { id: 7, version: 1 })
+    saver.adopt('a', { id: 7, version: 1, terms: [] })
     saver.want('a', drawing('a', 'mine'))
     await saver.retry()
     expect(states.at(-1)).toEqual({ kind: 'conflict', key: 'a', revision: 3 })
     expect(server.rows.get(7)?.wkt).toBe('theirs')
-    await saver.keepMine('a', { id: 7, version: 3 })
+    await saver.keepMine('a', { id: 7, version: 3, terms: [] })
     expect(server.rows.get(7)).toEqual({ wkt: 'mine', version: 4 })
     expect(states.at(-1)).toEqual({ kind: 'saved' })
   })
@@ -200,10 +200,10 @@ describe('saver', () => {
     const server = new Server()
     const { saver, states } = saverOf(server)
     server.rows.set(7, { wkt: 'theirs', version: 3 })
-    saver.adopt('a', { id: 7, version: 1 })
+    saver.adopt('a', { id: 7, version: 1, terms: [] })
     saver.want('a', drawing('a', 'mine'))
     await saver.retry()
-    await saver.takeTheirs('a', { id: 7, version: 3 })
+    await saver.takeTheirs('a', { id: 7, version: 3, terms: [] })
     expect(server.rows.get(7)?.wkt).toBe('theirs')
     expect(saver.pending).toBe(0)
     expect(states.at(-1)).toEqual({ kind: 'saved' })

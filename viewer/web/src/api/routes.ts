@@ -1,6 +1,6 @@
 import { ask, askCollection, askJson, send } from '@/api/client'
 import * as parse from '@/api/parse'
-import type { Annotation, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
+import type { Annotation, Identity, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
 import { FailureError } from '@/domain/failure'
 import type { Axis, Image } from '@/domain/image'
 import type { Job, Model, Project, Term, User } from '@/domain/project'
@@ -108,9 +108,8 @@ export async function annotation(id: number): Promise<Annotation | null> {
   }
 }
 
-function drawingBody(drawing: Annotation): Record<string, unknown> {
-  const { axis, index, t, c, wkt, terms: given } = drawing
-  return { location: wkt, axis, index, t, c, term: given }
+function drawingBody({ axis, index, t, c, wkt }: Annotation): Record<string, unknown> {
+  return { location: wkt, axis, index, t, c }
 }
 
 function savedAnnotation(json: unknown): Annotation {
@@ -119,12 +118,15 @@ function savedAnnotation(json: unknown): Annotation {
 }
 
 export async function createAnnotation(image_: Image, drawing: Annotation): Promise<Annotation> {
-  const body = { image: image_.id, project: image_.project, ...drawingBody(drawing) }
+  const body = { image: image_.id, project: image_.project, term: drawing.terms, ...drawingBody(drawing) }
   return savedAnnotation(await askJson('/api/annotation.json', { method: 'POST', body }))
 }
 
-export async function editAnnotation(id: number, version: number | null, drawing: Annotation): Promise<Annotation> {
-  const body = { id, ...(version === null ? {} : { version }), ...drawingBody(drawing) }
+/** Save a drawing; terms go along only where they were changed here, so that those of a colleague stay. */
+export async function editAnnotation(known: Identity, drawing: Annotation): Promise<Annotation> {
+  const { id, version } = known
+  const retagged = known.terms.join() !== drawing.terms.join()
+  const body = { id, ...(version === null ? {} : { version }), ...(retagged ? { term: drawing.terms } : {}), ...drawingBody(drawing) }
   return savedAnnotation(await askJson(`/api/annotation/${id}.json`, { method: 'PUT', body }))
 }
 

@@ -1,11 +1,6 @@
-import type { Annotation } from '@/domain/annotation'
+import type { Annotation, Identity } from '@/domain/annotation'
 import { failureOf } from '@/domain/failure'
 import type { Failure } from '@/domain/failure'
-
-export interface Identity {
-  readonly id: number
-  readonly version: number | null
-}
 
 /** What saving needs of the server. */
 export interface Shelf {

@@ -23,6 +23,13 @@ export interface Annotation extends Drawing {
   readonly user: number | null
 }
 
+/** What this page last knew of a drawing on the server. */
+export interface Identity {
+  readonly id: number
+  readonly version: number | null
+  readonly terms: readonly number[]
+}
+
 export type ShapeKind = 'point' | 'line' | 'rectangle' | 'polygon'
 
 export interface Layer {

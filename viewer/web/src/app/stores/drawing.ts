@@ -6,8 +6,8 @@ import type { Command } from '@/commands/bus'
 import { applyChange } from '@/commands/document'
 import type { Change, Drawings } from '@/commands/document'
 import { Saver } from '@/commands/saver'
-import type { Identity, SaveState, Shelf } from '@/commands/saver'
-import type { Annotation, Drawing } from '@/domain/annotation'
+import type { SaveState, Shelf } from '@/commands/saver'
+import type { Annotation, Drawing, Identity } from '@/domain/annotation'
 import { FailureError } from '@/domain/failure'
 import type { Image } from '@/domain/image'
 
@@ -15,9 +15,10 @@ import type { Image } from '@/domain/image'
 function shelfOf(image: Image): Shelf {
   return {
     create: async (annotation) => identityOf(await api.createAnnotation(image, annotation)),
-    edit: async (annotation, { id, version }) => {
+    edit: async (annotation, known) => {
       try {
-        return identityOf(await api.editAnnotation(id, version, annotation))
+        // The page goes on showing its own terms, so these are what the next edit is measured against.
+        return { ...identityOf(await api.editAnnotation(known, annotation)), terms: annotation.terms }
       } catch (error) {
         if (error instanceof FailureError && error.failure.kind === 'absent') {
           throw new FailureError({ kind: 'conflict', message: '', revision: null })
@@ -30,7 +31,7 @@ function shelfOf(image: Image): Shelf {
 }
 
 function identityOf(saved: Annotation): Identity {
-  return { id: saved.id ?? 0, version: saved.version }
+  return { id: saved.id ?? 0, version: saved.version, terms: saved.terms }
 }
 
 /** The drawings on the open image: every change goes through the command bus and is saved at once. */
