@@ -1,5 +1,6 @@
 """No identifier of any input lies under the workspace outside secrets and quarantine, nor in anything printed."""
 
+import contextlib
 import gzip
 import json
 import subprocess
@@ -14,6 +15,10 @@ import pytest
 import zarr
 from pydicom.data import get_testdata_file
 from pydicom.multival import MultiValue
+
+from imaging.domain.job import IngestWork, JobState
+from imaging.settings import Settings
+from imaging.workspace import Workspace
 
 STANDARD_UIDS = "1.2.840.10008."
 SHORTEST = 6
@@ -81,20 +86,20 @@ def leaks(workspace: Path, printed: bytes, tokens: set[bytes]) -> list[str]:
     return found
 
 
+def run(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "imaging", *arguments, "--workspace", str(workspace)],
+        capture_output=True,
+        check=False,
+        timeout=600,
+    )
+
+
 def ingest(workspace: Path, *inputs: Path) -> bytes:
     """Ingest as a user does, and return all that was printed beside the list of names meant for the uploader."""
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [sys.executable, "-m", "imaging", *arguments, "--workspace", str(workspace)],
-            capture_output=True,
-            check=False,
-            timeout=600,
-        )
-
-    assert run("init").returncode == 0
-    assert run("project", "create", "leaks").returncode == 0
-    outcome = run("ingest", "leaks", *map(str, inputs), "--json")
+    assert run(workspace, "init").returncode == 0
+    assert run(workspace, "project", "create", "leaks").returncode == 0
+    outcome = run(workspace, "ingest", "leaks", *map(str, inputs), "--json")
     assert outcome.returncode in (0, 2), outcome.stderr
     report = json.loads(outcome.stdout)
     assert report["images"] or report["quarantined"], "nothing arrived, so nothing could leak"
@@ -102,7 +107,8 @@ def ingest(workspace: Path, *inputs: Path) -> bytes:
         del image["inputs"]
     for held in report["quarantined"]:
         del held["name"]
-    return json.dumps(report).encode() + outcome.stderr + run("journal", "show", "leaks", "--json").stdout
+    journal = run(workspace, "journal", "show", "leaks", "--json").stdout
+    return json.dumps(report).encode() + outcome.stderr + journal
 
 
 def assert_clean(workspace: Path, printed: bytes, inputs: list[Path]) -> None:
@@ -122,6 +128,27 @@ def test_bundled_files_leave_no_identifier(tmp_path: Path) -> None:
     names = ("CT_small.dcm", "MR_small.dcm", "J2K_pixelrep_mismatch.dcm", "examples_rgb_color.dcm", "rtstruct.dcm")
     inputs = [Path(str(get_testdata_file(name))) for name in names]
     assert_clean(tmp_path / "w", ingest(tmp_path / "w", *inputs), inputs)
+
+
+def test_uploads_through_the_worker_leave_no_identifier(tmp_path: Path) -> None:
+    names = ("CT_small.dcm", "MR_truncated.dcm", "rtstruct.dcm", "badVR.dcm")
+    inputs = [Path(str(get_testdata_file(name))) for name in names]
+    folder = tmp_path / "w"
+    assert run(folder, "init").returncode == 0
+    assert run(folder, "project", "create", "leaks").returncode == 0
+    with contextlib.closing(Workspace.at(Settings.read(folder, {}))) as workspace:
+        user = workspace.accounts.acting(None)
+        project = workspace.open(workspace.find_project(user, "leaks"), user.id)
+        upload = project.uploads.create("page")
+        for path in inputs:
+            with path.open("rb") as stream:
+                project.uploads.add(upload, f"{next(identifiers_of(path))}.dcm", stream)
+        project.jobs.submit(IngestWork(upload=upload))
+        worker = run(folder, "worker", "--once")
+        assert worker.returncode == 0, worker.stderr
+        (job,) = project.jobs.list()
+    assert job.state is JobState.SUCCEEDED
+    assert_clean(folder, worker.stdout + worker.stderr + job.model_dump_json().encode(), inputs)
 
 
 def test_sample_studies_leave_no_identifier(tmp_path: Path) -> None:
