@@ -432,8 +432,17 @@ def test_somebody_elses_newer_version_asks_for_a_decision(page: Page, site: Site
     page.get_by_test_id("term-none").click()
     page.get_by_test_id("conflict-theirs").click()
     wait_until_saved(page)
-    assert vertices(drawings(site)[0]["location"]) == [(4, 4)]
-    ask(f"/api/annotation/{saved['id']}.json", "DELETE")
+    (theirs,) = drawings(site)
+    assert vertices(theirs["location"]) == [(4, 4)]
+
+    ask(f"/api/annotation/{saved['id']}.json", "PUT", json={"location": "POINT (5 5)", "version": theirs["version"]})
+    page.get_by_test_id("drawing-list").get_by_role("button").click()
+    page.keyboard.press("Delete")
+    expect(page.get_by_test_id("conflict")).to_contain_text("You deleted it here")
+    assert vertices(drawings(site)[0]["location"]) == [(5, 5)]
+    page.get_by_test_id("conflict-mine").click()
+    wait_until_saved(page)
+    assert drawings(site) == []
 
 
 def test_page_speaks_french_and_remembers_it(page: Page, site: Site) -> None:

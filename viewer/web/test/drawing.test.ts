@@ -13,6 +13,8 @@ interface Asked {
 }
 
 let asked: Asked[] = []
+/** The version that the server has of the drawing. */
+let current = 2
 
 function reply(body: unknown, status = 200): Response {
   return new Response(JSON.stringify(body), { status })
@@ -22,14 +24,18 @@ function reply(body: unknown, status = 200): Response {
 function answer(path: string, sent: RequestInit): Response {
   const method = sent.method ?? 'GET'
   const url = new URL(path, 'http://page.invalid')
-  if (method === 'GET') return reply({ collection: [ROW] })
+  if (method === 'GET') return reply(url.pathname === '/api/annotation.json' ? { collection: [ROW] } : { ...ROW, version: current })
   const body = typeof sent.body === 'string' ? (JSON.parse(sent.body) as Record<string, unknown>) : {}
   asked.push({ method, url, body })
-  return reply({ annotation: { ...ROW, ...body, version: 2 + asked.length, term: body.term ?? [11, 12] } })
+  const version = body.version ?? url.searchParams.get('version')
+  if (Number(version) !== current) return reply({ errors: 'a newer version was saved', revision: current }, 409)
+  current += 1
+  return reply({ annotation: { ...ROW, ...body, version: current, term: body.term ?? [11, 12] } })
 }
 
 beforeEach(() => {
   asked = []
+  current = 2
   setActivePinia(createPinia())
   vi.stubGlobal('fetch', (path: string, sent: RequestInit) => Promise.resolve(answer(path, sent)))
 })
@@ -64,4 +70,30 @@ test('a change of terms, and taking it back, is sent', async () => {
   drawing.undo()
   await drawing.retry()
   expect(asked.map(({ body }) => body.term)).toEqual([[13], [11]])
+})
+
+test('deleting what somebody redrew meanwhile asks first, and goes on when told so', async () => {
+  const drawing = await openDrawing()
+  current = 5
+  drawing.remove('saved-7')
+  await drawing.retry()
+  expect(drawing.saveState).toEqual({ kind: 'conflict', key: 'saved-7', revision: 5 })
+  await drawing.settle('mine')
+  expect(asked.map(({ method, url }) => [method, url.searchParams.get('version')])).toEqual([
+    ['DELETE', '2'],
+    ['DELETE', '5'],
+  ])
+  expect(drawing.saveState).toEqual({ kind: 'saved' })
+  expect(drawing.all).toEqual([])
+})
+
+test('a drawing that was deleted here comes back as somebody else left it', async () => {
+  const drawing = await openDrawing()
+  current = 5
+  drawing.remove('saved-7')
+  await drawing.retry()
+  await drawing.settle('theirs')
+  expect(drawing.all.map(({ key, version }) => [key, version])).toEqual([['saved-7', 5]])
+  expect(drawing.saveState).toEqual({ kind: 'saved' })
+  expect(drawing.undoable).toBeNull()
 })

@@ -130,9 +130,10 @@ export async function editAnnotation(known: Identity, drawing: Annotation): Prom
   return savedAnnotation(await askJson(`/api/annotation/${id}.json`, { method: 'PUT', body }))
 }
 
-export async function deleteAnnotation(id: number): Promise<void> {
+/** Delete a drawing, unless somebody saved a newer version than the known one. */
+export async function deleteAnnotation({ id, version }: Identity): Promise<void> {
   try {
-    await ask(`/api/annotation/${id}.json`, { method: 'DELETE' })
+    await ask(`/api/annotation/${id}.json${version === null ? '' : `?version=${version}`}`, { method: 'DELETE' })
   } catch (error) {
     // Whoever deleted it first did what was wanted.
     if (!(error instanceof FailureError && error.failure.kind === 'absent')) throw error

@@ -26,7 +26,7 @@ function shelfOf(image: Image): Shelf {
         throw error
       }
     },
-    remove: ({ id }) => api.deleteAnnotation(id),
+    remove: (known) => api.deleteAnnotation(known),
   }
 }
 
