@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
@@ -13,6 +13,7 @@ from imaging.dicom.headers import read_instance
 from imaging.dicom.instance import Instance
 from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.dicom.walk import Found, Refusal
+from imaging.domain.base import ImageKey
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
 
@@ -57,6 +58,8 @@ class Arrivals:
     pictures: list[PictureFile] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     duplicates: int = 0
+    earlier: dict[ImageKey, list[str]] = field(default_factory=dict)
+    """Names of the files that became these images in an earlier attempt of the same job."""
 
     def refuse(self, file: Arrived | PictureFile, error: RefusedFileError) -> None:
         """Note that an accepted file becomes no image after all."""
@@ -68,6 +71,7 @@ def sort_arrivals(
     pseudonyms: Pseudonyms,
     *,
     known_digests: Callable[[Collection[str]], set[str]],
+    earlier: Mapping[str, ImageKey],
     looked: Callable[[float], None],
 ) -> Arrivals:
     """Look at each file once.
@@ -76,6 +80,8 @@ def sort_arrivals(
     ----------
     known_digests
         Gives those of some digests that already belong to an image of the project.
+    earlier
+        Digests of what an earlier attempt of the same job made into images; these are no duplicates.
     looked
         Is told the share of the files that were looked at, 0-1; what it raises stops the work.
     """
@@ -92,9 +98,12 @@ def sort_arrivals(
         except OSError:
             arrivals.refused.append(Refused(item.name, None, Reason.UNREADABLE, "the file cannot be read"))
     taken = set(known_digests({digest for _, digest in digested}))
+    unseen = dict(earlier)
     for number, (found, digest) in enumerate(digested):
         looked(number / len(digested))
-        if digest in taken:
+        if digest in unseen:
+            arrivals.earlier.setdefault(unseen.pop(digest), []).append(found.name)
+        elif digest in taken:
             arrivals.duplicates += 1
         elif _sort_one(found, digest, arrivals):
             taken.add(digest)

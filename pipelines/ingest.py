@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -66,12 +66,27 @@ def ingest(
 
 def ingest_upload(project: Project, work: IngestWork, report: Report) -> IngestReport:
     """Turn an upload that waits in quarantine into images, then delete its originals."""
+    noted = project.uploads.outcome_noted(work.upload)
+    if noted is not None:
+        return _recall(project, work.upload, noted)
     with project.uploads.scratch() as scratch:
         project.uploads.open_files(work.upload, scratch)
         options = _Options(Profile(), os.cpu_count() or 1, work.upload, f"{scratch}/")
         made = _ingest(project, sorted(scratch.iterdir()), report, options)
-    project.uploads.finish(work.upload)
+    project.uploads.finish(work.upload, {"found": made.files, "duplicates": made.duplicates})
     return made
+
+
+def _recall(project: Project, upload: UploadKey, noted: Mapping[str, int]) -> IngestReport:
+    """Sum up again what an earlier attempt finished, cut off before its job could end; its files' names are gone."""
+    made = set(project.images.made_by_job().values())
+    held = [item for item in project.uploads.held() if item.upload == upload]
+    return IngestReport(
+        files=noted["found"],
+        images=tuple(_describe(project, image, ()) for image in project.images.catalogue() if image.id in made),
+        quarantined=tuple(Held(name=item.name, reason=item.reason, detail=item.detail) for item in held),
+        duplicates=noted["duplicates"],
+    )
 
 
 @dataclass(frozen=True)
@@ -116,7 +131,9 @@ class _Run:
         self._existing = project.images.catalogue()
         self._arrivals = Arrivals()
         self._images: list[IngestedImage] = []
-        self._unfinished = Unfinished(project.folder)
+        self._earlier = project.images.made_by_job()
+        resumed = {image.series for image in self._existing if image.id in set(self._earlier.values())}
+        self._unfinished = Unfinished(project.folder, resumed)
 
     def sort(self, files: Iterable[Found | Refusal]) -> None:
         """Look at every file, without its pixels."""
@@ -124,10 +141,14 @@ class _Run:
             files,
             self._pseudonyms,
             known_digests=self._project.images.known_digests,
+            earlier=self._earlier,
             looked=lambda part: self._report(int(_LOOKED_PERCENT * part), _LOOKING),
         )
         if not self._arrivals.files:
             raise InvalidInputError("there is no file to ingest")
+        by_key = {image.id: image for image in self._existing}
+        for key, names in sorted(self._arrivals.earlier.items()):
+            self._images.append(_describe(self._project, by_key[key], tuple(names)))
         hold_late(
             self._arrivals,
             self._project,
@@ -157,7 +178,13 @@ class _Run:
         refused = self._arrivals.refused
         if refused:
             place = self._project.uploads.create("command line") if upload is None else upload
+            held = self._project.uploads.names_held(place)
             for item in refused:
+                size = item.path.stat().st_size if item.path is not None and item.path.is_file() else 0
+                if held[item.name, size]:
+                    # An earlier attempt came this far with it.
+                    held[item.name, size] -= 1
+                    continue
                 self._project.uploads.hold(place, item.name, item.reason, path=item.path, detail=item.detail)
             if upload is None:
                 self._project.uploads.finish(place)
@@ -195,7 +222,7 @@ class _Run:
             if not self._settle_overtaken(candidate):
                 raise
         else:
-            self._images.append(self._describe(image, source.names))
+            self._images.append(_describe(self._project, image, source.names))
 
     def _settle_overtaken(self, candidate: _Candidate) -> bool:
         """Tell whether somebody else published some of these files meanwhile; then each has its outcome."""
@@ -210,19 +237,20 @@ class _Run:
                 self._arrivals.refuse(file, late)
         return True
 
-    def _describe(self, image: Image, names: tuple[str, ...]) -> IngestedImage:
-        return IngestedImage(
-            id=image.id,
-            path=str(self._project.images.path(image.id)),
-            modality=image.attributes.modality,
-            axes=image.attributes.axes,
-            shape=image.shape,
-            dtype=image.dtype,
-            spacing_mm=image.attributes.spacing_mm,
-            regular=image.attributes.regular,
-            sources=image.sources,
-            inputs=names,
-        )
-
     def _advance(self, before: float, share: float, part: float) -> None:
         self._report(_LOOKED_PERCENT + int((100 - _LOOKED_PERCENT) * (before + share * part)), _WRITING)
+
+
+def _describe(project: Project, image: Image, names: tuple[str, ...]) -> IngestedImage:
+    return IngestedImage(
+        id=image.id,
+        path=str(project.images.path(image.id)),
+        modality=image.attributes.modality,
+        axes=image.attributes.axes,
+        shape=image.shape,
+        dtype=image.dtype,
+        spacing_mm=image.attributes.spacing_mm,
+        regular=image.attributes.regular,
+        sources=image.sources,
+        inputs=names,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from imaging.dicom.headers_store import unpack_headers
@@ -21,13 +21,19 @@ class Unfinished:
 
     One empty file per series, named by its pseudonym: without it the rest of a series whose ingest was stopped halfway
     would be held as late when the same files come again.
+
+    Parameters
+    ----------
+    resumed
+        Series that an earlier attempt of the same job began.
     """
 
-    def __init__(self, project_folder: Path) -> None:
+    def __init__(self, project_folder: Path, resumed: Collection[str] = ()) -> None:
+        self._resumed = resumed
         self._folder = project_folder / "images" / ".unfinished"
 
     def __contains__(self, series: str) -> bool:
-        return (self._folder / series).exists()
+        return series in self._resumed or (self._folder / series).exists()
 
     def begin(self, series: str) -> None:
         """Note that more images of this series are to come."""

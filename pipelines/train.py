@@ -8,12 +8,13 @@ from imaging.access import Action
 from imaging.cli import Report
 from imaging.domain.base import ModelKey, Record
 from imaging.domain.job import TrainWork
+from imaging.domain.model import Model
 from imaging.project.project import Project
 from pipelines.classification import learn_classification
 from pipelines.dataset import freeze_dataset, split_dataset
 from pipelines.networks import choose_device
 from pipelines.recipe import ClassificationRecipe, SegmentationRecipe, make_recipe
-from pipelines.registry import register, short_metrics
+from pipelines.registry import register
 from pipelines.segmentation import learn_segmentation
 
 
@@ -30,6 +31,10 @@ class TrainResult(Record):
 def train(project: Project, work: TrainWork, report: Report) -> TrainResult:
     """Freeze the data, learn, judge on unseen subjects, and register what came of it."""
     project.require(Action.TRAIN)
+    earlier = project.models.made_by_job()
+    if earlier is not None:
+        # A retry of a job that was cut off after it had registered its model.
+        return _result(earlier)
     recipe = make_recipe(work.task, work.config)
     device = choose_device(work.device)
     dataset = freeze_dataset(project, work.task)
@@ -42,10 +47,10 @@ def train(project: Project, work: TrainWork, report: Report) -> TrainResult:
     report(99, "registering the model")
     model = register(project, dataset, learned, device)
     report(100, "trained")
+    return _result(model)
+
+
+def _result(model: Model) -> TrainResult:
     return TrainResult(
-        model=model.id,
-        name=model.name,
-        version=model.version,
-        metrics=short_metrics(learned.metrics),
-        bundle=model.bundle,
+        model=model.id, name=model.name, version=model.version, metrics=model.metrics, bundle=model.bundle
     )

@@ -11,11 +11,12 @@ from pathlib import Path
 from imaging.access import Action, allowed
 from imaging.change import Change, changing
 from imaging.domain.base import JobKey, ProjectKey, UserKey
+from imaging.domain.event import Event
 from imaging.domain.people import Member
 from imaging.domain.project import ProjectRecord
 from imaging.errors import ForbiddenError
 from imaging.settings import Settings
-from imaging.store import ids
+from imaging.store import events, ids
 from imaging.store.database import Database, Transaction
 from imaging.store.keys import Wrapper, derive
 
@@ -83,6 +84,13 @@ class Gate:
         self.require(*actions)
         with changing(self.database, project=self.project, actor=self.user, job=self.job) as change:
             yield change
+
+    def done_by_job(self, action: str, kind: str) -> list[Event]:
+        """What the job that acts did already, in an earlier attempt that was cut off; nothing where no job acts."""
+        if self.job is None:
+            return []
+        with self.database.read() as transaction:
+            return events.read_events_of_job(transaction, self.project, self.job, action=action, kind=kind)
 
     def reserve(self, count: int = 1) -> int:
         """Take ids ahead of a change, so that files can lie under their id before the row appears."""

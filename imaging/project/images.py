@@ -117,6 +117,12 @@ class Images:
         with self._gate.read(Action.UPLOAD) as transaction:
             return rows.known_digests(transaction, self._gate.project, digests)
 
+    def made_by_job(self) -> dict[str, ImageKey]:
+        """Source digests, each with its image, of the images that earlier attempts of the acting job made."""
+        keys = [event.key for event in self._gate.done_by_job("add", "image") if event.key is not None]
+        with self._gate.read(Action.UPLOAD) as transaction:
+            return rows.digests_of(transaction, keys)
+
     def terms(self, key: ImageKey | None = None) -> builtins.list[ImageTerm]:
         """Terms given to one image as a whole, or to every image of the project."""
         with self._gate.read(Action.SEE_ANNOTATIONS) as transaction:

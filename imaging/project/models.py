@@ -54,6 +54,12 @@ class Models:
         self._gate.require(Action.SEE_JOBS)
         return self._gate.folder / "models" / str(key)
 
+    def made_by_job(self) -> Model | None:
+        """The model that an earlier attempt of the acting job registered, before it was cut off."""
+        keys = [event.key for event in self._gate.done_by_job("add", "model") if event.key is not None]
+        with self._gate.read(Action.SEE_JOBS) as transaction:
+            return rows.get_model(transaction, self._gate.project, ModelKey(keys[-1])) if keys else None
+
     def register(self, draft: ModelDraft, place: Callable[[ModelKey], None]) -> Model:
         """Put a bundle under a new id, then let the model appear with the next version of its name.
 

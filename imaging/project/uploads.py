@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -132,6 +133,13 @@ class Uploads:
             raise
         return key
 
+    def names_held(self, upload: UploadKey) -> Counter[tuple[str, int]]:
+        """How often each file of an upload, by its name and size in bytes, is held already."""
+        with self._gate.read(Action.UPLOAD) as transaction:
+            secret = self._secret(self._mine(transaction, upload))
+            found = rows.list_held(transaction, self._gate.project, upload=upload)
+        return Counter((_unseal_name(row, secret), row.size) for row in found)
+
     def held(self, key: int | None = None) -> list[HeldFile]:
         """Held files, oldest first: all for who decides on them, else those of the member's own uploads."""
         with self._gate.read(Action.DECIDE_QUARANTINE, Action.UPLOAD) as transaction:
@@ -153,15 +161,28 @@ class Uploads:
             change.note("refuse", "file", key, {"upload": found[0].upload})
         (self._folder(found[0].upload) / f"{key}.sealed").unlink(missing_ok=True)
 
-    def finish(self, upload: UploadKey) -> None:
-        """Delete the originals: every file has its outcome, and what is held was kept by `hold`."""
+    def finish(self, upload: UploadKey, outcome: dict[str, int] | None = None) -> None:
+        """Delete the originals: every file has its outcome, and what is held was kept by `hold`.
+
+        Parameters
+        ----------
+        outcome
+            Counts for the journal, given back by `outcome_noted` if the job is cut off before it can tell them itself.
+        """
         with self._gate.change(Action.UPLOAD) as change:
             self._mine(change.transaction, upload)
             waiting = rows.list_waiting(change.transaction, upload)
             rows.finish_upload(change.transaction, upload, change.at)
-            change.note("finish", "upload", upload, {"files": len(waiting)})
+            change.note("finish", "upload", upload, {"files": len(waiting), **(outcome or {})})
         for file in waiting:
             (self._folder(upload) / f"{file.id}.sealed").unlink(missing_ok=True)
+
+    def outcome_noted(self, upload: UploadKey) -> dict[str, int] | None:
+        """Give the counts with which an earlier attempt of the acting job finished this upload; None if none did."""
+        noted = [event.detail for event in self._gate.done_by_job("finish", "upload") if event.key == upload]
+        if not noted or not isinstance(noted[-1], dict):
+            return None
+        return {name: count for name, count in noted[-1].items() if isinstance(count, int)}
 
     def _folder(self, upload: UploadKey) -> Path:
         return self._gate.settings.quarantine / str(self._gate.project) / str(upload)
@@ -201,8 +222,12 @@ def _remove_abandoned(parent: Path) -> None:
             os.close(lock)
 
 
+def _unseal_name(row: rows.HeldRow, secret: bytes) -> str:
+    return Wrapper(secret).unwrap(row.name, f"name:{row.id}").decode("utf-8", "surrogateescape")
+
+
 def _held_file(row: rows.HeldRow, secret: bytes) -> HeldFile:
-    name = Wrapper(secret).unwrap(row.name, f"name:{row.id}").decode("utf-8", "surrogateescape")
+    name = _unseal_name(row, secret)
     return HeldFile(
         id=row.id,
         upload=row.upload,

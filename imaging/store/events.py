@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import RowMapping, insert, select, update
 
 from imaging.domain.base import JobKey, ProjectKey, UserKey
 from imaging.domain.event import Event
@@ -57,25 +57,38 @@ def read_events(
         statement = select(event).where(event.c.scope == scope, event.c.number > after).order_by(event.c.number)
         rows = transaction.execute(statement.limit(size)).mappings().all()
         for row in rows:
-            yield Event(
-                project=ProjectKey(scope) if scope else None,
-                number=row["number"],
-                at=row["at"],
-                actor=None if row["actor"] is None else UserKey(row["actor"]),
-                action=row["action"],
-                kind=row["kind"],
-                key=row["key"],
-                job=None if row["job"] is None else JobKey(row["job"]),
-                detail=parse_detail(row["detail"]),
-                previous=row["previous"],
-                digest=row["digest"],
-            )
+            yield _read(row)
         if len(rows) < size:
             return
         after, left = rows[-1]["number"], None if left is None else left - size
+
+
+def read_events_of_job(
+    transaction: Transaction, project: ProjectKey, job: JobKey, *, action: str, kind: str
+) -> list[Event]:
+    """What one job did so far in all of its attempts, in order."""
+    statement = select(event).where(event.c.scope == project, event.c.job == job)
+    statement = statement.where(event.c.action == action, event.c.kind == kind).order_by(event.c.number)
+    return [_read(row) for row in transaction.execute(statement).mappings()]
 
 
 def scopes(transaction: Transaction) -> list[ProjectKey | None]:
     """Every chain there is, the workspace's own (None) first."""
     found = transaction.execute(select(chain.c.scope).order_by(chain.c.scope)).scalars()
     return [ProjectKey(scope) if scope else None for scope in found]
+
+
+def _read(row: RowMapping) -> Event:
+    return Event(
+        project=ProjectKey(row["scope"]) if row["scope"] else None,
+        number=row["number"],
+        at=row["at"],
+        actor=None if row["actor"] is None else UserKey(row["actor"]),
+        action=row["action"],
+        kind=row["kind"],
+        key=row["key"],
+        job=None if row["job"] is None else JobKey(row["job"]),
+        detail=parse_detail(row["detail"]),
+        previous=row["previous"],
+        digest=row["digest"],
+    )

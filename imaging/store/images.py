@@ -71,6 +71,16 @@ def known_digests(transaction: Transaction, project: ProjectKey, digests: Collec
     return known
 
 
+def digests_of(transaction: Transaction, keys: Collection[int]) -> dict[str, ImageKey]:
+    """Give the source digests of some images, each with its image."""
+    wanted, found = sorted(keys), dict[str, ImageKey]()
+    for start in range(0, len(wanted), _BATCH):
+        statement = select(source_digest.c.digest, source_digest.c.image)
+        rows = transaction.execute(statement.where(source_digest.c.image.in_(wanted[start : start + _BATCH])))
+        found.update((row.digest, ImageKey(row.image)) for row in rows)
+    return found
+
+
 def list_image_terms(transaction: Transaction, project: ProjectKey, *, key: ImageKey | None = None) -> list[ImageTerm]:
     """Terms given to whole images of a project, or of one image."""
     statement = select(image_term).join(image, image.c.id == image_term.c.image).where(image.c.project == project)

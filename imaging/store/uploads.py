@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, Select, delete, insert, select, update
 
 from imaging.domain.base import ProjectKey, UploadKey, UserKey
 from imaging.domain.outcome import Reason
@@ -82,15 +82,26 @@ def insert_held(transaction: Transaction, project: ProjectKey, row: HeldRow) -> 
 
 
 def list_held(
-    transaction: Transaction, project: ProjectKey, *, user: UserKey | None = None, key: int | None = None
+    transaction: Transaction,
+    project: ProjectKey,
+    *,
+    user: UserKey | None = None,
+    upload: UploadKey | None = None,
+    key: int | None = None,
 ) -> list[HeldRow]:
-    """Held files of a project, oldest first; only those of one uploader, or one file, where given."""
+    """Held files of a project, oldest first; only those of one uploader or upload, or one file, where given."""
     statement = select(held_file).where(held_file.c.project == project).order_by(held_file.c.id)
     if user is not None:
-        statement = statement.where(held_file.c.upload.in_(select(upload.c.id).where(upload.c.account == user)))
+        statement = statement.where(held_file.c.upload.in_(_uploads_of(user)))
+    if upload is not None:
+        statement = statement.where(held_file.c.upload == upload)
     if key is not None:
         statement = statement.where(held_file.c.id == key)
     return [_held(row) for row in transaction.execute(statement).mappings()]
+
+
+def _uploads_of(user: UserKey) -> Select[tuple[int]]:
+    return select(upload.c.id).where(upload.c.account == user)
 
 
 def delete_held(transaction: Transaction, key: int) -> None:

@@ -16,7 +16,8 @@ import pydicom
 import pytest
 from pydicom.uid import generate_uid
 
-from imaging.domain.job import IngestWork
+from imaging.domain.base import UploadKey
+from imaging.domain.job import IngestWork, Work
 from imaging.domain.outcome import IngestReport, Reason
 from imaging.domain.people import Role
 from imaging.errors import ForbiddenError, InvalidInputError
@@ -266,6 +267,73 @@ def test_an_upload_becomes_images_and_its_originals_go(
     sealed = [path for path in settings.quarantine.rglob("*") if path.is_file()]
     assert len(sealed) == 1
     assert all(b"PHANTOM" not in path.read_bytes() for path in sealed)
+
+
+def begin_job(workspace: Workspace, project: Project, work: Work) -> Project:
+    """Open the project as a worker does that runs this work."""
+    job = project.jobs.begin(work, "worker", 60)
+    return workspace.open(project.record.id, project.member.user.id, job=job.id)
+
+
+def fill_upload(project: Project, folder: Path, make_series: MakeSeries, make_picture: MakePicture) -> UploadKey:
+    upload = project.uploads.create("page")
+    make_series(folder / "series", planes=3)
+    make_picture(folder / "a.png", 1)
+    files = [*sorted((folder / "series").iterdir()), folder / "a.png", folder / "a.png"]
+    for number, path in enumerate(files):
+        project.uploads.add(upload, f"PHANTOM {number}", io.BytesIO(path.read_bytes()))
+    for number in range(2):
+        project.uploads.add(upload, f"notes {number}.txt", io.BytesIO(b"text " * 30))
+    return upload
+
+
+@pytest.mark.parametrize("cut", ["second image", "second hold", "finish", "end"])
+def test_a_retried_job_ends_as_if_it_had_not_been_cut_off(
+    cut: str,
+    workspace: Workspace,
+    project: Project,
+    make_series: MakeSeries,
+    make_picture: MakePicture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    upload = fill_upload(project, tmp_path, make_series, make_picture)
+    work = IngestWork(upload=upload)
+    worker = begin_job(workspace, project, work)
+    method = {"second image": "register", "second hold": "hold", "finish": "finish", "end": "finish"}[cut]
+    owner = worker.images if method == "register" else worker.uploads
+    do, calls = getattr(owner, method), []
+
+    def cut_off(*arguments: object, **named: object) -> object:
+        calls.append(method)
+        if cut == "end":
+            do(*arguments, **named)
+        if len(calls) == (2 if cut.startswith("second") else 1):
+            raise RuntimeError("cut off")
+        return do(*arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, method, cut_off)
+        with pytest.raises(RuntimeError, match="cut off"):
+            ingest_upload(worker, work, silent)
+    made = ingest_upload(worker, work, silent)
+    assert (made.files, made.duplicates, len(made.images), len(made.quarantined)) == (7, 1, 2, 2)
+    assert sorted(image.sources for image in made.images) == [1, 3]
+    assert sorted(item.name for item in project.uploads.held()) == ["notes 0.txt", "notes 1.txt"]
+    assert len(project.images.list()) == 2
+
+
+def test_what_another_job_made_of_the_same_files_stays_a_duplicate(
+    workspace: Workspace, project: Project, make_series: MakeSeries, make_picture: MakePicture, tmp_path: Path
+) -> None:
+    first = IngestWork(upload=fill_upload(project, tmp_path, make_series, make_picture))
+    ingest_upload(begin_job(workspace, project, first), first, silent)
+    again = project.uploads.create("page")
+    for path in (tmp_path / "series").iterdir():
+        project.uploads.add(again, path.name, io.BytesIO(path.read_bytes()))
+    second = IngestWork(upload=again)
+    made = ingest_upload(begin_job(workspace, project, second), second, silent)
+    assert (made.duplicates, made.images) == (3, ())
 
 
 def test_the_bytes_of_a_refused_archive_stay_when_its_upload_ends(

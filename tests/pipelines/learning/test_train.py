@@ -69,6 +69,18 @@ def test_equal_data_settings_and_seed_give_equal_weights(balls_project: Project)
     assert [model.version for model in models] == ["1", "2", "3"]
 
 
+def test_a_retry_after_the_model_was_registered_makes_no_second_version(
+    workspace: Workspace, balls_project: Project
+) -> None:
+    work = TrainWork(task=Task.SEGMENTATION, device=Device.CPU, config=QUICK | {"steps": 2})
+    job = balls_project.jobs.begin(work, "worker", 60)
+    worker = workspace.open(balls_project.record.id, balls_project.member.user.id, job=job.id)
+    first = train(worker, work, silent)
+    assert train(worker, work, silent) == first
+    assert len(balls_project.models.list()) == 1
+    assert train(balls_project, work, silent).version == "2"
+
+
 def test_the_bundle_is_complete_and_its_card_tells_the_facts(balls_project: Project) -> None:
     made = train_quickly(balls_project, steps=4, name="balls")
     model, plan, network = open_model(balls_project, made.model)
