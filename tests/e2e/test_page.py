@@ -470,6 +470,26 @@ def test_wrong_password_is_told_and_an_ended_session_asks_again(page: Page, site
     expect(page.get_by_test_id("sign-in-username")).to_be_visible()
 
 
+def test_signing_out_keeps_the_member_until_it_is_done_and_then_forgets_everything(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    page.get_by_test_id(f"project-{site.project}").click()
+    expect(page.get_by_test_id(f"image-{site.image}")).to_be_visible()
+    page.evaluate("window.before = true")
+    page.route(
+        "**/api/session.json", lambda route: route.abort() if route.request.method == "DELETE" else route.fallback()
+    )
+    page.get_by_test_id("sign-out").click()
+    expect(page.get_by_text("The server does not answer")).to_be_visible()
+    expect(page.get_by_test_id("signed-in-user")).to_be_visible()
+    page.unroute("**/api/session.json")
+    page.get_by_test_id("sign-out").click()
+    expect(page.get_by_test_id("sign-in-username")).to_be_visible()
+    # What the page knew of the member lived in its memory, which a loaded page has not.
+    page.wait_for_function("window.before === undefined")
+    page.goto(f"{site.url}/#/project/{site.project}")
+    expect(page.get_by_test_id("sign-in-username")).to_be_visible()
+
+
 def test_nothing_is_cut_off_at_the_promised_sizes(page: Page, site: Site) -> None:
     sign_in(page, site)
     for width, height in ((1280, 800), (1920, 1080)):
