@@ -20,6 +20,7 @@ from imaging.project.project import Project
 from imaging.pyramid.labels import SegmentationReader, count_voxels, write_segmentation
 from pipelines import drawing_files, label_volumes
 from pipelines.drawing_files import read_rows
+from pipelines.sweeping import publishing
 
 FORMATS = ("geojson", "csv", "nifti", "nrrd", "dicom-seg", "dicom-series", "rtstruct", "monai")
 """Every format that the command line names; those without a reader yet are refused by name."""
@@ -102,7 +103,8 @@ class Importer:
             write_segmentation(self._project.images.path(image.id), key, labels, used)
 
         name = ", ".join(term.name for term in used)[:_LONGEST_NAME]
-        self._project.segmentations.create(image.id, self._layer.id, name, counts, write, reviewed=self._reviewed)
+        with publishing(self._project):
+            self._project.segmentations.create(image.id, self._layer.id, name, counts, write, reviewed=self._reviewed)
         self.made.segmentations += 1
         for term, count in zip(used, counts, strict=True):
             self.made.voxels[term.name] += count.voxels

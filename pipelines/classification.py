@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from pipelines.networks import build_network, describe_network
 from pipelines.plan import Plan, median_spacing, orientation_of
 from pipelines.recipe import ClassificationRecipe
 from pipelines.sampling import prefetch
+from pipelines.sweeping import working_folder
 from pipelines.voxels import PERCENTILES, ImageVoxels, Intensity, Size, Values
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def learn_classification(
     report(0, "looking at the images")
     budget = CUDA if device.type == "cuda" else CPU
     plan = make_plan(project, dataset, recipe, budget)
-    with tempfile.TemporaryDirectory(prefix="imaging-", dir=project.folder) as scratch:
-        cache = _cache(project, dataset, plan, Path(scratch), report)
+    with working_folder(project) as scratch:
+        cache = _cache(project, dataset, plan, scratch, report)
         truth = _truth(dataset)
         train = np.flatnonzero([sample.part is Part.TRAIN for sample in dataset.samples])
         if len(set(truth[train])) < 2:

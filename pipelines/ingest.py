@@ -22,12 +22,12 @@ from imaging.domain.job import IngestWork
 from imaging.domain.outcome import Held, IngestedImage, IngestReport, Reason
 from imaging.errors import InvalidInputError, RefusedFileError, StateError
 from imaging.project.project import Project
-from imaging.pyramid.publish import staging_area
 from pipelines.arrivals import Arrivals, Arrived, PictureFile, sort_arrivals
 from pipelines.late import Unfinished, hold_late
 from pipelines.memory import return_freed_memory
-from pipelines.publication import Publisher, Source, sweep_orphans
+from pipelines.publication import Publisher, Source
 from pipelines.sources import picture_source, stack_source
+from pipelines.sweeping import publishing
 
 _LOOKING, _WRITING = "looking at files", "writing images"
 _LOOKED_PERCENT = 10
@@ -103,8 +103,7 @@ def _ingest(project: Project, paths: Sequence[Path], report: Report, options: _O
     project.require(Action.UPLOAD)
     return_freed_memory()
     run = _Run(project, report, options.profile)
-    images = project.folder / "images"
-    with project.uploads.scratch() as scratch, staging_area(images, partial(sweep_orphans, project)):
+    with project.uploads.scratch() as scratch, publishing(project):
         found = find_files(paths, Limits(), scratch)
         run.sort(replace(item, name=item.name.removeprefix(options.prefix)) for item in found)
         run.publish_all(options.workers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from pipelines.networks import choose_device
 from pipelines.plan import Plan
 from pipelines.registry import open_model
 from pipelines.segmentation import forward_of, intensity_for, segment
+from pipelines.sweeping import publishing, sweep_abandoned, working_folder
 from pipelines.voxels import ImageVoxels, Size, slabs
 from pipelines.windows import Forward
 
@@ -54,6 +54,7 @@ def predict(project: Project, work: PredictWork, report: Report) -> PredictResul
     if any(known.get(one.term) != one.value for one in plan.classes):
         raise StateError("model", "its terms are no longer those of the project")
     layer = project.layers.of_model(model.id)
+    sweep_abandoned(project)
     say = _classify if plan.task is Task.CLASSIFICATION else _segment
     outputs = say(project, _Saying(model, plan, network, device, layer), work.images, report)
     report(100, "predicted")
@@ -85,9 +86,10 @@ def _segment(
         def advance(share: float, done: int = number, message: str = step) -> None:
             report(int(99 * (done + share) / len(images)), message)
 
-        with tempfile.TemporaryDirectory(prefix="imaging-", dir=project.folder) as scratch:
-            labels = _predict_labels(saying.plan, image, forward, Path(scratch), advance)
-            segmentation = _publish(project, saying, key, labels)
+        with working_folder(project) as scratch:
+            labels = _predict_labels(saying.plan, image, forward, scratch, advance)
+            with publishing(project):
+                segmentation = _publish(project, saying, key, labels)
             del labels
         outputs.append(_describe(saying.plan, segmentation))
     return outputs

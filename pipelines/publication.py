@@ -100,18 +100,6 @@ class Publisher:
         return f"{stem} {number}"
 
 
-def sweep_orphans(project: Project) -> None:
-    """Remove the files of images that never got their row: what a process killed while publishing leaves."""
-    known = {str(image.id) for image in project.images.catalogue()}
-    for group in (project.folder / "images").glob(f"*{_IMAGE_SUFFIX}"):
-        if group.name.removesuffix(_IMAGE_SUFFIX) not in known:
-            shutil.rmtree(group)
-    for folder in ("headers", "manifests"):
-        for beside in (project.folder / folder).glob("[0-9]*"):
-            if beside.name.split(".", 1)[0] not in known:
-                beside.unlink()
-
-
 def _place(staging: Path, final: Path, headers: bytes, manifest: Manifest) -> None:
     if headers:
         beside = headers_path(final)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
+import shutil
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
@@ -11,12 +10,13 @@ from pydantic import JsonValue
 from imaging.domain.base import ModelKey
 from imaging.domain.model import Model, ModelDraft
 from imaging.project.project import Project
-from imaging.pyramid.publish import publish
+from imaging.pyramid.publish import publish, staging_folder
 from pipelines.bundle import CARD, load_network, read_plan, write_bundle
 from pipelines.card import make_card, render_card
 from pipelines.dataset import Dataset
 from pipelines.learning import Learned
 from pipelines.plan import Plan
+from pipelines.sweeping import publishing_models
 
 if TYPE_CHECKING:
     import torch
@@ -28,19 +28,22 @@ LONGEST_LIST = 50
 def register(project: Project, dataset: Dataset, learned: Learned, device: torch.device) -> Model:
     """Write the bundle, publish it as a whole and enter it into the registry."""
     card = make_card(dataset, learned, device)
-    with tempfile.TemporaryDirectory(prefix="imaging-", dir=project.folder) as scratch:
-        staging = Path(scratch) / "bundle"
-        digest = write_bundle(staging, learned.plan, dataset, learned.metrics, learned.network.state_dict())
-        (staging / CARD).write_text(render_card(learned.plan.name, card), encoding="utf-8")
-        draft = ModelDraft(
-            name=learned.plan.name,
-            task=dataset.task,
-            terms=tuple(known.term for known in dataset.classes),
-            sha256=digest,
-            metrics=short_metrics(learned.metrics),
-            card=card,
-        )
-        return project.models.register(draft, lambda key: publish(staging, project.models.folder(key)))
+    with publishing_models(project) as models:
+        staging = staging_folder(models)
+        try:
+            digest = write_bundle(staging, learned.plan, dataset, learned.metrics, learned.network.state_dict())
+            (staging / CARD).write_text(render_card(learned.plan.name, card), encoding="utf-8")
+            draft = ModelDraft(
+                name=learned.plan.name,
+                task=dataset.task,
+                terms=tuple(known.term for known in dataset.classes),
+                sha256=digest,
+                metrics=short_metrics(learned.metrics),
+                card=card,
+            )
+            return project.models.register(draft, lambda key: publish(staging, project.models.folder(key)))
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def short_metrics(metrics: dict[str, JsonValue]) -> dict[str, JsonValue]:

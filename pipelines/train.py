@@ -16,6 +16,7 @@ from pipelines.networks import choose_device
 from pipelines.recipe import ClassificationRecipe, SegmentationRecipe, make_recipe
 from pipelines.registry import register
 from pipelines.segmentation import learn_segmentation
+from pipelines.sweeping import sweep_abandoned
 
 
 class TrainResult(Record):
@@ -35,6 +36,7 @@ def train(project: Project, work: TrainWork, report: Report) -> TrainResult:
     if earlier is not None:
         # A retry of a job that was cut off after it had registered its model.
         return _result(earlier)
+    sweep_abandoned(project)
     recipe = make_recipe(work.task, work.config)
     device = choose_device(work.device)
     dataset = freeze_dataset(project, work.task)

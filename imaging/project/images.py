@@ -35,7 +35,7 @@ class Images:
 
     def catalogue(self) -> tuple[Image, ...]:
         """Facts of all images for ingestion: even who may only upload must not publish a series twice."""
-        with self._gate.read(Action.UPLOAD) as transaction:
+        with self._gate.read(Action.UPLOAD, Action.SEE_IMAGES) as transaction:
             return tuple(rows.list_images(transaction, self._gate.project))
 
     def get(self, key: ImageKey) -> Image:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +14,7 @@ from imaging.domain.outcome import Reason
 from imaging.domain.upload import HeldFile
 from imaging.errors import InvalidInputError, NotFoundError, StateError
 from imaging.project.gate import Gate
-from imaging.pyramid.publish import exclusive
+from imaging.pyramid.publish import scratch_folder
 from imaging.store import uploads as rows
 from imaging.store import vault
 from imaging.store.database import Transaction
@@ -78,16 +74,8 @@ class Uploads:
         parent = self._gate.settings.quarantine / "scratch"
         make_private_folder(self._gate.settings.quarantine)
         make_private_folder(parent)
-        with exclusive(parent):
-            _remove_abandoned(parent)
-            folder = Path(tempfile.mkdtemp(dir=parent))
-            lock = os.open(folder, os.O_RDONLY)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
+        with scratch_folder(parent) as folder:
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(lock)
 
     def open_files(self, upload: UploadKey, scratch: Path) -> list[Path]:
         """Decrypt the waiting files of an upload into a scratch folder under the names they came with.
@@ -204,22 +192,6 @@ class Uploads:
         if row.account != self._gate.user and not self._gate.may(Action.EDIT_PROJECT):
             raise NotFoundError("upload", key)
         return row
-
-
-def _remove_abandoned(parent: Path) -> None:
-    for folder in parent.iterdir():
-        try:
-            lock = os.open(folder, os.O_RDONLY)
-        except FileNotFoundError:
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-        finally:
-            os.close(lock)
 
 
 def _unseal_name(row: rows.HeldRow, secret: bytes) -> str:

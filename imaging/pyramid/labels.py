@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +93,24 @@ def remove_segmentation(image_path: Path, key: SegmentationKey) -> None:
             _list_segmentations(image_path)
             shutil.rmtree(staging)
         manifest_path(image_path, key).unlink(missing_ok=True)
+
+
+def sweep_segmentations(image_path: Path, known: Collection[SegmentationKey]) -> None:
+    """Remove the segmentations of an image that are not known, for a caller who holds the staging area alone."""
+    names = {str(key) for key in known}
+    kept = {manifest_path(image_path, key) for key in known}
+    own = manifest_path(image_path)
+    for manifest in own.parent.glob(f"{own.stem}.{LABELS}.*.json"):
+        if manifest not in kept:
+            manifest.unlink(missing_ok=True)
+    if not (image_path / LABELS).is_dir():
+        return
+    with exclusive(image_path):
+        for folder in (image_path / LABELS).iterdir():
+            if folder.name.isdecimal() and folder.name not in names:
+                shutil.rmtree(folder)
+        if not listing_is_right(image_path):
+            _list_segmentations(image_path)
 
 
 def listing_is_right(image_path: Path) -> bool:

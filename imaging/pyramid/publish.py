@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -69,6 +70,41 @@ def staging_area(images: Path, sweep: Callable[[], None] | None = None) -> Itera
         yield
     finally:
         os.close(lock)
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """Give a fresh private folder that is removed afterwards, come what may.
+
+    What a killed process left is removed by the next who asks: the kernel's lock on a folder dies with its process.
+    """
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with exclusive(parent):
+        _remove_abandoned(parent)
+        folder = Path(tempfile.mkdtemp(dir=parent))
+        lock = os.open(folder, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    for folder in parent.iterdir():
+        try:
+            lock = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(lock)
 
 
 @contextmanager

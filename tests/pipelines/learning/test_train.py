@@ -96,7 +96,7 @@ def test_the_bundle_is_complete_and_its_card_tells_the_facts(balls_project: Proj
         assert fact in card
     assert model.card["data"]["training_subjects"] == 4
     assert plan.classes[0].name == "nodule"
-    assert not list(balls_project.folder.glob("imaging-*"))
+    assert [path for name in (".working", "models/.staging") for path in (balls_project.folder / name).iterdir()] == []
 
 
 def test_without_a_split_nothing_is_claimed(balls_project: Project) -> None:
@@ -133,10 +133,11 @@ def test_stopping_leaves_nothing_behind(balls_project: Project) -> None:
         if percent > 20:
             raise StopError
 
-    before = set(balls_project.folder.rglob("*"))
+    before = {path for path in balls_project.folder.rglob("*") if path.is_file()}
     with pytest.raises(StopError):
         train(balls_project, TrainWork(task=Task.SEGMENTATION, config=QUICK), stop)
-    assert set(balls_project.folder.rglob("*")) == before
+    assert {path for path in balls_project.folder.rglob("*") if path.is_file()} == before
+    assert [path for name in (".working", "models/.staging") for path in (balls_project.folder / name).iterdir()] == []
     assert balls_project.models.list() == []
 
 
