@@ -470,6 +470,54 @@ def test_wrong_password_is_told_and_an_ended_session_asks_again(page: Page, site
     expect(page.get_by_test_id("sign-in-username")).to_be_visible()
 
 
+@pytest.fixture
+def pixel_access(site: Site) -> Iterator[Any]:
+    """Sets what pixels the project sends; the others find it as it was."""
+
+    def allow(access: str) -> None:
+        ask_api(site.url, site.token)(f"/api/project/{site.project}.json", "PUT", json={"pixelAccess": access})
+
+    yield allow
+    allow("full")
+
+
+def test_project_of_pictures_shows_what_the_exact_one_does(page: Page, site: Site, pixel_access: Any) -> None:
+    sign_in(page, site)
+    open_image(page, site)
+    page.get_by_test_id("preset-bone").click()
+    page.get_by_test_id("view-layers").click()
+    wait_for_paint(page)
+    across, down = (round(part) for part in centre_of(page))
+    places = [(across + step, down + step // 2) for step in range(-90, 91, 36)]
+    exact = [colour_at(page, *place) for place in places]
+    assert len(set(exact)) > 1
+
+    pixel_access("rendered")
+    refused: list[str] = []
+    page.on("response", lambda response: refused.append(response.url) if response.status == 403 else None)
+    page.reload()
+    wait_for_viewer(page)
+    expect(page.get_by_test_id("pictures-only")).to_be_visible()
+    with page.expect_response(lambda response: "/render/z/" in response.url and "center=400" in response.url):
+        page.get_by_test_id("preset-bone").click()
+    expect(page.get_by_test_id("pane-z")).to_have_attribute("data-exact", "true")
+    wait_for_paint(page)
+    for before, place in zip(exact, places, strict=True):
+        assert colour_at(page, *place) == pytest.approx(before, abs=1)
+    page.mouse.move(across, down)
+    expect(page.get_by_test_id("readout")).to_have_attribute("data-value", "")
+    assert refused == []
+
+
+def test_project_without_pixels_says_so(page: Page, site: Site, pixel_access: Any) -> None:
+    pixel_access("none")
+    sign_in(page, site)
+    page.goto(f"{site.url}/#/project/{site.project}/image/{site.image}")
+    expect(page.get_by_test_id("no-pixels")).to_contain_text("This project shows no pixels")
+    page.get_by_test_id("language-fr").click()
+    expect(page.get_by_test_id("no-pixels")).to_contain_text("Ce projet ne montre aucun pixel")
+
+
 def test_signing_out_keeps_the_member_until_it_is_done_and_then_forgets_everything(page: Page, site: Site) -> None:
     sign_in(page, site)
     page.get_by_test_id(f"project-{site.project}").click()

@@ -59,7 +59,7 @@ export function parseProject(json: unknown): Project {
     annotations: number(project.numberOfAnnotations),
     // Lists of projects leave the roles out.
     roles: roles.length === 0 ? null : roles.map((role) => text(role)),
-    pixelAccess: text(project.pixelAccess, 'full'),
+    pixelAccess: project.pixelAccess === 'rendered' || project.pixelAccess === 'none' ? project.pixelAccess : 'full',
   }
 }
 

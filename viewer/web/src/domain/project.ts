@@ -4,6 +4,9 @@ export interface User {
   readonly fullname: string
 }
 
+/** What pixels a browser may fetch: exact values, pictures, or nothing. */
+export type PixelAccess = 'full' | 'rendered' | 'none'
+
 export interface Project {
   readonly id: number
   readonly name: string
@@ -11,8 +14,7 @@ export interface Project {
   readonly annotations: number
   /** Roles of the signed-in member when the server tells them, else null. */
   readonly roles: readonly string[] | null
-  /** What pixels a browser may fetch: full, rendered or none. */
-  readonly pixelAccess: string
+  readonly pixelAccess: PixelAccess
 }
 
 export interface Term {

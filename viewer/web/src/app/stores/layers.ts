@@ -3,6 +3,7 @@ import { computed, ref, shallowRef } from 'vue'
 import * as api from '@/api/routes'
 import type { Layer, Segmentation } from '@/domain/annotation'
 import type { Image } from '@/domain/image'
+import type { PixelAccess } from '@/domain/project'
 import { SegmentationSource } from '@/sources/source'
 
 export interface Showing {
@@ -34,12 +35,13 @@ export const useLayers = defineStore('layers', () => {
     return segmentationShowing.value[id] ?? SHOWN
   }
 
-  async function open(image: Image, signal: AbortSignal): Promise<void> {
+  /** Voxels of segmentations are exact values, so a project of pictures only names them. */
+  async function open(image: Image, access: PixelAccess, signal: AbortSignal): Promise<void> {
     close()
     const [foundLayers, found] = await Promise.all([api.layers(image.id, signal), api.segmentations(image.id, signal)])
     layers.value = foundLayers
     segmentations.value = found
-    sources.value = new Map(found.map(({ id }) => [id, new SegmentationSource(id)]))
+    sources.value = new Map(access === 'full' ? found.map(({ id }) => [id, new SegmentationSource(id)]) : [])
   }
 
   /** Read the names again, e.g. after the first drawing made a layer. */

@@ -1,6 +1,5 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
-import * as api from '@/api/routes'
 import { percentiles, windowBetween } from '@/core/lut'
 import type { Look } from '@/core/lut'
 import { realValue } from '@/core/paint'
@@ -8,11 +7,13 @@ import type { Plane } from '@/core/plane'
 import { extent, isColour, viewableAxes } from '@/domain/image'
 import type { Axis, Image, Vector, Window } from '@/domain/image'
 import type { Tool } from '@/domain/tools'
+import type { PixelAccess } from '@/domain/project'
 import { presetsFor } from '@/domain/windows'
 import type { Preset } from '@/domain/windows'
 import { voxelToWorld } from '@/geometry/affine'
 import { frameOf } from '@/geometry/frame'
 import type { PlaneFrame } from '@/geometry/frame'
+import { LEVELS, RenderedSource } from '@/sources/rendered'
 import { ZarrSource } from '@/sources/source'
 import type { PixelSource } from '@/sources/source'
 
@@ -32,6 +33,7 @@ const SAMPLE = 60_000
 export const useViewer = defineStore('viewer', () => {
   const image = shallowRef<Image | null>(null)
   const source = shallowRef<PixelSource | null>(null)
+  const access = ref<PixelAccess>('full')
   const frames = shallowRef<Partial<Record<Axis, PlaneFrame>>>({})
   const position = ref<Record<Axis, number>>({ z: 0, y: 0, x: 0 })
   const t = ref(0)
@@ -52,9 +54,15 @@ export const useViewer = defineStore('viewer', () => {
   const planes = shallowRef<Partial<Record<Axis, Plane>>>({})
 
   const axes = computed(() => (image.value === null ? [] : viewableAxes(image.value)))
-  const presets = computed(() => (image.value === null ? [] : presetsFor(image.value)))
+  const presets = computed(() => {
+    const all = image.value === null ? [] : presetsFor(image.value)
+    // The others are found from stored values, which pictures do not have.
+    return access.value === 'full' ? all : all.filter(({ window }) => window !== 'full' && 'center' in window)
+  })
   const look = computed<Look | null>(() => {
-    if (window_.value === null || image.value === null) return null
+    if (image.value === null) return null
+    if (access.value === 'rendered' && !isColour(image.value)) return { window: LEVELS, inverted: inverted.value }
+    if (window_.value === null) return null
     return { window: window_.value, inverted: (image.value.photometric === 'MONOCHROME1') !== inverted.value }
   })
   const times = computed(() => (image.value === null ? 1 : extent(image.value, 't')))
@@ -66,9 +74,21 @@ export const useViewer = defineStore('viewer', () => {
     return [position.value.z, position.value.y, position.value.x]
   }
 
-  function open(opened: Image): void {
+  function sourceOf(opened: Image): PixelSource | null {
+    switch (access.value) {
+      case 'full':
+        return new ZarrSource(opened)
+      case 'rendered':
+        return new RenderedSource(opened, () => window_.value)
+      case 'none':
+        return null
+    }
+  }
+
+  function open(opened: Image, allowed: PixelAccess): void {
     image.value = opened
-    source.value = new ZarrSource(opened)
+    access.value = allowed
+    source.value = sourceOf(opened)
     frames.value = Object.fromEntries(viewableAxes(opened).map((axis) => [axis, frameOf(opened, axis)]))
     const middle = (axis: Axis): number => Math.floor((extent(opened, axis) - 1) / 2)
     position.value = { z: middle('z'), y: middle('y'), x: middle('x') }
@@ -168,6 +188,7 @@ export const useViewer = defineStore('viewer', () => {
   function readAt(axis: Axis, voxel: Vector): Reading | null {
     const opened = image.value
     if (opened === null) return null
+    if (access.value !== 'full') return { voxel, values: null, world: opened.oriented ? voxelToWorld(opened.affine, voxel) : null }
     const [z, y, x] = voxel
     const plane = planes.value[axis]
     const [row, column] = axis === 'z' ? [y, x] : axis === 'y' ? [z, x] : [z, y]
@@ -196,15 +217,9 @@ export const useViewer = defineStore('viewer', () => {
     asked.value[what] += 1
   }
 
-  async function load(id: number, signal: AbortSignal): Promise<Image> {
-    const found = await api.image(id, signal)
-    open(found)
-    return found
-  }
-
   return {
-    image, source, frames, position, t, c, window: window_, preset, inverted, tool, active, main, layout, term,
+    image, source, access, frames, position, t, c, window: window_, preset, inverted, tool, active, main, layout, term,
     crosshair, reading, prepared, planes, axes, presets, look, times, channels,
-    asked, ask, load, close, prepare, moveTo, moveToVoxel, setWindow, dragWindow, usePreset, showing, readAt, point, maximise,
+    asked, ask, open, close, prepare, moveTo, moveToVoxel, setWindow, dragWindow, usePreset, showing, readAt, point, maximise,
   }
 })
