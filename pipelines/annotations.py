@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +16,15 @@ from imaging.access import Action
 from imaging.domain.annotation import AnnotationFilter, Layer
 from imaging.domain.base import SegmentationKey
 from imaging.domain.image import Image
-from imaging.domain.ontology import Term
 from imaging.errors import ImagingError, InvalidInputError
+from imaging.project.annotations import check_place
+from imaging.project.drawing import draw, plane_of
 from imaging.project.project import Project
 from imaging.pyramid.labels import SegmentationReader, count_voxels, write_segmentation
+from imaging.taxonomy import check_name
 from pipelines import drawing_files, label_volumes
 from pipelines.drawing_files import read_rows
+from pipelines.label_volumes import Labels
 from pipelines.sweeping import publishing
 
 FORMATS = ("geojson", "csv", "nifti", "nrrd", "dicom-seg", "dicom-series", "rtstruct", "monai")
@@ -39,6 +44,26 @@ class Imported:
     created_terms: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Item:
+    """Files, or a term, for one image; `row` where a table lists it."""
+
+    image: Image
+    files: tuple[Path, ...] = ()
+    term: str | None = None
+    row: int | None = None
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Say in which row of the table the input was bad."""
+        try:
+            yield
+        except InvalidInputError as error:
+            if self.row is None:
+                raise
+            raise InvalidInputError(f"row {self.row} of the table: {error.problem}") from error
+
+
 class Importer:
     """One import into one layer.
 
@@ -54,44 +79,93 @@ class Importer:
 
     def __init__(self, project: Project, renames: Mapping[str, str], *, layer: str | None, reviewed: bool) -> None:
         project.require(Action.IMPORT_ANNOTATIONS)
+        if layer is None:
+            project.require(Action.ANNOTATE)
         self._project = project
         self._renames = renames
-        self._layer_name = layer
+        self._layer_name = None if layer is None else check_name("layer", layer)
         self._reviewed = reviewed
         self._terms = {term.name: term for term in project.ontology.terms()}
+        self._segmentations: list[SegmentationKey] = []
         self.made = Imported()
 
     def import_files(self, image: Image, files: Sequence[Path], kind: str, *, scratch: Path) -> None:
-        """Bring files of one format onto one image."""
-        if kind in label_volumes.READERS:
-            volume = label_volumes.READERS[kind](files, scratch)
-            self._add_segmentation(image, label_volumes.lay_on_image(volume, image))
-        elif kind in drawing_files.READERS:
-            for path in files:
-                self._add_drawings(image, drawing_files.READERS[kind](path))
-        else:
-            raise InvalidInputError(f"the format {kind} is not read yet")
+        """Bring files of one format onto one image, all or none."""
+        self._import([_Item(image, tuple(files))], kind, scratch)
 
     def import_table(self, table: Path, kind: str, *, scratch: Path) -> None:
-        """Bring in what a table lists: columns image and term, or image and file (relative to the table)."""
+        """Bring in what a table lists, all or none: columns image and term, or image and file (from the table on)."""
         rows = list(read_rows(table, needed=("image",)))
         if not rows:
             raise InvalidInputError("the table has no rows")
         by_term = "term" in rows[0][1]
         if by_term == ("file" in rows[0][1]):
             raise InvalidInputError("the table has the columns image,file or image,term")
-        images = [self._find_image(number, row["image"]) for number, row in rows]
-        for image, (number, row) in zip(images, rows, strict=True):
-            try:
-                if by_term:
-                    self._add_image_term(image, row["term"])
-                else:
-                    self.import_files(image, [table.parent / row["file"]], kind, scratch=scratch / str(number))
-            except InvalidInputError as error:
-                raise InvalidInputError(f"row {number} of the table: {error.problem}") from error
+        items = [
+            _Item(
+                self._find_image(number, row["image"]),
+                () if by_term else (table.parent / row["file"],),
+                term=row["term"] if by_term else None,
+                row=number,
+            )
+            for number, row in rows
+        ]
+        self._import(items, kind, scratch)
 
-    def _add_segmentation(self, image: Image, values: label_volumes.Labels) -> None:
-        terms = self._terms_of_values([int(value) for value in np.unique(values) if value])
+    def _import(self, items: Sequence[_Item], kind: str, scratch: Path) -> None:
+        """Read and check everything first, so that a bad file changes nothing; then write."""
+        drawings: list[tuple[Image, drawing_files.Drawn]] = []
+        names: list[str] = []
+        # Volumes are read again for writing, because all of them may not fit into memory; a single one is kept.
+        kept: Labels | None = None
+        for item in items:
+            with item.named():
+                if item.term is not None:
+                    names.append(self._name(item.term))
+                elif kind in label_volumes.READERS:
+                    kept = _read_labels(item, kind, scratch)
+                    names += self._names_of_values(kept).values()
+                else:
+                    drawings += self._read_drawings(item, kind)
+        names += [self._name(term) for _, drawn in drawings for term in drawn.terms]
+        single = kept if len(items) == 1 else None
+        del kept
+        try:
+            self._add_terms(names)
+            self._write(items, drawings, lambda item: _read_labels(item, kind, scratch) if single is None else single)
+        except BaseException:
+            self._undo()
+            raise
+
+    def _write(
+        self,
+        items: Sequence[_Item],
+        drawings: Sequence[tuple[Image, drawing_files.Drawn]],
+        read: Callable[[_Item], Labels],
+    ) -> None:
+        if drawings:
+            self._add_drawings(drawings)
+            return
+        for item in items:
+            if item.term is not None:
+                self._add_image_term(item.image, item.term)
+            else:
+                self._add_segmentation(item.image, read(item))
+
+    def _read_drawings(self, item: _Item, kind: str) -> list[tuple[Image, drawing_files.Drawn]]:
+        if kind not in drawing_files.READERS:
+            raise InvalidInputError(f"the format {kind} is not read yet")
+        found = [drawn for path in item.files for drawn in drawing_files.READERS[kind](path)]
+        if not found:
+            raise InvalidInputError("the file holds no drawing")
+        for drawn in found:
+            draft = drawn.draft(item.image, ())
+            check_place(item.image, draft)
+            draw(draft.wkt, plane_of(item.image, draft.axis))
+        return [(item.image, drawn) for drawn in found]
+
+    def _add_segmentation(self, image: Image, values: Labels) -> None:
+        terms = {value: self._terms[name] for value, name in self._names_of_values(values).items()}
         lookup = np.zeros(max(terms) + 1, np.uint16)
         for value, term in terms.items():
             lookup[value] = term.value
@@ -103,49 +177,62 @@ class Importer:
             write_segmentation(self._project.images.path(image.id), key, labels, used)
 
         name = ", ".join(term.name for term in used)[:_LONGEST_NAME]
+        create = self._project.segmentations.create
         with publishing(self._project):
-            self._project.segmentations.create(image.id, self._layer.id, name, counts, write, reviewed=self._reviewed)
+            made = create(image.id, self._layer.id, name, counts, write, reviewed=self._reviewed)
+        self._segmentations.append(made.id)
         self.made.segmentations += 1
         for term, count in zip(used, counts, strict=True):
             self.made.voxels[term.name] += count.voxels
 
-    def _terms_of_values(self, values: Sequence[int]) -> dict[int, Term]:
+    def _names_of_values(self, labels: Labels) -> dict[int, str]:
+        values = [int(value) for value in np.unique(labels) if value]
         named = [int(value) for value in self._renames if value.isdecimal()]
         if not values and not named:
             raise InvalidInputError("the file holds no label, only background: say which by --term VALUE=NAME")
-        by_value = {term.value: term for term in self._terms.values()}
-        found: dict[int, Term] = {}
+        by_value = {term.value: term.name for term in self._terms.values()}
+        found: dict[int, str] = {}
         # A named value that does not occur is a finding too: this image was looked at and has none of it.
         for value in sorted({*values, *named}):
             if str(value) in self._renames:
-                found[value] = self._term(str(value))
+                found[value] = self._name(str(value))
             elif not self._renames and value in by_value:
                 found[value] = by_value[value]
             else:
                 raise InvalidInputError(f"no term for the value {value}: say --term {value}=NAME")
         return found
 
-    def _add_drawings(self, image: Image, drawn: Sequence[drawing_files.Drawn]) -> None:
-        drafts = [item.draft(image, [self._term(name).id for name in item.terms]) for item in drawn]
-        if not drafts:
-            raise InvalidInputError("the file holds no drawing")
+    def _add_drawings(self, drawings: Sequence[tuple[Image, drawing_files.Drawn]]) -> None:
+        drafts = [
+            drawn.draft(image, [self._terms[self._name(name)].id for name in drawn.terms]) for image, drawn in drawings
+        ]
         self._project.annotations.import_many(self._layer.id, drafts, reviewed=self._reviewed)
         self.made.annotations += len(drafts)
 
     def _add_image_term(self, image: Image, name: str) -> None:
-        term = self._term(name)
+        term = self._terms[self._name(name)]
         self._project.images.add_term(image.id, term.id, layer=self._layer.id, reviewed=self._reviewed)
         self.made.image_terms += 1
 
-    def _term(self, value: str) -> Term:
-        """Find the term that a value or name in a file stands for; make it where the ontology lacks it."""
-        name = self._renames.get(value, value)
-        if not name:
-            raise InvalidInputError("a term has no name")
-        if name not in self._terms:
-            self._terms[name] = self._project.ontology.add(name)
-            self.made.created_terms.append(name)
-        return self._terms[name]
+    def _name(self, value: str) -> str:
+        """Give the name of the term that a value or name in a file stands for."""
+        return check_name("term", self._renames.get(value, value))
+
+    def _add_terms(self, names: Iterable[str]) -> None:
+        for name in dict.fromkeys(names):
+            if name not in self._terms:
+                self._terms[name] = self._project.ontology.add(name)
+                self.made.created_terms.append(name)
+
+    def _undo(self) -> None:
+        """Take back what was written before a failure that no check could foresee, such as a full disk."""
+        for key in self._segmentations:
+            with suppress(ImagingError):
+                self._project.segmentations.delete(key)
+        for name in self.made.created_terms:
+            # Somebody may use the new term already.
+            with suppress(ImagingError):
+                self._project.ontology.delete(self._terms[name].id)
 
     @cached_property
     def _layer(self) -> Layer:
@@ -158,6 +245,12 @@ class Importer:
             return self._project.images.find(name)
         except ImagingError as error:
             raise InvalidInputError(f"row {number} of the table names no image of this project") from error
+
+
+def _read_labels(item: _Item, kind: str, scratch: Path) -> Labels:
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        return label_volumes.lay_on_image(label_volumes.READERS[kind](item.files, Path(folder)), item.image)
 
 
 def dump_drawings(project: Project, images: Sequence[Image], layer: Layer | None, target: Path) -> int:

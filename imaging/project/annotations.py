@@ -125,7 +125,7 @@ class Annotations:
         for place, draft in enumerate(drafts):
             if draft.image not in images:
                 images[draft.image] = require_image(change.transaction, self._gate, draft.image)
-            _check_place(images[draft.image], draft)
+            check_place(images[draft.image], draft)
             drawing = draw(draft.wkt, plane_of(images[draft.image], draft.axis))
             record = _new(draft, drawing, AnnotationKey(first + place), layer, change.at)
             drawn.append((record.model_copy(update={"reviewed": reviewed}), drawing.box))
@@ -180,7 +180,8 @@ def _new(draft: AnnotationDraft, drawing: Drawing, key: AnnotationKey, layer: La
     )
 
 
-def _check_place(image: Image, draft: AnnotationDraft) -> None:
+def check_place(image: Image, draft: AnnotationDraft) -> None:
+    """Refuse a drawing on a plane that its image does not have."""
     channels = 1 if image.attributes.photometric == "RGB" else image.extent("c")
     places = ((draft.axis.value, draft.index, image.extent(draft.axis.value)), ("t", draft.t, image.extent("t")),
               ("c", draft.c, channels))  # fmt: skip

@@ -282,6 +282,65 @@ def test_a_table_that_fits_nothing_is_refused(
     assert project.images.terms() == []
 
 
+def state_of(project: Project) -> tuple[object, ...]:
+    return (
+        project.ontology.terms(),
+        project.images.terms(),
+        project.segmentations.list(),
+        project.layers.counts(),
+        sorted(path for path in project.folder.rglob("*") if path.is_file()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "cells"),
+    [
+        ("nifti", "file", ("good.nii", "bad.nii")),
+        ("nifti", "file", ("good.nii", "absent.nii")),
+        ("csv", "term", ("brand new", "")),
+        ("csv", "term", ("brand new", "x" * 5000)),
+        ("csv", "file", ("good.csv", "outside.csv")),
+        ("csv", "file", ("good.csv", "crooked.csv")),
+    ],
+)
+def test_a_bad_row_of_a_table_changes_nothing(
+    kind: str, column: str, cells: tuple[str, str], project: Project, image: Image, labels: np.ndarray, tmp_path: Path
+) -> None:
+    write_nifti(labels, affine_of(image), tmp_path / "good.nii")
+    (tmp_path / "bad.nii").write_bytes(b"no volume")
+    write_table(tmp_path / "good.csv", ("wkt", "term"), ("POINT (3 4)", "brand new"))
+    write_table(tmp_path / "outside.csv", ("wkt", "index"), ("POINT (3 4)", "99"))
+    write_table(tmp_path / "crooked.csv", ("wkt", "index"), ("POLYGON ((", "0"))
+    table = write_table(tmp_path / "t.csv", ("image", column), *((str(image.id), cell) for cell in cells))
+    before = state_of(project)
+    importer = Importer(project, {"1": "brand", "7": "new"} if kind == "nifti" else {}, layer="experts", reviewed=True)
+    with pytest.raises(InvalidInputError, match="row 3 of the table"):
+        importer.import_table(table, kind, scratch=tmp_path / "s")
+    assert state_of(project) == before
+
+
+def test_a_write_that_fails_takes_back_what_was_written_before_it(
+    project: Project, image: Image, labels: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_nifti(labels, affine_of(image), tmp_path / "a.nii")
+    table = write_table(tmp_path / "t.csv", ("image", "file"), *[(str(image.id), "a.nii")] * 2)
+    create, calls = project.segmentations.create, []
+
+    def fill_disk(*arguments: object, **named: object) -> object:
+        calls.append(1)
+        if len(calls) == 2:
+            raise OSError("no space left")
+        return create(*arguments, **named)
+
+    monkeypatch.setattr(project.segmentations, "create", fill_disk)
+    terms = project.ontology.terms()
+    importer = Importer(project, {"1": "brand", "7": "new"}, layer="experts", reviewed=True)
+    with pytest.raises(OSError, match="no space"):
+        importer.import_table(table, "nifti", scratch=tmp_path / "s")
+    assert (project.segmentations.list(), project.ontology.terms()) == ([], terms)
+    assert verify_project(project).ok
+
+
 @pytest.mark.parametrize(("session", "voxels", "planes"), [("1991-11-19", 2641, 7), ("1992-04-02", 6809, 8)])
 def test_real_tumour_masks_have_their_known_voxels(
     session: str, voxels: int, planes: int, project: Project, shared_data: Path, tmp_path: Path
