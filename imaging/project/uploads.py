@@ -66,11 +66,11 @@ class Uploads:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Give a private folder inside the quarantine that is removed afterwards, come what may.
+        """Give a private empty folder inside the quarantine that is removed afterwards, come what may.
 
         What a killed process left is removed by the next who asks: the kernel's lock on a folder dies with its process.
         """
-        self._gate.require(Action.UPLOAD, Action.DECIDE_QUARANTINE)
+        self._gate.require(Action.UPLOAD, Action.DECIDE_QUARANTINE, Action.IMPORT_ANNOTATIONS)
         parent = self._gate.settings.quarantine / "scratch"
         make_private_folder(self._gate.settings.quarantine)
         make_private_folder(parent)

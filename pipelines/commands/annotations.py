@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -55,16 +54,16 @@ def import_annotations(
     renames = _read_renames(options["terms"])
     importer = Importer(opened, renames, layer=options["layer"], reviewed=options["reviewed"])
     image, table = options["image"], options["table"]
-    # Members of archives are identifying files, so they are unpacked where only this user may read.
-    with tempfile.TemporaryDirectory(prefix="imaging-import-") as scratch:
+    # Members of archives are identifying files: they are unpacked inside the quarantine, which every start sweeps.
+    with opened.uploads.scratch() as scratch:
         if (image is None) == (table is None) or (table is not None and files):
             raise InvalidInputError("say either --image IMAGE FILE... or --table FILE")
         if image is not None:
             if not files:
                 raise InvalidInputError("say which files belong to the image")
-            importer.import_files(opened.images.find(image), files, kind, scratch=Path(scratch))
+            importer.import_files(opened.images.find(image), files, kind, scratch=scratch)
         elif table is not None:
-            importer.import_table(table, kind, scratch=Path(scratch))
+            importer.import_table(table, kind, scratch=scratch)
     invocation.show(_document(importer.made), _describe(importer.made))
 
 

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from imaging.cli import main
+from imaging.domain.people import Role
+from imaging.errors import InvalidInputError
 from imaging.project.project import Project
 from imaging.settings import Settings
 from imaging.workspace import Workspace
-from pipelines.label_volumes import write_nifti
+from pipelines.label_volumes import READERS, write_nifti
 
 MakeSeries = Callable[..., np.ndarray]
 Call = Callable[..., tuple[int, str, str]]
@@ -155,6 +157,33 @@ def test_annotations_import_says_in_one_line_what_is_wrong(call: Call, arguments
     assert (code, out) == (2, "")
     assert err.startswith("imaging: ")
     assert err.count("\n") == 1
+
+
+def test_annotations_import_unpacks_only_inside_the_quarantine(
+    call: Call,
+    workspace: Workspace,
+    project: Project,
+    settings: Settings,
+    make_series: MakeSeries,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_series(tmp_path / "in")
+    (image,) = json.loads(call("ingest", "phantoms", tmp_path / "in", "--json")[1])["images"]
+    scientist, _ = workspace.accounts.add("scientist")
+    project.members.add(scientist.id, [Role.DATA_SCIENTIST])
+    seen: list[Path] = []
+
+    def read(files: object, scratch: Path) -> None:
+        seen.append(scratch)
+        raise InvalidInputError("seen")
+
+    monkeypatch.setitem(READERS, "dicom-series", read)
+    options = ("--image", image["id"], "--format", "dicom-series", "--layer", "masks", "--as", "scientist")
+    code, _, err = call("annotations", "import", "phantoms", tmp_path / "in", *options)
+    assert (code, "seen" in err) == (2, True)
+    assert seen[0].is_relative_to(settings.quarantine / "scratch")
+    assert list((settings.quarantine / "scratch").iterdir()) == []
 
 
 def test_a_format_without_a_reader_is_named(call: Call, make_series: MakeSeries, tmp_path: Path) -> None:
