@@ -538,6 +538,57 @@ def test_signing_out_keeps_the_member_until_it_is_done_and_then_forgets_everythi
     expect(page.get_by_test_id("sign-in-username")).to_be_visible()
 
 
+NAMED = "button|link|textbox|searchbox|spinbutton|slider|checkbox|combobox|radio|switch|img|dialog|application|tab"
+
+
+def nameless(page: Page) -> list[str]:
+    """Find what a screen reader would announce without a name."""
+    tree = page.locator("body").aria_snapshot()
+    assert re.search(r'- (button|textbox) "', tree)
+    return [line for line in tree.splitlines() if re.match(rf'\s*- ({NAMED})(?! ")\b', line)]
+
+
+def test_everything_that_can_be_used_has_a_name(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    expect(page.get_by_test_id("sign-in-submit")).to_be_visible()
+    assert nameless(page) == []
+    sign_in(page, site)
+    expect(page.get_by_test_id(f"project-{site.project}")).to_be_visible()
+    assert nameless(page) == []
+    page.get_by_test_id(f"project-{site.project}").click()
+    expect(page.get_by_test_id(f"image-{site.image}")).to_be_visible()
+    assert nameless(page) == []
+    for opener in ("upload-open", "train-open"):
+        page.get_by_test_id(opener).click()
+        assert nameless(page) == []
+        page.keyboard.press("Escape")
+    open_image(page, site)
+    assert nameless(page) == []
+    for axis, name in (("z", "Axial"), ("y", "Coronal"), ("x", "Sagittal")):
+        expect(page.get_by_test_id(f"pane-{axis}").get_by_role("img")).to_have_accessible_name(re.compile(name))
+
+
+def test_keys_scroll_and_choose_tools_and_the_place_is_announced(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_image(page, site)
+    page.get_by_test_id("pane-z").focus()
+    place, spoken = page.get_by_test_id("place-z"), page.get_by_test_id("spoken")
+    start = read(page)[1][0]
+    for key, step in (("ArrowDown", 1), ("ArrowUp", 0), ("PageDown", 10), ("PageUp", 0)):
+        page.keyboard.press(key)
+        expect(place).to_contain_text(f"z {start + step} ")
+    page.keyboard.press("ArrowDown")
+    expect(spoken).to_contain_text(f"Axial, plane {start + 1} of ")
+    expect(spoken).to_contain_text(f"{read(page)[0][0]:,.0f} HU")
+    page.get_by_test_id("pane-y").focus()
+    page.keyboard.press("ArrowDown")
+    expect(spoken).to_contain_text("Coronal, plane ")
+    keys = {"w": "window", "h": "pan", "z": "zoom", "c": "crosshair", "v": "select"}
+    for key, tool in (keys | {"p": "point", "l": "line", "r": "rectangle", "g": "polygon"}).items():
+        page.keyboard.press(key)
+        expect(page.get_by_test_id(f"tool-{tool}")).to_have_attribute("aria-pressed", "true")
+
+
 def test_nothing_is_cut_off_at_the_promised_sizes(page: Page, site: Site) -> None:
     sign_in(page, site)
     for width, height in ((1280, 800), (1920, 1080)):
