@@ -589,6 +589,35 @@ def test_keys_scroll_and_choose_tools_and_the_place_is_announced(page: Page, sit
         expect(page.get_by_test_id(f"tool-{tool}")).to_have_attribute("aria-pressed", "true")
 
 
+def test_unsaved_drawings_are_asked_for_before_another_image_opens(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_image(page, site)
+    page.route(
+        "**/api/annotation.json", lambda route: route.abort() if route.request.method == "POST" else route.fallback()
+    )
+    page.get_by_test_id("tool-point").click()
+    page.mouse.click(*centre_of(page))
+    expect(page.get_by_test_id("save-state")).to_have_attribute("data-state", "error")
+    asked: list[str] = []
+
+    def stay(dialog: Any) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.once("dialog", stay)
+    other = f"#/project/{site.project}/image/{site.image + 1}"
+    page.evaluate("(hash) => { location.hash = hash }", other)
+    page.wait_for_url(re.compile(rf"image/{site.image}(\?|$)"))
+    expect(page.get_by_test_id("drawing-list").get_by_role("listitem")).to_have_count(1)
+    assert len(asked) == 1
+    page.unroute("**/api/annotation.json")
+    page.get_by_role("button", name="Try again").click()
+    wait_until_saved(page)
+    page.get_by_test_id("undo").click()
+    wait_until_saved(page)
+    assert drawings(site) == []
+
+
 def test_nothing_is_cut_off_at_the_promised_sizes(page: Page, site: Site) -> None:
     sign_in(page, site)
     for width, height in ((1280, 800), (1920, 1080)):
