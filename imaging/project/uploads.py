@@ -167,6 +167,7 @@ class Uploads:
 
     def outcome_noted(self, upload: UploadKey) -> dict[str, int] | None:
         """Give the counts with which an earlier attempt of the acting job finished this upload; None if none did."""
+        self._gate.require(Action.UPLOAD)
         noted = [event.detail for event in self._gate.done_by_job("finish", "upload") if event.key == upload]
         if not noted or not isinstance(noted[-1], dict):
             return None

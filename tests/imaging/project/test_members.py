@@ -29,7 +29,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
     absent = 999_999
     return {
         "images.list": ({Action.SEE_IMAGES}, project.images.list),
-        "images.catalogue": ({Action.UPLOAD}, project.images.catalogue),
+        "images.catalogue": ({Action.UPLOAD, Action.SEE_IMAGES}, project.images.catalogue),
         "images.get": ({Action.SEE_IMAGES}, lambda: project.images.get(image.id)),
         "images.find": ({Action.SEE_IMAGES}, lambda: project.images.find("phantom")),
         "images.by_slice": ({Action.SEE_IMAGES}, lambda: project.images.by_slice(image.slice_base)),
@@ -38,6 +38,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "images.rename": ({Action.EDIT_IMAGES}, lambda: project.images.rename(image.id, "phantom")),
         "images.delete": ({Action.EDIT_IMAGES}, lambda: project.images.delete(absent)),
         "images.known_digests": ({Action.UPLOAD}, lambda: project.images.known_digests(["a"])),
+        "images.made_by_job": ({Action.UPLOAD}, project.images.made_by_job),
         "images.terms": ({see}, project.images.terms),
         "images.add_term": (draw, lambda: project.images.add_term(image.id, lung)),
         "images.remove_term": (draw, lambda: project.images.remove_term(image.id, lung)),
@@ -86,6 +87,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "models.get": ({Action.SEE_JOBS}, lambda: project.models.get(absent)),
         "models.find": ({Action.SEE_JOBS}, lambda: project.models.find("absent")),
         "models.folder": ({Action.SEE_JOBS}, lambda: project.models.folder(absent)),
+        "models.made_by_job": ({Action.SEE_JOBS}, project.models.made_by_job),
         "models.register": ({Action.TRAIN}, lambda: project.models.register(MODEL, lambda key: None)),
         "members.list": ({Action.SEE_PROJECT}, project.members.list),
         "members.add": ({Action.MANAGE_MEMBERS}, lambda: project.members.add(absent, [Role.READER])),
@@ -93,6 +95,8 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "members.remove": ({Action.MANAGE_MEMBERS}, lambda: project.members.remove(absent)),
         "uploads.create": ({Action.UPLOAD}, lambda: project.uploads.create("page")),
         "uploads.add": ({Action.UPLOAD}, lambda: project.uploads.add(absent, "x", io.BytesIO())),
+        "uploads.names_held": ({Action.UPLOAD}, lambda: project.uploads.names_held(absent)),
+        "uploads.outcome_noted": ({Action.UPLOAD}, lambda: project.uploads.outcome_noted(absent)),
         "uploads.held": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, project.uploads.held),
         "uploads.refuse": ({Action.DECIDE_QUARANTINE}, lambda: project.uploads.refuse(absent)),
         "uploads.finish": ({Action.UPLOAD}, lambda: project.uploads.finish(absent)),
