@@ -39,6 +39,7 @@ class Site:
     """A running server with one chest CT and its reference segmentation."""
 
     url: str
+    workspace: Path
     username: str
     password: str
     token: str
@@ -92,6 +93,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         ask = ask_api(url, token)
         yield Site(
             url=url,
+            workspace=workspace,
             username=admin["username"],
             password=admin["password"],
             token=token,
@@ -291,6 +293,85 @@ def test_annotator_draws_undoes_redoes_and_finds_everything_again(page: Page, si
     expect(rows).to_have_count(0)
     wait_until_saved(page)
     assert drawings(site) == []
+
+
+def test_scrolling_does_not_lose_a_polygon_under_way(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_from_lists(page, site)
+    across, down = centre_of(page)
+    place = page.get_by_test_id("place-z")
+    before = place.inner_text()
+    page.get_by_test_id("tool-polygon").click()
+    for x, y in [(across - 60, down - 40), (across + 50, down - 30), (across + 10, down + 60)]:
+        page.mouse.click(x, y)
+    page.mouse.wheel(0, 100)
+    expect(page.get_by_text("before you scroll")).to_be_visible()
+    assert place.inner_text() == before
+    page.keyboard.press("Enter")
+    wait_until_saved(page)
+    assert len(drawings(site)) == 1
+    page.get_by_test_id("undo").click()
+    wait_until_saved(page)
+
+
+def test_a_polygon_that_crosses_itself_is_kept_and_one_of_two_corners_waits(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_from_lists(page, site)
+    across, down = centre_of(page)
+    page.get_by_test_id("tool-polygon").click()
+    corners = [(across - 60, down - 60), (across + 60, down + 60), (across + 60, down - 60), (across - 60, down + 60)]
+    for x, y in corners[:2]:
+        page.mouse.click(x, y)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("three corners")).to_be_visible()
+    for x, y in corners[2:]:
+        page.mouse.click(x, y)
+    page.keyboard.press("Enter")
+    wait_until_saved(page)
+    (saved,) = drawings(site)
+    assert saved["location"].startswith(("POLYGON", "MULTIPOLYGON"))
+    page.get_by_test_id("undo").click()
+    wait_until_saved(page)
+    assert drawings(site) == []
+
+
+def test_a_click_on_a_drawing_changes_nothing(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_from_lists(page, site)
+    across, down = centre_of(page)
+    draw_polygon(page, [(across - 60, down - 40), (across + 50, down - 30), (across + 10, down + 60)])
+    wait_until_saved(page)
+    (before,) = drawings(site)
+    page.get_by_test_id("tool-select").click()
+    for _ in range(3):
+        page.mouse.click(across, down)
+    wait_until_saved(page)
+    assert drawings(site) == [before]
+    page.get_by_test_id("undo").click()
+    wait_until_saved(page)
+    assert drawings(site) == []
+
+
+def test_a_colleagues_drawing_cannot_be_deleted(page: Page, site: Site) -> None:
+    imaging(site.workspace, "user", "add", "colleague")
+    imaging(site.workspace, "project", "member", "add", str(site.project), "colleague", "annotator")
+    theirs = ask_api(site.url, imaging(site.workspace, "user", "token", "colleague")["token"])
+    sign_in(page, site)
+    open_from_lists(page, site)
+    plane = int(page.get_by_test_id("place-z").inner_text().split()[1])
+    box = "POLYGON ((20 20, 70 20, 70 70, 20 70, 20 20))"
+    made = {"location": box, "image": site.image, "project": site.project, "axis": "z", "index": plane}
+    key = theirs("/api/annotation.json", "POST", json=made)["annotation"]["id"]
+    page.reload()
+    wait_for_viewer(page)
+    page.get_by_test_id("tool-select").click()
+    page.mouse.click(*centre_of(page))
+    expect(page.get_by_test_id("drawing-list").get_by_role("button")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_test_id("tool-delete")).to_be_disabled()
+    page.keyboard.press("Delete")
+    wait_until_saved(page)
+    assert [drawn["id"] for drawn in drawings(site)] == [key]
+    theirs(f"/api/annotation/{key}.json", "DELETE")
 
 
 READ_WITH_CYTOMINE = """

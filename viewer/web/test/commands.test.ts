@@ -130,10 +130,11 @@ class Server implements Shelf {
   }
 }
 
-function saverOf(server: Server): { saver: Saver; states: SaveState[] } {
+function saverOf(server: Server): { saver: Saver; states: SaveState[]; refused: string[] } {
   const states: SaveState[] = []
-  const saver = new Saver(server, (state) => states.push(state), () => undefined)
-  return { saver, states }
+  const refused: string[] = []
+  const saver = new Saver(server, (state) => states.push(state), () => undefined, (key) => refused.push(key))
+  return { saver, states, refused }
 }
 
 describe('saver', () => {
@@ -180,6 +181,21 @@ describe('saver', () => {
     await saver.retry()
     expect(saver.pending).toBe(0)
     expect(server.rows.size).toBe(2)
+  })
+
+  test('what the server refuses for good is given up and stands in nobody\'s way', async () => {
+    const server = new Server()
+    const { saver, states, refused } = saverOf(server)
+    server.failure = new FailureError({ kind: 'forbidden', message: '' })
+    saver.want('a', drawing('a', 'P1'))
+    await saver.retry()
+    expect(refused).toEqual(['a'])
+    server.failure = null
+    saver.want('b', drawing('b', 'P2'))
+    await saver.retry()
+    expect(saver.pending).toBe(0)
+    expect([...server.rows.values()].map(({ wkt }) => wkt)).toEqual(['P2'])
+    expect(states.at(-1)).toEqual({ kind: 'saved' })
   })
 
   test('a conflict waits for a decision and keeps mine when told so', async () => {

@@ -26,6 +26,15 @@ export const SHEET: readonly { readonly name: string; readonly keys: readonly st
   { name: 'shortcut.help', keys: ['?'] },
 ]
 
+const SLIDER_KEYS = new Set(['ArrowUp', 'ArrowDown', 'ArrowLeft', 'ArrowRight', 'PageUp', 'PageDown', 'Home', 'End'])
+
+/** The digit 1-8 that was meant, 0 for none: on a French keyboard the digit keys give other signs without Shift. */
+function digitOf(event: KeyboardEvent, taken: Record<string, unknown>): number {
+  if (/^[1-8]$/.test(event.key)) return Number(event.key)
+  const place = /^Digit([1-8])$/.exec(event.code)?.[1]
+  return place === undefined || event.key in taken ? 0 : Number(place)
+}
+
 function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false
   return target.matches('input:not([type="range"], [type="checkbox"]), select, textarea, [contenteditable]')
@@ -54,8 +63,8 @@ export function useShortcuts(options: { help: () => void; mayDraw: () => boolean
     End: () => viewer.moveTo(viewer.active, last()),
     Escape: abort,
     Enter: () => viewer.ask('finish'),
-    Delete: () => drawing.selected !== null && drawing.remove(drawing.selected),
-    Backspace: () => drawing.selected !== null && drawing.remove(drawing.selected),
+    Delete: () => drawing.removeSelected(),
+    Backspace: () => drawing.removeSelected(),
     '+': () => viewer.ask('zoomIn'),
     '=': () => viewer.ask('zoomIn'),
     '-': () => viewer.ask('zoomOut'),
@@ -90,7 +99,8 @@ export function useShortcuts(options: { help: () => void; mayDraw: () => boolean
     // Enter and the arrows belong to a button or a slider that has the focus.
     const focused = event.target instanceof HTMLElement && event.target.matches('button, a, input, summary')
     if (focused && (event.key === 'Enter' || event.key === ' ')) return
-    const preset = /^[1-8]$/.test(event.key) ? viewer.presets[Number(event.key) - 1] : undefined
+    if (focused && SLIDER_KEYS.has(event.key) && event.target.matches('[type="range"]')) return
+    const preset = viewer.presets[digitOf(event, plain) - 1]
     const action = preset === undefined ? plain[event.key] ?? plain[event.key.toLowerCase()] : () => viewer.usePreset(preset)
     if (action === undefined) return
     event.preventDefault()

@@ -15,6 +15,11 @@ export type SaveState =
   | { readonly kind: 'conflict'; readonly key: string; readonly revision: number | null }
   | { readonly kind: 'error'; readonly failure: Failure }
 
+/** Whether asking again cannot help. */
+function isFinal(failure: Failure): boolean {
+  return failure.kind === 'forbidden' || failure.kind === 'refused'
+}
+
 interface Wish {
   readonly key: string
   readonly wanted: Annotation | null
@@ -23,8 +28,9 @@ interface Wish {
 /**
  * Brings the server to what the page shows, one drawing at a time and in order.
  *
- * A drawing's newest wish replaces its older ones still waiting, so a fast undo costs one request at most. After a
- * failure everything still wished for is kept until `retry`.
+ * A drawing's newest wish replaces its older ones still waiting, so a fast undo costs one request at most. What the
+ * server refuses for good is given up and told, so that it stands in nobody's way; after any other failure everything
+ * still wished for is kept until `retry`.
  */
 export class Saver {
   private readonly identities = new Map<string, Identity>()
@@ -36,6 +42,7 @@ export class Saver {
     private readonly shelf: Shelf,
     private readonly tell: (state: SaveState) => void,
     private readonly identified: (key: string, identity: Identity | null) => void,
+    private readonly refused: (key: string, failure: Failure) => void,
   ) {}
 
   /** Number of drawings that the server does not know the newest state of. */
@@ -94,8 +101,13 @@ export class Saver {
       try {
         await this.save(wish)
       } catch (error) {
-        this.halt(wish, failureOf(error))
-        return
+        const failure = failureOf(error)
+        if (!isFinal(failure)) {
+          this.halt(wish, failure)
+          return
+        }
+        if (this.wishes.get(wish.key) === wish) this.wishes.delete(wish.key)
+        this.refused(wish.key, failure)
       }
       // A newer wish for the same drawing may have come meanwhile; it stays.
       if (this.wishes.get(wish.key) === wish) this.wishes.delete(wish.key)

@@ -42,6 +42,17 @@ export function areaOf(shape: Shape, steps: Steps): number {
   return elements * steps.rowStep * steps.columnStep
 }
 
+/** Whether a polygon encloses nothing to speak of: a slip of the hand. One that crosses itself may have a net area of 0. */
+export function isSlip(shape: Shape): boolean {
+  if (shape.kind !== 'polygon') return false
+  const points = shape.polygons.flat(2)
+  const side = (place: 0 | 1): number => {
+    const values = points.map((point) => point[place])
+    return Math.max(...values) - Math.min(...values)
+  }
+  return points.length < 4 || side(0) * side(1) < 1e-3
+}
+
 /** A round length of 1, 2 or 5 times a power of ten that fits into `available`. */
 export function roundLength(available: number): number {
   if (!(available > 0)) return 0

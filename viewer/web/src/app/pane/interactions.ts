@@ -119,6 +119,11 @@ export class TwoPointInteraction extends PointerInteraction {
     this.overlay.setMap(map)
   }
 
+  /** Whether the first point is placed and the second is not. */
+  get underWay(): boolean {
+    return this.from !== null
+  }
+
   abort(): void {
     this.from = null
     this.pressed = false

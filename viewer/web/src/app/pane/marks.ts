@@ -5,7 +5,6 @@ import { useMeasures } from '@/app/measures'
 import { useDrawing } from '@/app/stores/drawing'
 import { useLayers } from '@/app/stores/layers'
 import { useProject } from '@/app/stores/project'
-import { useSession } from '@/app/stores/session'
 import { useViewer } from '@/app/stores/viewer'
 import type { Annotation } from '@/domain/annotation'
 import { isColour } from '@/domain/image'
@@ -21,7 +20,6 @@ export function usePaneMarks(axis: Axis, frame: PlaneFrame): ComputedRef<readonl
   const drawing = useDrawing()
   const layers = useLayers()
   const project = useProject()
-  const session = useSession()
   const measures = useMeasures()
 
   function lies(annotation: Annotation): boolean {
@@ -51,7 +49,7 @@ export function usePaneMarks(axis: Axis, frame: PlaneFrame): ComputedRef<readonl
           opacity,
           caption,
           selected,
-          editable: annotation.user !== null && annotation.user === session.user?.id,
+          editable: drawing.isMine(annotation),
         },
       ]
     }),

@@ -2,6 +2,7 @@ import OlMap from 'ol/Map'
 import View from 'ol/View'
 import Collection from 'ol/Collection'
 import Feature from 'ol/Feature'
+import { Polygon } from 'ol/geom'
 import type { Geometry } from 'ol/geom'
 import Draw from 'ol/interaction/Draw'
 import Modify from 'ol/interaction/Modify'
@@ -44,6 +45,8 @@ export interface PaneListener {
   selected(key: string | null): void
   maximise(): void
   moved(): void
+  /** A polygon was to be closed that has too few corners. */
+  unfinished(): void
   /** Caption of a line while it is drawn. */
   caption(shape: Shape): string
 }
@@ -65,6 +68,7 @@ export class Pane {
   private tool: Tool = 'window'
   private colour = '#ffd166'
   private untouched = true
+  private sketch: Feature<Geometry> | null = null
   private readonly density = new AbortController()
 
   constructor(
@@ -185,8 +189,21 @@ export class Pane {
     }
   }
 
-  /** Close the polygon under way. */
+  /** Corners of the drawing under way; 0 where there is none. */
+  get corners(): number {
+    for (const extra of this.extras) if (extra instanceof TwoPointInteraction && extra.underWay) return 1
+    const geometry = this.sketch?.getGeometry()
+    // The ring of a sketch also holds the pointer and closes itself.
+    return geometry instanceof Polygon ? Math.max(1, (geometry.getCoordinates()[0]?.length ?? 0) - 2) : 0
+  }
+
+  /** Close the polygon under way; one of fewer than three corners stays as it is. */
   finish(): void {
+    if (this.sketch === null) return
+    if (this.corners < 3) {
+      this.listener.unfinished()
+      return
+    }
     for (const extra of this.extras) if (extra instanceof Draw) extra.finishDrawing()
   }
 
@@ -312,7 +329,10 @@ export class Pane {
       condition: (event) => (event.originalEvent as PointerEvent).button === 0,
       style: this.style(),
     })
+    draw.on('drawstart', (event) => (this.sketch = event.feature))
+    draw.on('drawabort', () => (this.sketch = null))
     draw.on('drawend', (event) => {
+      this.sketch = null
       const geometry = event.feature.getGeometry()
       if (geometry !== undefined) this.finished(kind, geometry)
     })

@@ -1,6 +1,8 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import * as api from '@/api/routes'
+import { useNotices } from '@/app/stores/notices'
+import { useSession } from '@/app/stores/session'
 import { CommandBus } from '@/commands/bus'
 import type { Command } from '@/commands/bus'
 import { applyChange } from '@/commands/document'
@@ -9,6 +11,7 @@ import { Saver } from '@/commands/saver'
 import type { SaveState, Shelf } from '@/commands/saver'
 import type { Annotation, Drawing, Identity } from '@/domain/annotation'
 import { FailureError } from '@/domain/failure'
+import type { Failure } from '@/domain/failure'
 import type { Image } from '@/domain/image'
 
 /** A saver for one image. An edit of what somebody deleted meanwhile is a conflict like any other. */
@@ -46,8 +49,22 @@ export const useDrawing = defineStore('drawing', () => {
   let saver: Saver | null = null
   let count = 0
 
+  const notices = useNotices()
+  const session = useSession()
+
   const all = computed(() => [...drawings.value.values()])
   const selection = computed(() => (selected.value === null ? null : (drawings.value.get(selected.value) ?? null)))
+
+  /** Whether this member may change or delete a drawing: it lies in their own layer. */
+  function isMine(annotation: Annotation): boolean {
+    return annotation.user !== null && annotation.user === session.user?.id
+  }
+
+  const removable = computed(() => selection.value !== null && isMine(selection.value))
+
+  function removeSelected(): void {
+    if (selected.value !== null && removable.value) remove(selected.value)
+  }
 
   function refresh(): void {
     undoable.value = bus.undoable
@@ -74,7 +91,12 @@ export const useDrawing = defineStore('drawing', () => {
   async function open(image: Image, signal: AbortSignal): Promise<void> {
     close()
     const found = await api.annotations(image.id, signal)
-    const started = new Saver(shelfOf(image), (state) => started === saver && (saveState.value = state), identified)
+    const started: Saver = new Saver(
+      shelfOf(image),
+      (state) => started === saver && (saveState.value = state),
+      identified,
+      (key, failure) => started === saver && void giveUp(key, failure),
+    )
     for (const annotation of found) started.adopt(annotation.key, identityOf(annotation))
     saver = started
     bus = new CommandBus(apply)
@@ -88,6 +110,26 @@ export const useDrawing = defineStore('drawing', () => {
     drawings.value = new Map()
     selected.value = null
     saveState.value = { kind: 'saved' }
+    refresh()
+  }
+
+  /** Show what the server has of a drawing whose change it refused for good, and say so. */
+  async function giveUp(key: string, failure: Failure): Promise<void> {
+    notices.failed(new FailureError(failure))
+    const known = saver?.identityOf(key) ?? null
+    try {
+      replace(key, known === null ? null : await api.annotation(known.id))
+    } catch (error) {
+      notices.failed(error)
+    }
+  }
+
+  function replace(key: string, theirs: Annotation | null): void {
+    const next = new Map(drawings.value)
+    if (theirs === null) next.delete(key)
+    else next.set(key, { ...theirs, key })
+    drawings.value = next
+    bus.forget(key)
     refresh()
   }
 
@@ -141,12 +183,7 @@ export const useDrawing = defineStore('drawing', () => {
       await saver.keepMine(state.key, theirs === null ? null : identityOf(theirs))
       return
     }
-    const next = new Map(drawings.value)
-    if (theirs === null) next.delete(state.key)
-    else next.set(state.key, { ...theirs, key: state.key })
-    drawings.value = next
-    bus.forget(state.key)
-    refresh()
+    replace(state.key, theirs)
     await saver.takeTheirs(state.key, theirs === null ? null : identityOf(theirs))
   }
 
@@ -156,7 +193,7 @@ export const useDrawing = defineStore('drawing', () => {
   }
 
   return {
-    drawings, all, selected, selection, saveState, undoable, redoable, created,
-    open, close, draw, edit, remove, undo, redo, retry, settle, unsaved,
+    drawings, all, selected, selection, removable, saveState, undoable, redoable, created,
+    open, close, draw, edit, isMine, remove, removeSelected, undo, redo, retry, settle, unsaved,
   }
 })

@@ -31,13 +31,18 @@ export const useNotices = defineStore('notices', () => {
     add({ tone: 'good', text, failure: null })
   }
 
+  /** Say once why nothing happened. */
+  function said(text: string): void {
+    if (!notices.value.some((notice) => notice.text === text)) add({ tone: 'bad', text, failure: null })
+  }
+
   /** Say what went wrong; an ended session says it by itself. */
   function failed(error: unknown): void {
     const failure = failureOf(error)
-    const said = notices.value.some((notice) => notice.failure?.kind === failure.kind)
-    if (isAbort(error) || failure.kind === 'signed-out' || said) return
+    const known = notices.value.some((notice) => notice.failure?.kind === failure.kind)
+    if (isAbort(error) || failure.kind === 'signed-out' || known) return
     add({ tone: 'bad', text: null, failure })
   }
 
-  return { notices, good, failed, dismiss }
+  return { notices, good, said, failed, dismiss }
 })
