@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 GROUP = "imaging.commands"
 P = ParamSpec("P")
 R = TypeVar("R")
+ID = click.IntRange(1, 2**53 - 1)
+"""The type of an id on the command line."""
+
 Report = Callable[[int, str], None]
 """Takes progress 0-100 and a message without personal data."""
 
@@ -89,6 +92,11 @@ class Invocation:
                 bar.update(task, completed=percent, description=message or title)
 
             yield report
+
+
+def printable(name: str) -> str:
+    """Give a file's name as a terminal may show it: what would move the cursor or change colours is replaced."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name)
 
 
 def workspace_options(

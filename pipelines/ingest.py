@@ -71,6 +71,9 @@ def ingest_upload(project: Project, work: IngestWork, report: Report) -> IngestR
         return _recall(project, work.upload, noted)
     with project.uploads.scratch() as scratch:
         project.uploads.open_files(work.upload, scratch)
+        if not any(scratch.iterdir()):
+            # The command line reads files where they lie; only the one who typed it can say where that was.
+            raise StateError("ingest", "it was cut off, and its files are not in quarantine; run it again")
         options = _Options(Profile(), os.cpu_count() or 1, work.upload, f"{scratch}/")
         made = _ingest(project, sorted(scratch.iterdir()), report, options)
     project.uploads.finish(work.upload, {"found": made.files, "duplicates": made.duplicates})

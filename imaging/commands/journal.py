@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from imaging.cli import Invocation, workspace_options
+from imaging.cli import ID, Invocation, workspace_options
 from imaging.domain.event import Event
-from imaging.errors import ForbiddenError
+from imaging.errors import ForbiddenError, VerificationError
 
 
 @click.group("journal")
@@ -20,19 +20,22 @@ def command() -> None:
 def verify(invocation: Invocation, project: str | None) -> None:
     """Verify the chain of a project, or every chain; exit code 4 names the first bad event."""
     workspace = invocation.workspace()
-    if project is not None:
-        events = invocation.project(workspace, project).journal.verify()
-    else:
-        if not invocation.user(workspace).operator:
-            raise ForbiddenError("verify every journal")
-        events = workspace.journal.verify_all()
+    if project is None and not invocation.user(workspace).operator:
+        raise ForbiddenError("verify every journal")
+    opened = None if project is None else invocation.project(workspace, project)
+    try:
+        events = workspace.journal.verify_all() if opened is None else opened.journal.verify()
+    except VerificationError as error:
+        if invocation.json:
+            invocation.show({"ok": False, "first_bad": error.where}, "")
+        raise
     invocation.show({"events": events, "ok": True}, f"{events} events, all as they were written")
 
 
 @command.command("show")
 @click.argument("project")
-@click.option("--after", type=click.IntRange(min=0), default=0, help="Start behind this event.")
-@click.option("--limit", type=click.IntRange(min=1), help="Show so many events at most.")
+@click.option("--after", type=click.IntRange(0, 2**53 - 1), default=0, help="Start behind this event.")
+@click.option("--limit", type=ID, help="Show so many events at most.")
 @workspace_options
 def show(invocation: Invocation, project: str, after: int, limit: int | None) -> None:
     """Show the events of a project."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from imaging.cli import Invocation, workspace_options
+from imaging.cli import ID, Invocation, printable, workspace_options
 from imaging.domain.upload import HeldFile
 from imaging.errors import StateError
 
@@ -25,18 +25,18 @@ def list_held(invocation: Invocation, project: str) -> None:
 
 @command.command("show")
 @click.argument("project")
-@click.argument("item", type=int)
+@click.argument("item", type=ID)
 @workspace_options
 def show(invocation: Invocation, project: str, item: int) -> None:
     """Show one held file."""
     (held,) = invocation.project(invocation.workspace(), project).uploads.held(item)
     row = _row(held)
-    invocation.show(row, "\n".join(f"{name:<9}{value}" for name, value in row.items()))
+    invocation.show(row, "\n".join(f"{name:<9}{printable(str(value))}" for name, value in row.items()))
 
 
 @command.command("refuse")
 @click.argument("project")
-@click.argument("item", type=int)
+@click.argument("item", type=ID)
 @workspace_options
 def refuse(invocation: Invocation, project: str, item: int) -> None:
     """Delete one held file for good."""
@@ -46,19 +46,19 @@ def refuse(invocation: Invocation, project: str, item: int) -> None:
 
 @command.command("accept")
 @click.argument("project")
-@click.argument("item", type=int)
+@click.argument("item", type=ID)
 @workspace_options
 def accept(invocation: Invocation, project: str, item: int) -> None:
-    """Ingest one held file after all."""
+    """Ingest one held file after all (not available in this version)."""
     _not_yet(invocation, project, item, "accepting")
 
 
 @command.command("redact")
 @click.argument("project")
-@click.argument("item", type=int)
+@click.argument("item", type=ID)
 @workspace_options
 def redact(invocation: Invocation, project: str, item: int) -> None:
-    """Blacken regions of one held file and ingest it."""
+    """Blacken regions of one held file and ingest it (not available in this version)."""
     _not_yet(invocation, project, item, "redacting")
 
 
@@ -80,4 +80,4 @@ def _row(file: HeldFile) -> dict[str, object]:
 
 
 def _line(file: HeldFile) -> str:
-    return f"{file.id:>6}  {file.reason.value:<20} {file.name}"
+    return f"{file.id:>6}  {file.reason.value:<20} {printable(file.name)}"

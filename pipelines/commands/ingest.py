@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from pydantic import JsonValue
 
-from imaging.cli import Invocation, Report, workspace_options
+from imaging.cli import Invocation, Report, printable, workspace_options
 from imaging.dicom.profile import Profile
 from imaging.domain.job import IngestWork, Work
 from imaging.domain.outcome import Held, IngestedImage, IngestReport
@@ -94,4 +94,4 @@ def _image_line(image: IngestedImage) -> str:
 
 
 def _held_line(held: Held) -> str:
-    return f"held  {held.reason.value}  {held.name}" + (f"  ({held.detail})" if held.detail else "")
+    return f"held  {held.reason.value}  {printable(held.name)}" + (f"  ({held.detail})" if held.detail else "")

@@ -80,3 +80,7 @@ def test_package_and_command_import_no_heavy_library() -> None:
     heavy = "{'torch', 'monai', 'dask', 'fastapi', 'zarr', 'tensorstore'}"
     code = f"import sys, imaging.cli; sys.exit(len({heavy} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_name_of_a_file_cannot_steer_the_terminal() -> None:
+    assert cli.printable("a\nb\x1b[31mc é.dcm") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}[31mc é.dcm"

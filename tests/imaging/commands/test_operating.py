@@ -113,6 +113,8 @@ def test_backing_up_nothing_leaves_nothing(run: Run, folder: Path, tmp_path: Pat
         ("quarantine", "list", "absent"),
         ("quarantine", "show", "phantoms", "5"),
         ("journal", "verify", "absent"),
+        ("quarantine", "show", "phantoms", "99999999999999999999"),
+        ("journal", "show", "phantoms", "--after", "99999999999999999999"),
         ("journal", "show", "absent"),
         ("project", "member", "add", "absent", "admin", "reader"),
         ("project", "member", "add", "phantoms", "absent", "reader"),
@@ -240,7 +242,10 @@ def test_the_journal_is_verified_and_a_forged_event_ends_with_code_4(made: Run, 
         transaction.execute(update(schema.event).where(schema.event.c.scope != 0).values(actor=999))
     database.close()
     code, out, err = made("journal", "verify", "phantoms", "--json")
-    assert (code, out) == (4, "")
+    assert code == 4
+    told = json.loads(out)
+    assert told["ok"] is False
+    assert "event 1" in told["first_bad"]
     assert "event 1" in err
     assert refusal(made("journal", "verify")) == 4
 
