@@ -1,0 +1,267 @@
+"""Drawing in the page in a real Chromium: nothing is lost, and everybody keeps to their own."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.browser import (
+    Site,
+    ask_api,
+    centre_of,
+    drag_window,
+    draw_polygon,
+    drawings,
+    imaging,
+    open_from_lists,
+    open_image,
+    scroll,
+    sign_in,
+    vertices,
+    wait_for_viewer,
+    wait_until_saved,
+)
+
+pytestmark = pytest.mark.browser
+
+
+def test_annotator_draws_undoes_redoes_and_finds_everything_again(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_from_lists(page, site)
+    across, down = centre_of(page)
+    plane = scroll(page, 4)
+    drag_window(page, 60, 40)
+    page.get_by_test_id(f"term-{site.term}").click()
+    corners = [(across - 80, down - 60), (across + 70, down - 50), (across + 60, down + 80), (across - 40, down + 50)]
+    voxels = draw_polygon(page, corners)
+    rows = page.get_by_test_id("drawing-list").get_by_role("listitem")
+    expect(rows).to_have_count(1)
+
+    page.get_by_test_id("undo").click()
+    expect(rows).to_have_count(0)
+    wait_until_saved(page)
+    assert drawings(site) == []
+    page.get_by_test_id("redo").click()
+    expect(rows).to_have_count(1)
+    wait_until_saved(page)
+
+    page.reload()
+    wait_for_viewer(page)
+    expect(rows).to_have_count(1)
+    expect(page.get_by_test_id("place-z")).to_contain_text(f"z {plane}")
+    # It is drawn on the plane: a click inside finds it.
+    page.get_by_test_id("tool-select").click()
+    page.mouse.click(across, down)
+    expect(rows.get_by_role("button")).to_have_attribute("aria-pressed", "true")
+
+    (saved,) = drawings(site)
+    height = ask_api(site.url, site.token)(f"/api/imageinstance/{site.image}.json")["imaging"]["shape"][1]
+    assert (saved["axis"], saved["index"], saved["term"]) == ("z", plane, [site.term])
+    drawn = vertices(saved["location"])
+    assert drawn[0] == drawn[-1]
+    assert [(int(height - y), int(x)) for x, y in drawn[:-1]] == [(y, x) for _, y, x in voxels]
+
+    page.keyboard.press("Delete")
+    expect(rows).to_have_count(0)
+    wait_until_saved(page)
+    assert drawings(site) == []
+
+
+def test_scrolling_does_not_lose_a_polygon_under_way(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_from_lists(page, site)
+    across, down = centre_of(page)
+    place = page.get_by_test_id("place-z")
+    before = place.inner_text()
+    page.get_by_test_id("tool-polygon").click()
+    for x, y in [(across - 60, down - 40), (across + 50, down - 30), (across + 10, down + 60)]:
+        page.mouse.click(x, y)
+    page.mouse.wheel(0, 100)
+    expect(page.get_by_text("before you scroll")).to_be_visible()
+    assert place.inner_text() == before
+    page.keyboard.press("Enter")
+    wait_until_saved(page)
+    assert len(drawings(site)) == 1
+    page.get_by_test_id("undo").click()
+    wait_until_saved(page)
+
+
+def test_a_polygon_that_crosses_itself_is_kept_and_one_of_two_corners_waits(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_from_lists(page, site)
+    across, down = centre_of(page)
+    page.get_by_test_id("tool-polygon").click()
+    corners = [(across - 60, down - 60), (across + 60, down + 60), (across + 60, down - 60), (across - 60, down + 60)]
+    for x, y in corners[:2]:
+        page.mouse.click(x, y)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("three corners")).to_be_visible()
+    for x, y in corners[2:]:
+        page.mouse.click(x, y)
+    page.keyboard.press("Enter")
+    wait_until_saved(page)
+    (saved,) = drawings(site)
+    assert saved["location"].startswith(("POLYGON", "MULTIPOLYGON"))
+    page.get_by_test_id("undo").click()
+    wait_until_saved(page)
+    assert drawings(site) == []
+
+
+def test_a_click_on_a_drawing_changes_nothing(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_from_lists(page, site)
+    across, down = centre_of(page)
+    draw_polygon(page, [(across - 60, down - 40), (across + 50, down - 30), (across + 10, down + 60)])
+    wait_until_saved(page)
+    (before,) = drawings(site)
+    page.get_by_test_id("tool-select").click()
+    for _ in range(3):
+        page.mouse.click(across, down)
+    wait_until_saved(page)
+    assert drawings(site) == [before]
+    page.get_by_test_id("undo").click()
+    wait_until_saved(page)
+    assert drawings(site) == []
+
+
+def test_a_colleagues_drawing_cannot_be_deleted(page: Page, site: Site) -> None:
+    imaging(site.workspace, "user", "add", "colleague")
+    imaging(site.workspace, "project", "member", "add", str(site.project), "colleague", "annotator")
+    theirs = ask_api(site.url, imaging(site.workspace, "user", "token", "colleague")["token"])
+    sign_in(page, site)
+    open_from_lists(page, site)
+    plane = int(page.get_by_test_id("place-z").inner_text().split()[1])
+    box = "POLYGON ((20 20, 70 20, 70 70, 20 70, 20 20))"
+    made = {"location": box, "image": site.image, "project": site.project, "axis": "z", "index": plane}
+    key = theirs("/api/annotation.json", "POST", json=made)["annotation"]["id"]
+    page.reload()
+    wait_for_viewer(page)
+    page.get_by_test_id("tool-select").click()
+    page.mouse.click(*centre_of(page))
+    expect(page.get_by_test_id("drawing-list").get_by_role("button")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_test_id("tool-delete")).to_be_disabled()
+    page.keyboard.press("Delete")
+    wait_until_saved(page)
+    assert [drawn["id"] for drawn in drawings(site)] == [key]
+    theirs(f"/api/annotation/{key}.json", "DELETE")
+
+
+READ_WITH_CYTOMINE = """
+import json, sys
+from cytomine import Cytomine
+from cytomine.models import AnnotationCollection
+host, public, private, project = sys.argv[1:]
+with Cytomine(host, public, private, verbose=50):
+    found = AnnotationCollection(project=int(project), showWKT=True, showTerm=True, showMeta=True).fetch()
+    print(json.dumps([[drawn.id, drawn.location, drawn.term] for drawn in found]))
+"""
+
+
+def test_cytomine_client_reads_the_polygon_drawn_in_the_page(page: Page, site: Site, client_python: Path) -> None:
+    sign_in(page, site)
+    open_from_lists(page, site)
+    across, down = centre_of(page)
+    page.get_by_test_id(f"term-{site.term}").click()
+    draw_polygon(page, [(across - 60, down - 40), (across + 50, down - 30), (across + 10, down + 60)])
+    wait_until_saved(page)
+    (saved,) = drawings(site)
+
+    arguments = [site.url, site.keys[0], site.keys[1], str(site.project)]
+    done = subprocess.run(
+        [str(client_python), "-c", READ_WITH_CYTOMINE, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.strip().splitlines()[-1]) == [[saved["id"], saved["location"], [site.term]]]
+
+    page.get_by_test_id("undo").click()
+    wait_until_saved(page)
+    assert drawings(site) == []
+
+
+def test_line_tells_its_length_in_mm(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_image(page, site)
+    across, down = centre_of(page)
+    page.get_by_test_id("tool-line").click()
+    page.mouse.move(across - 50, down)
+    page.mouse.down()
+    page.mouse.move(across + 50, down + 30, steps=3)
+    page.mouse.up()
+    wait_until_saved(page)
+    (saved,) = drawings(site)
+    shown = page.get_by_test_id("drawing-list").get_by_role("listitem").inner_text()
+    (text,) = re.findall(r"([\d.,]+) mm", shown)
+    assert float(text.replace(",", "")) == pytest.approx(saved["lengthMm"], abs=0.5)
+    page.get_by_test_id("undo").click()
+    expect(page.get_by_test_id("drawing-list").get_by_role("listitem")).to_have_count(0)
+    wait_until_saved(page)
+
+
+def test_somebody_elses_newer_version_asks_for_a_decision(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_image(page, site)
+    across, down = centre_of(page)
+    draw_polygon(page, [(across - 60, down - 60), (across + 60, down - 60), (across, down + 60)])
+    (saved,) = drawings(site)
+    ask = ask_api(site.url, site.token)
+    ask(f"/api/annotation/{saved['id']}.json", "PUT", json={"location": "POINT (3 3)", "version": saved["version"]})
+
+    page.get_by_test_id("tool-select").click()
+    page.get_by_test_id(f"term-{site.term}").click()
+    expect(page.get_by_test_id("save-state")).to_have_attribute("data-state", "conflict")
+    assert vertices(drawings(site)[0]["location"]) == [(3, 3)]
+    page.get_by_test_id("conflict-mine").click()
+    wait_until_saved(page)
+    (mine,) = drawings(site)
+    assert (mine["location"], mine["term"]) == (saved["location"], [site.term])
+
+    ask(f"/api/annotation/{saved['id']}.json", "PUT", json={"location": "POINT (4 4)", "version": mine["version"]})
+    page.get_by_test_id("term-none").click()
+    page.get_by_test_id("conflict-theirs").click()
+    wait_until_saved(page)
+    (theirs,) = drawings(site)
+    assert vertices(theirs["location"]) == [(4, 4)]
+
+    ask(f"/api/annotation/{saved['id']}.json", "PUT", json={"location": "POINT (5 5)", "version": theirs["version"]})
+    page.get_by_test_id("drawing-list").get_by_role("button").click()
+    page.keyboard.press("Delete")
+    expect(page.get_by_test_id("conflict")).to_contain_text("You deleted it here")
+    assert vertices(drawings(site)[0]["location"]) == [(5, 5)]
+    page.get_by_test_id("conflict-mine").click()
+    wait_until_saved(page)
+    assert drawings(site) == []
+
+
+def test_unsaved_drawings_are_asked_for_before_another_image_opens(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_image(page, site)
+    page.route(
+        "**/api/annotation.json", lambda route: route.abort() if route.request.method == "POST" else route.fallback()
+    )
+    page.get_by_test_id("tool-point").click()
+    page.mouse.click(*centre_of(page))
+    expect(page.get_by_test_id("save-state")).to_have_attribute("data-state", "error")
+    asked: list[str] = []
+
+    def stay(dialog: Any) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.once("dialog", stay)
+    other = f"#/project/{site.project}/image/{site.image + 1}"
+    page.evaluate("(hash) => { location.hash = hash }", other)
+    page.wait_for_url(re.compile(rf"image/{site.image}(\?|$)"))
+    expect(page.get_by_test_id("drawing-list").get_by_role("listitem")).to_have_count(1)
+    assert len(asked) == 1
+    page.unroute("**/api/annotation.json")
+    page.get_by_role("button", name="Try again").click()
+    wait_until_saved(page)
+    page.get_by_test_id("undo").click()
+    wait_until_saved(page)
+    assert drawings(site) == []
