@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -80,10 +81,16 @@ class Demo:
         command = ["serve", "--port", str(port), "--workspace", str(self._workspace)]
         # The JSON document stays the last line on stdout.
         process = subprocess.Popen([sys.executable, "-m", "imaging", *command], stdout=self._says)
+        # Whoever stops the demo alone, by a signal, stops what it started too.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         try:
             return process.wait()
         except KeyboardInterrupt:
-            return process.wait()
+            return 0
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            process.wait()
 
 
 def _images_of(report: Answer) -> list[Answer]:

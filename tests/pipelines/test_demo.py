@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -35,3 +36,20 @@ def test_demo_refuses_a_folder_that_is_not_there(tmp_path: Path) -> None:
     done = demo(tmp_path / "nowhere", tmp_path / "W")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert not (tmp_path / "W").exists()
+
+
+def test_stopping_the_demo_stops_its_server(folder: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "pipelines.demo", "--dicom", str(folder), "--workspace", str(tmp_path / "W")]
+    with subprocess.Popen([*command, "--port", str(port)], stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        for line in running.stderr:
+            if "is ready at" in line:
+                break
+        running.terminate()
+        running.wait(60)
+    with socket.socket() as again:
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        again.bind(("127.0.0.1", port))
