@@ -244,15 +244,4 @@ class _Run:
 
 
 def _describe(project: Project, image: Image, names: tuple[str, ...]) -> IngestedImage:
-    return IngestedImage(
-        id=image.id,
-        path=str(project.images.path(image.id)),
-        modality=image.attributes.modality,
-        axes=image.attributes.axes,
-        shape=image.shape,
-        dtype=image.dtype,
-        spacing_mm=image.attributes.spacing_mm,
-        regular=image.attributes.regular,
-        sources=image.sources,
-        inputs=names,
-    )
+    return IngestedImage.of(image, str(project.images.path(image.id)), names)

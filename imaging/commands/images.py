@@ -22,17 +22,7 @@ def command(invocation: Invocation, project: str) -> None:
 
 
 def _describe(project: Project, image: Image) -> IngestedImage:
-    return IngestedImage(
-        id=image.id,
-        path=str(project.images.path(image.id)),
-        modality=image.attributes.modality,
-        axes=image.attributes.axes,
-        shape=image.shape,
-        dtype=image.dtype,
-        spacing_mm=image.attributes.spacing_mm,
-        regular=image.attributes.regular,
-        sources=image.sources,
-    )
+    return IngestedImage.of(image, str(project.images.path(image.id)))
 
 
 def _line(image: Image) -> str:

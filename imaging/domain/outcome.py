@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from imaging.domain.base import ImageKey, Record
+from imaging.domain.image import Image
 
 
 class Reason(Enum):
@@ -55,6 +56,22 @@ class IngestedImage(Record):
     regular: bool
     sources: int
     inputs: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, image: Image, path: str, inputs: tuple[str, ...] = ()) -> IngestedImage:
+        """Describe a registered image and where its group lies."""
+        return cls(
+            id=image.id,
+            path=path,
+            modality=image.attributes.modality,
+            axes=image.attributes.axes,
+            shape=image.shape,
+            dtype=image.dtype,
+            spacing_mm=image.attributes.spacing_mm,
+            regular=image.attributes.regular,
+            sources=image.sources,
+            inputs=inputs,
+        )
 
 
 class IngestReport(Record):

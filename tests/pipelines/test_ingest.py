@@ -26,26 +26,10 @@ from imaging.pyramid.read import Pyramid
 from imaging.settings import Settings
 from imaging.workspace import Workspace
 from pipelines.ingest import ingest, ingest_upload
+from tests.pipelines.ingesting import silent, take, voxels_of
 
 MakeSeries = Callable[..., np.ndarray]
 MakePicture = Callable[[Path, int], Path]
-
-
-def silent(percent: int, message: str) -> None:
-    assert 0 <= percent <= 100
-
-
-def take(project: Project, *paths: Path) -> IngestReport:
-    made = ingest(project, paths, silent, workers=2)
-    outcomes = sum(image.sources for image in made.images) + len(made.documents) + len(made.quarantined)
-    assert made.files == outcomes + made.duplicates
-    return made
-
-
-def voxels_of(project: Project, number: int = 0) -> np.ndarray:
-    image = project.images.list()[number]
-    pyramid = Pyramid.open(project.images.path(image.id))
-    return pyramid.region((0, image.extent("z"), 0, image.extent("y"), 0, image.extent("x")))
 
 
 def test_a_series_becomes_one_image_in_the_order_of_its_geometry(

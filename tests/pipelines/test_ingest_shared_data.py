@@ -8,28 +8,9 @@ import nibabel
 import numpy as np
 import pytest
 
-from imaging.domain.outcome import IngestReport
 from imaging.project.project import Project
 from imaging.project.verification import verify_project
-from imaging.pyramid.read import Pyramid
-from pipelines.ingest import ingest
-
-
-def silent(percent: int, message: str) -> None:
-    """Progress is not what these tests look at."""
-
-
-def take(project: Project, *paths: Path) -> IngestReport:
-    made = ingest(project, paths, silent, workers=2)
-    outcomes = sum(image.sources for image in made.images) + len(made.documents) + len(made.quarantined)
-    assert made.files == outcomes + made.duplicates
-    return made
-
-
-def voxels_of(project: Project, number: int = 0) -> np.ndarray:
-    image = project.images.list()[number]
-    pyramid = Pyramid.open(project.images.path(image.id))
-    return pyramid.region((0, image.extent("z"), 0, image.extent("y"), 0, image.extent("x")))
+from tests.pipelines.ingesting import take, voxels_of
 
 
 @pytest.mark.parametrize(
