@@ -115,6 +115,7 @@ class Image(Record):
     created: datetime
     version: int = 0
     annotations: int = 0
+    segmentations: int = 0
 
     def extent(self, axis: str) -> int:
         """Length along one named axis of `tczyx`; 1 where the image has no such axis."""

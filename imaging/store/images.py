@@ -9,22 +9,23 @@ from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 from imaging.domain.base import ImageKey, LayerKey, ProjectKey, TermKey, UserKey
 from imaging.domain.image import Image, ImageAttributes, ImageTerm
 from imaging.store.database import Transaction
-from imaging.store.schema import annotation, image, image_term, source_digest
+from imaging.store.schema import annotation, image, image_term, segmentation, source_digest
 
 _BATCH = 500
-_ANNOTATIONS = (
+_COUNTS = tuple(
     select(func.count())
-    .select_from(annotation)
-    .where(annotation.c.image == image.c.id)
+    .select_from(table)
+    .where(table.c.image == image.c.id)
     .correlate(image)
     .scalar_subquery()
-    .label("annotations")
+    .label(name)
+    for name, table in (("annotations", annotation), ("segmentations", segmentation))
 )
 
 
 def insert_image(transaction: Transaction, record: Image, digests: Iterable[str]) -> None:
     """Add an image and the digests of its sources."""
-    values = record.model_dump(mode="json", exclude={"annotations", "created"})
+    values = record.model_dump(mode="json", exclude={"annotations", "segmentations", "created"})
     values |= {"created": record.created, "slices": record.slices}
     transaction.execute(insert(image).values(values))
     rows = [{"project": record.project, "digest": digest, "image": record.id} for digest in sorted(set(digests))]
@@ -103,7 +104,7 @@ def delete_image_term(transaction: Transaction, key: ImageKey, term: TermKey, la
 
 
 def _select(project: ProjectKey) -> Select[tuple[object, ...]]:
-    return select(*image.c, _ANNOTATIONS).where(image.c.project == project)
+    return select(*image.c, *_COUNTS).where(image.c.project == project)
 
 
 def _first(transaction: Transaction, statement: Select[tuple[object, ...]]) -> Image | None:

@@ -102,6 +102,8 @@ def test_layers_count_what_they_hold(manager, ours):
     layers = manager.get(f"/api/imageinstance/{ours.ct.id}/layer.json").json()["collection"]
     mine = next(layer for layer in layers if layer["name"] == "manager")
     assert (mine["kind"], mine["annotations"], mine["segmentations"]) == ("member", 1, 1)
+    image = manager.get(f"/api/imageinstance/{ours.ct.id}.json").json()
+    assert (image["numberOfAnnotations"], image["imaging"]["segmentations"]) == (1, 1)
     in_project = manager.get(f"/api/project/{ours.project.record.id}/layer.json").json()["collection"]
     assert mine["id"] in [layer["id"] for layer in in_project]
 

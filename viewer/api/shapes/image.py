@@ -26,6 +26,7 @@ class ImagingShape(ImageAttributes):
     dtype: str
     levels: tuple[LevelShape, ...]
     terms: tuple[int, ...]
+    segmentations: int
     subject: str
     study: str
     series: str
@@ -130,6 +131,7 @@ def _describe(image: Image, levels: tuple[LevelShape, ...], terms: Iterable[Term
         dtype=image.dtype,
         levels=levels,
         terms=tuple(sorted(set(terms))),
+        segmentations=image.segmentations,
         subject=image.subject,
         study=image.study,
         series=image.series,

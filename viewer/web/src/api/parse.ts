@@ -124,6 +124,7 @@ export function parseImage(json: unknown): Image {
     windows: list(own.windows).map(parseWindow),
     levels: list(own.levels).map(parseLevel),
     annotations: number(image.numberOfAnnotations),
+    segmentations: number(own.segmentations),
     created: moment(image.created),
     terms: parseTermIds(own.terms),
   }

@@ -40,6 +40,7 @@ export interface Image {
   readonly windows: readonly Window[]
   readonly levels: readonly Level[]
   readonly annotations: number
+  readonly segmentations: number
   readonly created: number | null
   /** Image-level terms when the listing carries them, else null. */
   readonly terms: readonly number[] | null
