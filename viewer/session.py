@@ -14,6 +14,8 @@ from viewer.signature import Form, ReplayGuard, SignedRequest, is_fresh, match_f
 
 COOKIE = "imaging_session"
 REQUESTED_WITH = "X-Requested-With"
+MEMBER = "X-Imaging-Member"
+"""For whom the page asks, by id: one browser has one session, its windows may be of several members."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -46,7 +48,7 @@ def _user_of_cookie(request: Request, workspace: Workspace) -> User | None:
     user = workspace.accounts.user_of_session(token) if token else None
     if user is not None and request.method not in _SAFE_METHODS and REQUESTED_WITH not in request.headers:
         raise ForeignPageError
-    return user
+    return user if user is None or request.headers.get(MEMBER, str(user.id)) == str(user.id) else None
 
 
 def _user_of_signature(request: Request, authorization: str, workspace: Workspace, guard: ReplayGuard) -> User | None:

@@ -154,3 +154,9 @@ def test_a_closed_account_is_signed_out(world):
     assert world.as_user("admin").delete(f"/api/user/{user.id}.json").status_code == 200
     assert client.get("/api/project.json", headers={"Authorization": f"Bearer {token}"}).status_code == 401
     assert client.get("/api/project.json", headers=_signed(pair, "GET")).status_code == 401
+
+
+def test_a_page_of_another_member_is_told_that_its_session_has_ended(world, signed_in):
+    annotator, manager = world.users["annotator"].id, world.users["manager"].id
+    assert signed_in.get("/api/session.json", headers={"X-Imaging-Member": str(annotator)}).status_code == 200
+    assert signed_in.get("/api/session.json", headers={"X-Imaging-Member": str(manager)}).status_code == 401

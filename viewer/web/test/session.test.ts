@@ -1,20 +1,29 @@
 import { createPinia, setActivePinia } from 'pinia'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { ask, askAs, whenSignedOut } from '@/api/client'
 import { useSession } from '@/app/stores/session'
 
 let member = 1
 let deleting: () => Promise<Response> = () => Promise.resolve(new Response('{}'))
+let asking: () => Promise<Response> = () => Promise.resolve(new Response('{}'))
+let asked: Record<string, string>[] = []
 
 beforeEach(() => {
   member = 1
+  asked = []
+  askAs(null)
   setActivePinia(createPinia())
-  vi.stubGlobal('fetch', (_path: string, sent: RequestInit) =>
-    sent.method === 'DELETE'
-      ? deleting()
-      : Promise.resolve(new Response(JSON.stringify({ user: { id: member, username: `member-${member}` } }))),
-  )
+  whenSignedOut(() => useSession().end())
+  vi.stubGlobal('fetch', (path: string, sent: RequestInit) => {
+    asked.push(sent.headers as Record<string, string>)
+    if (path !== '/api/session.json') return asking()
+    if (sent.method === 'DELETE') return deleting()
+    return Promise.resolve(new Response(JSON.stringify({ user: { id: member, username: `member-${member}` } })))
+  })
 })
 afterEach(() => vi.unstubAllGlobals())
+
+const unauthorised = (): Promise<Response> => Promise.resolve(new Response('{}', { status: 401 }))
 
 test('a member whose signing out fails is still signed in', async () => {
   const session = useSession()
@@ -30,18 +39,43 @@ test('a member whose signing out fails is still signed in', async () => {
 test('a session that had ended already is signed out of', async () => {
   const session = useSession()
   await session.resume()
-  deleting = () => Promise.resolve(new Response('{}', { status: 401 }))
+  deleting = unauthorised
   await session.signOut()
-  expect(session.user).toBeNull()
+  expect([session.user, session.expired]).toEqual([null, false])
 })
 
-test('another member after an ended session is told that the page is stale, the same one is not', async () => {
+test('an ended session keeps whose page it is, and the same member goes on', async () => {
   const session = useSession()
+  await session.resume()
+  asking = unauthorised
+  await expect(ask('/api/project.json')).rejects.toThrow('signed-out')
+  expect([session.user?.username, session.expired]).toEqual(['member-1', true])
   expect(await session.signIn('member-1', 'password')).toBe(false)
-  session.ended()
-  expect(await session.signIn('member-1', 'password')).toBe(false)
-  session.ended()
+  expect([session.user?.username, session.expired, session.resumed]).toEqual(['member-1', false, 1])
+})
+
+test('a page of one member never asks for another, who is told to load it anew', async () => {
+  const session = useSession()
+  await session.signIn('member-1', 'password')
+  session.end()
   member = 2
   expect(await session.signIn('member-2', 'password')).toBe(true)
-  expect(session.user?.id).toBe(2)
+  expect([session.user?.id, session.expired, session.resumed]).toEqual([1, true, 0])
+  asked = []
+  asking = () => Promise.resolve(new Response('{}'))
+  await ask('/api/annotation.json', { method: 'POST', body: {} })
+  expect(asked[0]?.['X-Imaging-Member']).toBe('1')
+})
+
+test('an answer from before the new session does not end it', async () => {
+  const session = useSession()
+  await session.resume()
+  let answer: (response: Response) => void = () => undefined
+  asking = () => new Promise((resolve) => (answer = resolve))
+  const late = ask('/api/project.json')
+  session.end()
+  await session.signIn('member-1', 'password')
+  answer(new Response('{}', { status: 401 }))
+  await expect(late).rejects.toThrow('signed-out')
+  expect(session.expired).toBe(false)
 })

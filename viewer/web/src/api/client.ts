@@ -9,7 +9,17 @@ export interface Ask {
   readonly signal?: AbortSignal | undefined
 }
 
+const MEMBER = 'X-Imaging-Member'
+
 let onSignedOut: () => void = () => undefined
+let member: number | null = null
+let session = 0
+
+/** For whom this page asks: the server refuses where the browser's session has become another member's. */
+export function askAs(id: number | null): void {
+  member = id
+  session += 1
+}
 
 /** Called whenever the server says that the session is over. */
 export function whenSignedOut(listener: () => void): void {
@@ -50,12 +60,14 @@ async function failureFor(response: Response): Promise<Failure> {
 /** Ask the server; anything but success is thrown as a `FailureError`, an abort as the browser's own error. */
 export async function ask(path: string, { method = 'GET', body, form, headers, signal }: Ask = {}): Promise<Response> {
   let response: Response
+  const asked = session
   try {
     response = await fetch(path, {
       method,
       credentials: 'same-origin',
       headers: {
         'X-Requested-With': 'XMLHttpRequest',
+        ...(member === null ? {} : { [MEMBER]: String(member) }),
         ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
         ...headers,
       },
@@ -68,7 +80,8 @@ export async function ask(path: string, { method = 'GET', body, form, headers, s
   }
   if (response.ok) return response
   const failure = await failureFor(response)
-  if (failure.kind === 'signed-out') onSignedOut()
+  // An answer from before the member signed in again says nothing of the new session.
+  if (failure.kind === 'signed-out' && asked === session) onSignedOut()
   throw new FailureError(failure)
 }
 
@@ -91,6 +104,7 @@ export function send(path: string, form: FormData, progress: (share: number) => 
     const request = new XMLHttpRequest()
     request.open('POST', path)
     request.setRequestHeader('X-Requested-With', 'XMLHttpRequest')
+    if (member !== null) request.setRequestHeader(MEMBER, String(member))
     request.upload.onprogress = (event) => {
       if (event.lengthComputable) progress(event.loaded / event.total)
     }

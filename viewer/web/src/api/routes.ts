@@ -11,8 +11,9 @@ export async function currentUser(signal?: AbortSignal): Promise<User> {
   return parse.parseUser(told.user ?? told)
 }
 
-export async function signIn(username: string, password: string, signal?: AbortSignal): Promise<void> {
-  await askJson('/api/session.json', { method: 'POST', body: { username, password }, signal })
+export async function signIn(username: string, password: string): Promise<User> {
+  const told = parse.fields(await askJson('/api/session.json', { method: 'POST', body: { username, password } }))
+  return parse.parseUser(told.user)
 }
 
 export async function signOut(): Promise<void> {

@@ -15,7 +15,8 @@ app.use(i18n)
 app.use(router)
 
 whenSignedOut(() => {
-  useSession().ended()
+  // Whoever was here already signs in over the page as it is: nothing of it is lost.
+  if (useSession().end()) return
   const { fullPath, name } = router.currentRoute.value
   if (name !== undefined && name !== 'sign-in') void router.push({ name: 'sign-in', query: { next: fullPath } })
 })
