@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from imaging.errors import ImagingError
+from imaging.errors import ImagingError, NotFoundError
 from imaging.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ ID = click.IntRange(1, 2**53 - 1)
 
 Report = Callable[[int, str], None]
 """Takes progress 0-100 and a message without personal data."""
+
+_WORKSPACE_HINT = "; `imaging init` makes one, --workspace or IMAGING_WORKSPACE names another folder"
 
 
 class _Commands(click.Group):
@@ -137,7 +139,8 @@ def main(arguments: list[str] | None = None) -> int:
         click.echo(f"imaging: {error.format_message()}", err=True)
         return 2
     except ImagingError as error:
-        click.echo(f"imaging: {error}", err=True)
+        hint = _WORKSPACE_HINT if isinstance(error, NotFoundError) and error.kind == "workspace" else ""
+        click.echo(f"imaging: {error}{hint}", err=True)
         return error.exit_code
     except Exception as error:
         if os.environ.get("IMAGING_DEBUG"):

@@ -36,10 +36,13 @@ def back_up(database: Database, settings: Settings, destination: Path) -> Backup
         raise StateError("backup", "the destination exists and is not an empty folder")
     if any(destination.resolve().is_relative_to(one.resolve()) for one in (settings.projects, settings.quarantine)):
         raise InvalidInputError("the destination of a backup lies inside what is copied")
-    destination.parent.mkdir(parents=True, exist_ok=True)
     partial = destination.with_name(f".{destination.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(mode=0o700)
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        partial.mkdir(mode=0o700)
+    except OSError:
+        raise InvalidInputError("the destination of the backup cannot be written") from None
     try:
         name = _copy_sqlite(database, partial) if database.embedded else _dump_postgresql(database, partial)
         for folder, target in ((settings.projects, "projects"), (settings.quarantine, "quarantine")):

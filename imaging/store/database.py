@@ -21,6 +21,7 @@ Transaction: TypeAlias = Connection
 
 _IMMEDIATE = "imaging_immediate"
 _BUSY_MILLISECONDS = 30_000
+_NO_PLACE = "the workspace folder cannot be made here"
 _AWAY = {"08", "25", "40", "53", "55", "57", "58"}
 
 
@@ -60,11 +61,15 @@ class Database:
         """Make an empty SQLite file of mode 0600; tells whether it is new (always on PostgreSQL)."""
         if self.file is None:
             return True
-        self.file.parent.mkdir(parents=True, exist_ok=True)
         try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         except FileExistsError:
-            return False
+            if self.file.is_file():
+                return False
+            raise InvalidInputError(_NO_PLACE) from None
+        except OSError:
+            raise InvalidInputError(_NO_PLACE) from None
         return True
 
     def delete_file(self) -> None:

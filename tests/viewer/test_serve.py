@@ -115,7 +115,7 @@ def test_refusals_are_one_line_and_exit_2(workspace):
 def test_a_workspace_that_is_not_there_is_one_line(tmp_path):
     run = _run("--workspace", str(tmp_path / "nothing"), "--port", "0")
     assert run.returncode == 2
-    assert run.stderr == "imaging: no such workspace\n"
+    assert run.stderr.startswith("imaging: no such workspace; `imaging init` makes one")
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="looks at children in /proc")

@@ -258,6 +258,13 @@ def test_a_backup_is_made_once_and_without_the_master_key(made: Run, folder: Pat
     assert refusal(made("backup", str(tmp_path / "copy"))) == 3
 
 
+def test_a_place_that_cannot_be_written_is_one_line(made: Run, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert refusal(made("backup", str(tmp_path / "file" / "copy"))) == 2
+    assert refusal(run("init", "--workspace", str(tmp_path / "file" / "W"))) == 2
+    assert refusal(run("init", "--workspace", str(tmp_path / "file"))) == 2
+
+
 def test_upgrading_the_newest_does_nothing(made: Run) -> None:
     answer = document(made("upgrade", "--json"))
     assert isinstance(answer, dict)
