@@ -107,10 +107,28 @@ def test_a_polygon_that_crosses_itself_is_kept_and_one_of_two_corners_waits(page
     page.keyboard.press("Enter")
     wait_until_saved(page)
     (saved,) = drawings(site)
-    assert saved["location"].startswith(("POLYGON", "MULTIPOLYGON"))
+    assert saved["location"].startswith("MULTIPOLYGON")
+    expect(page.get_by_text("kept as 2 parts")).to_be_visible()
+    row = page.get_by_test_id("drawing-list").get_by_role("listitem")
+    (text,) = re.findall(r"([\d.,]+) mm²", row.inner_text())
+    assert float(text.replace(",", "")) == pytest.approx(saved["areaMm2"], abs=0.5)
+    expect(page.get_by_title("1 annotation", exact=True)).to_have_text("1")
     page.get_by_test_id("undo").click()
     wait_until_saved(page)
     assert drawings(site) == []
+
+
+def test_many_drawings_scroll_their_panel_and_never_the_page(page: Page, site: Site) -> None:
+    ask = ask_api(site.url, site.token)
+    made = {"image": site.image, "project": site.project, "axis": "z", "index": 3}
+    sent = [made | {"location": f"POINT ({10 + 2 * step} 30)"} for step in range(30)]
+    keys = [drawn["id"] for drawn in ask("/api/annotation.json", "POST", json=sent)["collection"]]
+    sign_in(page, site)
+    open_image(page, site)
+    expect(page.get_by_test_id("drawing-list").get_by_role("listitem")).to_have_count(30)
+    assert page.evaluate("document.documentElement.scrollHeight - innerHeight") <= 0
+    for key in keys:
+        ask(f"/api/annotation/{key}.json", "DELETE")
 
 
 def test_a_click_on_a_drawing_changes_nothing(page: Page, site: Site) -> None:

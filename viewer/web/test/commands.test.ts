@@ -106,7 +106,7 @@ class Server implements Shelf {
     await this.answer()
     const id = this.next++
     this.rows.set(id, { wkt: annotation.wkt, version: 0 })
-    return { id, version: 0, terms: [] }
+    return { id, version: 0, terms: [], layer: 1, wkt: annotation.wkt }
   }
 
   async edit(annotation: Annotation, { id, version }: Identity): Promise<Identity> {
@@ -115,7 +115,7 @@ class Server implements Shelf {
     if (row === undefined) throw new FailureError({ kind: 'absent' })
     if (row.version !== version) throw new FailureError({ kind: 'conflict', message: '', revision: row.version })
     this.rows.set(id, { wkt: annotation.wkt, version: row.version + 1 })
-    return { id, version: row.version + 1, terms: [] }
+    return { id, version: row.version + 1, terms: [], layer: 1, wkt: annotation.wkt }
   }
 
   async remove({ id }: Identity): Promise<void> {
@@ -202,12 +202,12 @@ describe('saver', () => {
     const server = new Server()
     const { saver, states } = saverOf(server)
     server.rows.set(7, { wkt: 'theirs', version: 3 })
-    saver.adopt('a', { id: 7, version: 1, terms: [] })
+    saver.adopt('a', { id: 7, version: 1, terms: [], layer: 1, wkt: 'mine' })
     saver.want('a', drawing('a', 'mine'))
     await saver.retry()
     expect(states.at(-1)).toEqual({ kind: 'conflict', key: 'a', revision: 3 })
     expect(server.rows.get(7)?.wkt).toBe('theirs')
-    await saver.keepMine('a', { id: 7, version: 3, terms: [] })
+    await saver.keepMine('a', { id: 7, version: 3, terms: [], layer: 1, wkt: 'theirs' })
     expect(server.rows.get(7)).toEqual({ wkt: 'mine', version: 4 })
     expect(states.at(-1)).toEqual({ kind: 'saved' })
   })
@@ -216,10 +216,10 @@ describe('saver', () => {
     const server = new Server()
     const { saver, states } = saverOf(server)
     server.rows.set(7, { wkt: 'theirs', version: 3 })
-    saver.adopt('a', { id: 7, version: 1, terms: [] })
+    saver.adopt('a', { id: 7, version: 1, terms: [], layer: 1, wkt: 'mine' })
     saver.want('a', drawing('a', 'mine'))
     await saver.retry()
-    await saver.takeTheirs('a', { id: 7, version: 3, terms: [] })
+    await saver.takeTheirs('a', { id: 7, version: 3, terms: [], layer: 1, wkt: 'theirs' })
     expect(server.rows.get(7)?.wkt).toBe('theirs')
     expect(saver.pending).toBe(0)
     expect(states.at(-1)).toEqual({ kind: 'saved' })

@@ -1,6 +1,7 @@
 import { createPinia, setActivePinia } from 'pinia'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { useDrawing } from '@/app/stores/drawing'
+import { useNotices } from '@/app/stores/notices'
 import type { Image } from '@/domain/image'
 
 const IMAGE = { id: 5, project: 1 } as Image
@@ -15,6 +16,8 @@ interface Asked {
 let asked: Asked[] = []
 /** The version that the server has of the drawing. */
 let current = 2
+/** What the server makes of a location. */
+let mend = (wkt: unknown): unknown => wkt
 
 function reply(body: unknown, status = 200): Response {
   return new Response(JSON.stringify(body), { status })
@@ -27,15 +30,17 @@ function answer(path: string, sent: RequestInit): Response {
   if (method === 'GET') return reply(url.pathname === '/api/annotation.json' ? { collection: [ROW] } : { ...ROW, version: current })
   const body = typeof sent.body === 'string' ? (JSON.parse(sent.body) as Record<string, unknown>) : {}
   asked.push({ method, url, body })
+  if (method === 'POST') return reply({ annotation: { ...ROW, ...body, id: 8, version: 0, location: mend(body.location) } })
   const version = body.version ?? url.searchParams.get('version')
   if (Number(version) !== current) return reply({ errors: 'a newer version was saved', revision: current }, 409)
   current += 1
-  return reply({ annotation: { ...ROW, ...body, version: current, term: body.term ?? [11, 12] } })
+  return reply({ annotation: { ...ROW, ...body, location: mend(body.location ?? ROW.location), version: current, term: body.term ?? [11, 12] } })
 }
 
 beforeEach(() => {
   asked = []
   current = 2
+  mend = (wkt) => wkt
   setActivePinia(createPinia())
   vi.stubGlobal('fetch', (path: string, sent: RequestInit) => Promise.resolve(answer(path, sent)))
 })
@@ -96,4 +101,35 @@ test('a drawing that was deleted here comes back as somebody else left it', asyn
   expect(drawing.all.map(({ key, version }) => [key, version])).toEqual([['saved-7', 5]])
   expect(drawing.saveState).toEqual({ kind: 'saved' })
   expect(drawing.undoable).toBeNull()
+})
+
+const BOW = 'POLYGON ((0 0, 4 4, 4 0, 0 4, 0 0))'
+const HALVES = 'MULTIPOLYGON (((0 0, 2 2, 0 4, 0 0)), ((4 4, 2 2, 4 0, 4 4)))'
+const PLACE = { axis: 'z', index: 3, t: 0, c: 0, terms: [] } as const
+
+test('a shape that the server mends is shown as it is stored, and its parts are told', async () => {
+  const drawing = await openDrawing()
+  mend = (wkt) => (wkt === BOW ? HALVES : wkt)
+  drawing.draw({ ...PLACE, wkt: BOW }, { layer: null, user: 2 })
+  drawing.edit('saved-7', { wkt: BOW })
+  await drawing.retry()
+  expect(drawing.all.map(({ wkt }) => wkt)).toEqual([HALVES, HALVES])
+  expect(useNotices().notices.map(({ text, n }) => [text, n])).toEqual([['drawing.split', 2], ['drawing.split', 2]])
+})
+
+test('what was changed again before the answer came stays as it is here', async () => {
+  const drawing = await openDrawing()
+  mend = (wkt) => (wkt === BOW ? HALVES : wkt)
+  drawing.edit('saved-7', { wkt: BOW })
+  drawing.edit('saved-7', { wkt: 'POINT (9 9)' })
+  await drawing.retry()
+  expect(drawing.all.map(({ wkt }) => wkt)).toEqual(['POINT (9 9)'])
+  expect(asked.at(-1)?.body.location).toBe('POINT (9 9)')
+})
+
+test('a new drawing lies in the layer that the server put it in', async () => {
+  const drawing = await openDrawing()
+  drawing.draw({ ...PLACE, wkt: 'POINT (2 2)' }, { layer: null, user: 2 })
+  await drawing.retry()
+  expect(drawing.all.map(({ layer }) => layer)).toEqual([4, 4])
 })

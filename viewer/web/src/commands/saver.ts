@@ -41,7 +41,7 @@ export class Saver {
   constructor(
     private readonly shelf: Shelf,
     private readonly tell: (state: SaveState) => void,
-    private readonly identified: (key: string, identity: Identity | null) => void,
+    private readonly identified: (key: string, identity: Identity | null, sent: Annotation | null) => void,
     private readonly refused: (key: string, failure: Failure) => void,
   ) {}
 
@@ -121,12 +121,12 @@ export class Saver {
       if (identity === undefined) return
       await this.shelf.remove(identity)
       this.identities.delete(key)
-      this.identified(key, null)
+      this.identified(key, null, null)
       return
     }
     const saved = identity === undefined ? await this.shelf.create(wanted) : await this.shelf.edit(wanted, identity)
     this.identities.set(key, saved)
-    this.identified(key, saved)
+    this.identified(key, saved, wanted)
   }
 
   private halt(wish: Wish, failure: Failure): void {

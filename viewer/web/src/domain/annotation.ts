@@ -23,11 +23,13 @@ export interface Annotation extends Drawing {
   readonly user: number | null
 }
 
-/** What this page last knew of a drawing on the server. */
+/** What this page last knew of a drawing on the server, which mends and cuts what it stores. */
 export interface Identity {
   readonly id: number
   readonly version: number | null
   readonly terms: readonly number[]
+  readonly layer: number | null
+  readonly wkt: string
 }
 
 export type ShapeKind = 'point' | 'line' | 'rectangle' | 'polygon'

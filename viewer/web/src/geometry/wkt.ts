@@ -91,6 +91,12 @@ export function clampShape(shape: Shape, rows: number, columns: number): Shape {
   return { kind: shape.kind, points: shape.points.map(clamp) }
 }
 
+/** Of how many separate polygons a drawing is made. */
+export function countParts(wkt: string): number {
+  const shape = parseWkt(wkt, 0)
+  return shape?.kind === 'polygon' ? shape.polygons.length : 1
+}
+
 /** Whether a polygon is one upright rectangle. */
 export function isRectangle(shape: Shape): boolean {
   const ring = shape.kind === 'polygon' && shape.polygons.length === 1 ? shape.polygons[0]?.[0] : undefined

@@ -13,6 +13,7 @@ import type { Annotation, Drawing, Identity } from '@/domain/annotation'
 import { FailureError } from '@/domain/failure'
 import type { Failure } from '@/domain/failure'
 import type { Image } from '@/domain/image'
+import { countParts } from '@/geometry/wkt'
 
 /** A saver for one image. An edit of what somebody deleted meanwhile is a conflict like any other. */
 function shelfOf(image: Image): Shelf {
@@ -34,7 +35,7 @@ function shelfOf(image: Image): Shelf {
 }
 
 function identityOf(saved: Annotation): Identity {
-  return { id: saved.id ?? 0, version: saved.version, terms: saved.terms }
+  return { id: saved.id ?? 0, version: saved.version, terms: saved.terms, layer: saved.layer, wkt: saved.wkt }
 }
 
 /** The drawings on the open image: every change goes through the command bus and is saved at once. */
@@ -79,12 +80,15 @@ export const useDrawing = defineStore('drawing', () => {
     }
   }
 
-  function identified(key: string, identity: Identity | null): void {
+  /** Show a saved drawing as it is stored, unless it was changed here meanwhile. */
+  function identified(key: string, identity: Identity | null, sent: Annotation | null): void {
     const drawing = drawings.value.get(key)
     if (drawing === undefined) return
     if (drawing.id === null && identity !== null) created.value += 1
-    const { id = null, version = null } = identity ?? {}
-    drawings.value = new Map(drawings.value).set(key, { ...drawing, id, version })
+    const { id = null, version = null, layer = drawing.layer } = identity ?? {}
+    const wkt = identity !== null && drawing.wkt === sent?.wkt ? identity.wkt : drawing.wkt
+    drawings.value = new Map(drawings.value).set(key, { ...drawing, id, version, layer, wkt })
+    if (sent !== null && countParts(wkt) > countParts(sent.wkt)) notices.split(countParts(wkt))
   }
 
   /** Show the drawings of an image; the history of another one ends here. */

@@ -9,6 +9,8 @@ export interface Notice {
   /** Key of the translations, or null where a failure says it. */
   readonly text: string | null
   readonly failure: Failure | null
+  /** The number that the text tells. */
+  readonly n?: number
 }
 
 const STAYS = 6000
@@ -31,6 +33,11 @@ export const useNotices = defineStore('notices', () => {
     add({ tone: 'good', text, failure: null })
   }
 
+  /** Say into how many parts the server cut a drawing that crossed itself. */
+  function split(n: number): void {
+    add({ tone: 'good', text: 'drawing.split', failure: null, n })
+  }
+
   /** Say once why nothing happened. */
   function said(text: string): void {
     if (!notices.value.some((notice) => notice.text === text)) add({ tone: 'bad', text, failure: null })
@@ -44,5 +51,5 @@ export const useNotices = defineStore('notices', () => {
     add({ tone: 'bad', text: null, failure })
   }
 
-  return { notices, good, said, failed, dismiss }
+  return { notices, good, split, said, failed, dismiss }
 })
