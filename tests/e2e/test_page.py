@@ -86,6 +86,29 @@ def test_segmentation_is_an_overlay_that_can_be_hidden(page: Page, site: Site) -
     assert not tinted()
 
 
+def test_segmentations_come_back_with_the_server(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    z, y, x = site.nodule
+    open_image(page, site, f"?axis=z&index={z + 1}")
+    across, down = find_voxel(page, y, x)
+    page.get_by_test_id(f"segmentation-{segmentation_of(site)}").wait_for()
+    page.route("**/api/segmentation/**", lambda route: route.abort())
+    page.mouse.wheel(0, -100)
+    expect(page.get_by_test_id("missing-z")).to_contain_text("1 segmentation missing")
+    page.unroute("**/api/segmentation/**")
+    expect(page.get_by_test_id("missing-z")).to_have_count(0)
+    page.mouse.move(5, 5)
+    wait_for_paint(page)
+    red, green, blue = colour_at(page, across, down)
+    assert max(red, green, blue) - min(red, green, blue) > 20
+
+
+def segmentation_of(site: Site) -> int:
+    (found,) = ask_api(site.url, site.token)(f"/api/imageinstance/{site.image}/segmentation.json")["collection"]
+    assert isinstance(found["id"], int)
+    return found["id"]
+
+
 def wait_for_paint(page: Page) -> None:
     page.wait_for_load_state("networkidle")
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")

@@ -1,7 +1,9 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ByteCache } from '@/core/cache'
 import { buildLut, greyOf, percentiles, windowBetween } from '@/core/lut'
-import { paintOverlay, parseColour } from '@/core/overlay'
+import { traceOutlines } from '@/core/outline'
+import { borderColour, paintFill, parseColour, writeColour } from '@/core/overlay'
 import { Painter, realValue } from '@/core/paint'
 import { storedFrom } from '@/core/plane'
 import type { Plane, Stored } from '@/core/plane'
@@ -95,20 +97,59 @@ describe('painting', () => {
 })
 
 describe('overlay', () => {
-  test('edges are opaque, the inside lets the picture through, the rest is clear', () => {
-    const labels = Uint16Array.from([0, 0, 0, 0, 0, 0, 7, 7, 7, 0, 0, 7, 7, 7, 0, 0, 7, 7, 7, 0, 0, 0, 0, 0, 0])
+  const SQUARE = Uint16Array.from([0, 0, 0, 0, 0, 0, 7, 7, 7, 0, 0, 7, 7, 7, 0, 0, 7, 7, 7, 0, 0, 0, 0, 0, 0])
+
+  test('what people drew lets the picture through everywhere, what a model found has no fill', () => {
+    const palette = new Map([[7, parseColour('#ff8000')]])
     const pixels = new Uint32Array(25)
-    const painted = paintOverlay(planeOf([labels], 5), new Map([[7, parseColour('#ff8000')]]), pixels)
-    expect(painted).toBe(true)
+    paintFill(planeOf([SQUARE], 5), palette, 'member', pixels)
     expect(pixels[0]).toBe(0)
-    expect((pixels[6] ?? 0) >>> 0).toBe(0xff0080ff)
-    expect((pixels[12] ?? 0) & 0xffffff).toBe(0x0080ff)
-    expect((pixels[12] ?? 0) >>> 24).toBeLessThan(128)
+    expect([6, 12].map((place) => (pixels[place] ?? 0) & 0xffffff)).toEqual([0x0080ff, 0x0080ff])
+    expect(Math.max(...pixels.map((pixel) => pixel >>> 24))).toBeLessThan(96)
+    paintFill(planeOf([SQUARE], 5), palette, 'model', pixels)
+    expect(Math.max(...pixels.map((pixel) => pixel >>> 24))).toBe(0)
   })
 
-  test('a value without colour is not shown', () => {
+  test('a value without colour is not filled', () => {
     const pixels = new Uint32Array(1)
-    expect(paintOverlay(planeOf([Uint16Array.of(3)], 1), new Map(), pixels)).toBe(false)
+    paintFill(planeOf([Uint16Array.of(3)], 1), new Map(), 'member', pixels)
+    expect(pixels[0]).toBe(0)
+  })
+
+  test('colours are written as they are read', () => {
+    expect(writeColour(parseColour('#12ab0f'))).toBe('#12ab0f')
+    expect(borderColour(parseColour('#e00040'), 'member')).toBe('#e00040')
+    expect(borderColour(parseColour('#e00040'), 'model')).toBe('#ef7f9f')
+  })
+
+  test('an outline follows the border of the voxels, straight runs in one step', () => {
+    expect([...traceOutlines(planeOf([SQUARE], 5))]).toEqual([[7, [[1, 1, 4, 1, 4, 4, 1, 4]]]])
+  })
+
+  test('a hole and touching corners have loops of their own', () => {
+    const ring = traceOutlines(planeOf([Uint16Array.from([2, 2, 2, 2, 0, 2, 2, 2, 2])], 3)).get(2)
+    expect(ring?.map((loop) => loop.length)).toEqual([8, 8])
+    const corners = traceOutlines(planeOf([Uint16Array.from([2, 0, 0, 2])], 2)).get(2)
+    expect(corners).toEqual([[0, 0, 1, 0, 1, 1, 0, 1], [1, 1, 2, 1, 2, 2, 1, 2]])
+  })
+
+  test('outlines enclose exactly the voxels, whatever their shape', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 30, maxLength: 30 }), (cells) => {
+        const outlines = traceOutlines(planeOf([Uint16Array.from(cells)], 6))
+        for (const value of [1, 2]) {
+          const twice = (outlines.get(value) ?? []).reduce((sum, loop) => {
+            let area = 0
+            for (let at = 0; at < loop.length; at += 2) {
+              const to = (at + 2) % loop.length
+              area += (loop[at] ?? 0) * (loop[to + 1] ?? 0) - (loop[to] ?? 0) * (loop[at + 1] ?? 0)
+            }
+            return sum + area
+          }, 0)
+          expect(twice / 2).toBe(cells.filter((cell) => cell === value).length)
+        }
+      }),
+    )
   })
 })
 

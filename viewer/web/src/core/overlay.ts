@@ -3,8 +3,10 @@ import type { Plane } from '@/core/plane'
 /** Colour per voxel value of a segmentation, as 0xBBGGRR; a value without colour is not shown. */
 export type Palette = ReadonlyMap<number, number>
 
-const FILL = 0x59
-const EDGE = 0xff
+/** How one segmentation looks: what people drew is filled, what a model found is a dashed line only. */
+export type Hand = 'member' | 'model'
+
+const FILL: Readonly<Record<Hand, number>> = { member: 0x42, model: 0 }
 
 /** "#rrggbb" as 0xBBGGRR. */
 export function parseColour(text: string): number {
@@ -14,32 +16,25 @@ export function parseColour(text: string): number {
   return (parseInt(blue, 16) << 16) | (parseInt(green, 16) << 8) | parseInt(red, 16)
 }
 
-/**
- * Paint a plane of a segmentation: a light fill, and its edge opaque so that the picture under it stays readable.
- *
- * Returns whether anything was painted.
- */
-export function paintOverlay(plane: Plane, palette: Palette, pixels: Uint32Array): boolean {
+/** 0xBBGGRR as "#rrggbb". */
+export function writeColour(colour: number): string {
+  const parts = [colour & 0xff, (colour >> 8) & 0xff, (colour >> 16) & 0xff]
+  return `#${parts.map((part) => part.toString(16).padStart(2, '0')).join('')}`
+}
+
+/** The colour of a border: a model's is paler, so that it is seen over the same term that somebody drew. */
+export function borderColour(colour: number, hand: Hand): string {
+  if (hand === 'member') return writeColour(colour)
+  return writeColour([0, 8, 16].reduce((sum, shift) => sum | ((((colour >> shift) & 0xff) + 255) >> 1 << shift), 0))
+}
+
+/** Paint the fill of a plane of a segmentation, light enough for the picture under it to stay readable. */
+export function paintFill(plane: Plane, palette: Palette, hand: Hand, pixels: Uint32Array): void {
   const labels = plane.channels[0]
-  if (labels === undefined) return false
-  const { rows, columns } = plane
-  let any = false
-  for (let row = 0; row < rows; row += 1) {
-    for (let column = 0; column < columns; column += 1) {
-      const place = row * columns + column
-      const value = labels[place] as number
-      const colour = value === 0 ? undefined : palette.get(value)
-      if (colour === undefined) {
-        pixels[place] = 0
-        continue
-      }
-      any = true
-      const inside =
-        row > 0 && row < rows - 1 && column > 0 && column < columns - 1 &&
-        labels[place - 1] === value && labels[place + 1] === value &&
-        labels[place - columns] === value && labels[place + columns] === value
-      pixels[place] = (colour | ((inside ? FILL : EDGE) << 24)) >>> 0
-    }
+  if (labels === undefined) return
+  for (let place = 0; place < pixels.length; place += 1) {
+    const value = labels[place] as number
+    const colour = value === 0 ? undefined : palette.get(value)
+    pixels[place] = colour === undefined ? 0 : (colour | (FILL[hand] << 24)) >>> 0
   }
-  return any
 }

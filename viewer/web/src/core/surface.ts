@@ -1,6 +1,8 @@
-import { paintOverlay } from '@/core/overlay'
-import type { Palette } from '@/core/overlay'
+import { borderColour, paintFill } from '@/core/overlay'
+import type { Hand, Palette } from '@/core/overlay'
 import type { Look } from '@/core/lut'
+import { traceOutlines } from '@/core/outline'
+import type { Loop } from '@/core/outline'
 import type { Painter } from '@/core/paint'
 import type { Plane } from '@/core/plane'
 
@@ -9,6 +11,26 @@ export interface Picture {
   readonly canvas: HTMLCanvasElement
   readonly rowStep: number
   readonly columnStep: number
+}
+
+/** The border of one term on a plane, in elements of its picture. */
+export interface Outline {
+  readonly path: Path2D
+  readonly colour: string
+}
+
+export interface OverlayPicture extends Picture {
+  readonly outlines: readonly Outline[]
+}
+
+function pathOf(loops: readonly Loop[]): Path2D {
+  const path = new Path2D()
+  for (const loop of loops) {
+    path.moveTo(loop[0] ?? 0, loop[1] ?? 0)
+    for (let place = 2; place < loop.length; place += 2) path.lineTo(loop[place] ?? 0, loop[place + 1] ?? 0)
+    path.closePath()
+  }
+  return path
 }
 
 /** A canvas of the size of the last plane, repainted in place. */
@@ -25,9 +47,15 @@ export class Surface {
   }
 
   /** Paint a segmentation; null where it has nothing on this plane. */
-  overlay(plane: Plane, palette: Palette): Picture | null {
+  overlay(plane: Plane, palette: Palette, hand: Hand): OverlayPicture | null {
+    const outlines = [...traceOutlines(plane)].flatMap(([value, loops]): Outline[] => {
+      const colour = palette.get(value)
+      return colour === undefined ? [] : [{ path: pathOf(loops), colour: borderColour(colour, hand) }]
+    })
+    if (outlines.length === 0) return null
     this.resize(plane)
-    return paintOverlay(plane, palette, this.pixels) ? this.flush(plane) : null
+    paintFill(plane, palette, hand, this.pixels)
+    return { ...this.flush(plane), outlines }
   }
 
   private resize({ rows, columns }: Plane): void {

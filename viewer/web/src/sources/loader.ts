@@ -1,5 +1,5 @@
 import type { Plane } from '@/core/plane'
-import { failureOf, isAbort } from '@/domain/failure'
+import { askAgain, settled } from '@/sources/again'
 import type { PixelSource, Wish } from '@/sources/source'
 
 export interface LoaderListener {
@@ -8,7 +8,6 @@ export interface LoaderListener {
 }
 
 const SETTLE = 40
-const AGAIN = 3000
 const AHEAD = [1, 2, -1, 3]
 
 /**
@@ -53,49 +52,28 @@ export class PlaneLoader {
   }
 
   private async load(wish: Wish, signal: AbortSignal, held: boolean, coarse: boolean): Promise<void> {
+    const failed = (error: unknown): void => this.listener.failed(error)
     try {
       if (!held) {
         // While something is on the screen already, a plane that is only passed by need not be asked for.
-        if (coarse) await settled(signal)
-        const plane = await this.source.plane(wish, signal)
+        if (coarse) await settled(signal, SETTLE)
+        const plane = await askAgain(() => this.source.plane(wish, signal), signal, failed)
         if (!signal.aborted) this.listener.show(plane)
       }
-      await this.prefetch(wish, signal)
-    } catch (error) {
-      if (isAbort(error) || signal.aborted) return
-      this.listener.failed(error)
-      const { kind } = failureOf(error)
-      // A server that comes back shall find the plane still wanted; a refusal stays one.
-      if (kind === 'offline' || kind === 'broken') await this.again(signal)
-    }
-  }
-
-  private async again(signal: AbortSignal): Promise<void> {
-    try {
-      await settled(signal, AGAIN)
     } catch {
       return
     }
-    if (this.wish !== null) this.want(this.wish)
+    // What is fetched ahead is asked for, and what fails is told, once it is wanted.
+    await this.prefetch(wish, signal).catch(() => undefined)
   }
 
   private async prefetch(wish: Wish, signal: AbortSignal): Promise<void> {
     if (this.direction === 0) return
-    await settled(signal)
+    await settled(signal, SETTLE)
     for (const step of AHEAD) {
       const index = wish.index + step * this.direction
       if (index < 0 || index >= this.planes) continue
       await this.source.plane({ ...wish, index }, signal)
     }
   }
-}
-
-function settled(signal: AbortSignal, time = SETTLE): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, time)
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer)
-      reject(new DOMException('aborted', 'AbortError'))
-    })
-  })
 }

@@ -47,6 +47,7 @@ export function usePaneMarks(axis: Axis, frame: PlaneFrame): ComputedRef<readonl
           shape,
           colour: (term === undefined ? undefined : project.termById.get(term)?.color) ?? NO_TERM,
           opacity,
+          hand: layers.handOf(annotation.layer),
           caption,
           selected,
           editable: drawing.isMine(annotation),

@@ -17,6 +17,7 @@ import type { Drag } from '@/app/pane/interactions'
 import { SliceLayer } from '@/app/pane/slice-layer'
 import type { Sheet } from '@/app/pane/slice-layer'
 import { sketchStyle, stylesFor } from '@/app/pane/styles'
+import type { Hand } from '@/core/overlay'
 import type { ShapeKind } from '@/domain/annotation'
 import { drawsShape } from '@/domain/tools'
 import type { Tool } from '@/domain/tools'
@@ -30,6 +31,7 @@ export interface Mark {
   readonly shape: Shape
   readonly colour: string
   readonly opacity: number
+  readonly hand: Hand
   readonly caption: string
   readonly selected: boolean
   readonly editable: boolean

@@ -1,13 +1,13 @@
 import type { Pane } from '@/app/pane/pane'
 import type { Sheet } from '@/app/pane/slice-layer'
 import type { Look } from '@/core/lut'
-import type { Palette } from '@/core/overlay'
+import type { Hand, Palette } from '@/core/overlay'
 import { Painter } from '@/core/paint'
 import type { Plane } from '@/core/plane'
 import { Surface } from '@/core/surface'
-import type { Picture } from '@/core/surface'
-import { isAbort } from '@/domain/failure'
+import type { OverlayPicture, Picture } from '@/core/surface'
 import type { Axis, Image } from '@/domain/image'
+import { askAgain } from '@/sources/again'
 import type { SegmentationSource } from '@/sources/source'
 
 export interface Overlay {
@@ -15,11 +15,18 @@ export interface Overlay {
   readonly source: SegmentationSource
   readonly palette: Palette
   readonly opacity: number
+  readonly hand: Hand
+}
+
+export interface OverlayListener {
+  failed(error: unknown): void
+  /** How many segmentations of the plane could not be had so far. */
+  missing(count: number): void
 }
 
 interface Painted {
   readonly surface: Surface
-  picture: Picture | null
+  picture: OverlayPicture | null
 }
 
 /** What a pane shows: the plane through its window, and the segmentations over it. */
@@ -53,11 +60,13 @@ export class PanePicture {
     this.schedule()
   }
 
-  showOverlays(overlays: readonly Overlay[], axis: Axis, index: number, failed: (error: unknown) => void): void {
+  showOverlays(overlays: readonly Overlay[], axis: Axis, index: number, listener: OverlayListener): void {
     this.loading.abort()
     this.loading = new AbortController()
     const { signal } = this.loading
     this.overlays = overlays
+    const missing = new Set<number>()
+    listener.missing(0)
     for (const { id } of overlays) {
       if (!this.painted.has(id)) this.painted.set(id, { surface: new Surface(), picture: null })
     }
@@ -65,17 +74,20 @@ export class PanePicture {
       const painted = this.painted.get(overlay.id)
       const held = overlay.source.held(axis, index)
       // The wrong plane's overlay must never be seen on this one.
-      if (painted !== undefined) painted.picture = held === null ? null : painted.surface.overlay(held, overlay.palette)
+      if (painted !== undefined) painted.picture = held === null ? null : painted.surface.overlay(held, overlay.palette, overlay.hand)
       if (held !== null) continue
-      overlay.source.plane(axis, index, signal).then(
+      const failed = (error: unknown): void => {
+        listener.missing(missing.add(overlay.id).size)
+        listener.failed(error)
+      }
+      askAgain(() => overlay.source.plane(axis, index, signal), signal, failed).then(
         (plane) => {
           if (signal.aborted || painted === undefined) return
-          painted.picture = painted.surface.overlay(plane, overlay.palette)
+          painted.picture = painted.surface.overlay(plane, overlay.palette, overlay.hand)
+          if (missing.delete(overlay.id)) listener.missing(missing.size)
           this.schedule()
         },
-        (error: unknown) => {
-          if (!isAbort(error) && !signal.aborted) failed(error)
-        },
+        () => undefined,
       )
     }
     this.schedule()
@@ -95,9 +107,9 @@ export class PanePicture {
     if (this.plane === null || this.look === null) return
     this.picture ??= this.surface.show(this.plane, this.painter, this.look)
     const sheets: Sheet[] = [{ picture: this.picture, opacity: 1, smooth: true }]
-    for (const { id, opacity } of this.overlays) {
+    for (const { id, opacity, hand } of this.overlays) {
       const picture = this.painted.get(id)?.picture ?? null
-      if (picture !== null) sheets.push({ picture, opacity, smooth: false })
+      if (picture !== null) sheets.push({ picture, opacity, smooth: false, outlines: picture.outlines, hand })
     }
     this.pane.show(sheets)
   }

@@ -1,6 +1,7 @@
 import Layer from 'ol/layer/Layer'
 import type { FrameState } from 'ol/Map'
-import type { Picture } from '@/core/surface'
+import type { Hand } from '@/core/overlay'
+import type { Outline, Picture } from '@/core/surface'
 import type { PlaneFrame } from '@/geometry/frame'
 
 /** One picture of the plane, bottom first. */
@@ -9,7 +10,18 @@ export interface Sheet {
   readonly opacity: number
   /** Whether it may be smoothed when shrunk; segmentations never are. */
   readonly smooth: boolean
+  /** Borders to draw over all pictures, and whose. */
+  readonly outlines?: readonly Outline[]
+  readonly hand?: Hand
 }
+
+/** Screen pixels, whatever the zoom: a small object is not hidden by its own border. */
+const LINE = 1.5
+const CASING = 3
+const DASH = [5, 4]
+const SHADE: Readonly<Record<Hand, string>> = { member: 'rgba(5, 8, 11, 0.35)', model: 'rgba(5, 8, 11, 0.45)' }
+
+type Matrix = readonly [number, number, number, number, number, number]
 
 /**
  * Draws our own pictures at the place of the map's view.
@@ -65,10 +77,13 @@ export class SliceLayer extends Layer {
     context.fillStyle = '#000'
     context.fillRect(0, 0, pixelWidth, pixelHeight)
     for (const sheet of this.sheets) this.drawSheet(context, state, sheet)
+    context.setTransform(1, 0, 0, 1, 0, 0)
+    for (const sheet of this.sheets) this.drawOutlines(context, state, sheet)
     context.globalAlpha = 1
   }
 
-  private drawSheet(context: CanvasRenderingContext2D, state: FrameState, sheet: Sheet): void {
+  /** Where elements of a picture are on the canvas. */
+  private matrixOf(state: FrameState, picture: Picture): Matrix {
     const { resolution, center } = state.viewState
     const [width = 0, height = 0] = state.size
     const scale = state.pixelRatio / resolution
@@ -80,10 +95,35 @@ export class SliceLayer extends Layer {
       ]
     }
     const [ox, oy] = toScreen(0, 0)
-    const [ax, ay] = toScreen(sheet.picture.columnStep, 0)
-    const [bx, by] = toScreen(0, sheet.picture.rowStep)
-    const [a, b, c, d] = [ax - ox, ay - oy, bx - ox, by - oy]
-    context.setTransform(a, b, c, d, ox, oy)
+    const [ax, ay] = toScreen(picture.columnStep, 0)
+    const [bx, by] = toScreen(0, picture.rowStep)
+    return [ax - ox, ay - oy, bx - ox, by - oy, ox, oy]
+  }
+
+  private drawOutlines(context: CanvasRenderingContext2D, state: FrameState, sheet: Sheet): void {
+    const { hand = 'member', outlines = [] } = sheet
+    const matrix = new DOMMatrix([...this.matrixOf(state, sheet.picture)])
+    context.globalAlpha = sheet.opacity
+    context.lineJoin = 'round'
+    for (const { path, colour } of outlines) {
+      const placed = new Path2D()
+      placed.addPath(path, matrix)
+      context.setLineDash([])
+      context.lineWidth = CASING * state.pixelRatio
+      context.strokeStyle = SHADE[hand]
+      context.stroke(placed)
+      context.setLineDash(hand === 'model' ? DASH.map((part) => part * state.pixelRatio) : [])
+      context.lineWidth = LINE * state.pixelRatio
+      context.strokeStyle = colour
+      context.stroke(placed)
+    }
+    context.setLineDash([])
+  }
+
+  private drawSheet(context: CanvasRenderingContext2D, state: FrameState, sheet: Sheet): void {
+    const matrix = this.matrixOf(state, sheet.picture)
+    const [a, b, c, d] = matrix
+    context.setTransform(...matrix)
     // Enlarged elements stay visible as what they are; only shrinking is smoothed.
     context.imageSmoothingEnabled = sheet.smooth && Math.min(Math.hypot(a, b), Math.hypot(c, d)) < 1
     context.imageSmoothingQuality = 'high'

@@ -6,6 +6,8 @@ import Fill from 'ol/style/Fill'
 import Stroke from 'ol/style/Stroke'
 import Style from 'ol/style/Style'
 import Text from 'ol/style/Text'
+import { borderColour, parseColour } from '@/core/overlay'
+import type { Hand } from '@/core/overlay'
 
 const FONT = '600 12px "Inter", "Segoe UI", system-ui, sans-serif'
 const HALO = 'rgba(5, 8, 11, 0.85)'
@@ -19,18 +21,20 @@ function withAlpha(colour: string, alpha: number): string {
 export interface Look {
   readonly colour: string
   readonly opacity: number
+  readonly hand: Hand
   readonly selected: boolean
   readonly caption: string
 }
 
 export function stylesFor(look: Look, geometry: Geometry | undefined): Style[] {
-  const { colour, opacity, selected } = look
-  const line = withAlpha(colour, opacity)
+  const { colour, opacity, selected, hand } = look
+  const model = hand === 'model'
+  const line = withAlpha(borderColour(parseColour(colour), hand), opacity)
   const styles = [
     new Style({ stroke: new Stroke({ color: withAlpha('#05080b', 0.6 * opacity), width: selected ? 6 : 4 }) }),
     new Style({
-      stroke: new Stroke({ color: line, width: selected ? 3 : 2 }),
-      fill: new Fill({ color: withAlpha(colour, (selected ? 0.22 : 0.12) * opacity) }),
+      stroke: new Stroke({ color: line, width: selected ? 3 : 2, ...(model ? { lineDash: [6, 6] } : {}) }),
+      fill: new Fill({ color: withAlpha(colour, (selected ? 0.22 : model ? 0 : 0.12) * opacity) }),
       image: new CircleStyle({
         radius: selected ? 6 : 5,
         fill: new Fill({ color: line }),
@@ -83,6 +87,6 @@ export function sketchStyle(colour: string, caption: (geometry: Geometry) => str
   return (feature: FeatureLike): Style[] => {
     const geometry = feature.getGeometry() as Geometry | undefined
     const text = geometry instanceof LineString ? caption(geometry) : ''
-    return stylesFor({ colour, opacity: 1, selected: false, caption: text }, geometry)
+    return stylesFor({ colour, opacity: 1, hand: 'member', selected: false, caption: text }, geometry)
   }
 }

@@ -1,6 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import * as api from '@/api/routes'
+import type { Hand } from '@/core/overlay'
 import type { Layer, Segmentation } from '@/domain/annotation'
 import type { Image } from '@/domain/image'
 import type { PixelAccess } from '@/domain/project'
@@ -33,6 +34,11 @@ export const useLayers = defineStore('layers', () => {
 
   function segmentationShowingOf(id: number): Showing {
     return segmentationShowing.value[id] ?? SHOWN
+  }
+
+  /** Who made what lies in a layer; it shows in how it is drawn. */
+  function handOf(layer: number | null): Hand {
+    return layers.value.find(({ id }) => id === layer)?.kind === 'model' ? 'model' : 'member'
   }
 
   /** Voxels of segmentations are exact values, so a project of pictures only names them. */
@@ -68,6 +74,6 @@ export const useLayers = defineStore('layers', () => {
 
   return {
     layers, segmentations, sources, shownSegmentations, hidden, layerShowing, segmentationShowing,
-    showingOf, segmentationShowingOf, open, refresh, close, showLayer, showSegmentation,
+    showingOf, handOf, segmentationShowingOf, open, refresh, close, showLayer, showSegmentation,
   }
 })
