@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,34 @@ def test_cytomine_client_reads_the_polygon_drawn_in_the_page(page: Page, site: S
     page.get_by_test_id("undo").click()
     wait_until_saved(page)
     assert drawings(site) == []
+
+
+def test_manager_names_a_term_where_it_is_needed(page: Page, site: Site) -> None:
+    ask = ask_api(site.url, site.token)
+    sign_in(page, site)
+    open_image(page, site)
+    page.get_by_test_id("term-new").click()
+    page.get_by_test_id("term-new-name").fill("effusion")
+    page.get_by_test_id("term-new-color").fill("#4aa8ff")
+    page.get_by_test_id("term-new-add").click()
+    chosen = page.get_by_role("radio", name="effusion")
+    expect(chosen).to_have_attribute("aria-checked", "true")
+    (term,) = [term for term in ask(f"/api/project/{site.project}/term.json")["collection"] if term["id"] != site.term]
+    assert (term["name"], term["color"]) == ("effusion", "#4aa8ff")
+    page.get_by_test_id("term-new").click()
+    page.get_by_test_id("term-new-name").fill("effusion")
+    page.get_by_test_id("term-new-add").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    ask(f"/api/term/{term['id']}.json", "DELETE")
+
+
+def test_member_who_may_not_name_terms_is_told_who_does(page: Page, site: Site) -> None:
+    added = imaging(site.workspace, "user", "add", "reader")
+    imaging(site.workspace, "project", "member", "add", str(site.project), "reader", "annotator")
+    sign_in(page, replace(site, username="reader"), password=added["password"])
+    open_image(page, site)
+    expect(page.get_by_test_id("term-managers")).to_be_visible()
+    expect(page.get_by_test_id("term-new")).to_have_count(0)
 
 
 def test_line_tells_its_length_in_mm(page: Page, site: Site) -> None:

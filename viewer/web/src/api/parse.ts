@@ -59,6 +59,7 @@ export function parseProject(json: unknown): Project {
     annotations: number(project.numberOfAnnotations),
     // Lists of projects leave the roles out.
     roles: roles.length === 0 ? null : roles.map((role) => text(role)),
+    ontology: number(project.ontology),
     pixelAccess: project.pixelAccess === 'rendered' || project.pixelAccess === 'none' ? project.pixelAccess : 'full',
   }
 }

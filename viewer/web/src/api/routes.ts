@@ -33,8 +33,9 @@ export async function terms(projectId: number, signal?: AbortSignal): Promise<Te
   return (await askCollection(`/api/project/${projectId}/term.json?max=0`, signal)).map(parse.parseTerm)
 }
 
-export async function addTerm(ontology: number, name: string, color: string): Promise<void> {
-  await askJson('/api/term.json', { method: 'POST', body: { ontology, name, color } })
+export async function addTerm(ontology: number, name: string, color: string): Promise<Term> {
+  const told = parse.fields(await askJson('/api/term.json', { method: 'POST', body: { ontology, name, color } }))
+  return parse.parseTerm(told.term)
 }
 
 export async function models(projectId: number, signal?: AbortSignal): Promise<Model[]> {

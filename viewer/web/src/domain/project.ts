@@ -15,6 +15,8 @@ export interface Project {
   /** Roles of the signed-in member when the server tells them, else null. */
   readonly roles: readonly string[] | null
   readonly pixelAccess: PixelAccess
+  /** Where its terms are kept. */
+  readonly ontology: number
 }
 
 export interface Term {
@@ -59,6 +61,7 @@ export interface Model {
   readonly created: number | null
 }
 
+const MANAGERS = new Set(['manager'])
 const UPLOADERS = new Set(['manager', 'uploader'])
 const TRAINERS = new Set(['manager', 'data_scientist'])
 const ANNOTATORS = new Set(['manager', 'annotator', 'reviewer'])
@@ -69,6 +72,7 @@ function holds(project: Project | null, roles: ReadonlySet<string>): boolean {
   return project.roles.some((role) => roles.has(role))
 }
 
+export const mayNameTerms = (project: Project | null): boolean => holds(project, MANAGERS)
 export const mayUpload = (project: Project | null): boolean => holds(project, UPLOADERS)
 export const mayTrain = (project: Project | null): boolean => holds(project, TRAINERS)
 export const mayAnnotate = (project: Project | null): boolean => holds(project, ANNOTATORS)

@@ -37,6 +37,14 @@ export const useProject = defineStore('project', () => {
     }
   }
 
+  /** Add a term to what the project annotates with; gives its id. */
+  async function addTerm(name: string, color: string): Promise<number | null> {
+    if (project.value === null) return null
+    const added = await api.addTerm(project.value.ontology, name, color)
+    terms.value = [...terms.value.filter(({ id }) => id !== added.id), added]
+    return added.id
+  }
+
   async function loadImages(id: number, signal?: AbortSignal): Promise<void> {
     images.value = await api.images(id, signal)
   }
@@ -50,5 +58,5 @@ export const useProject = defineStore('project', () => {
     jobs.value = [...found].sort((a, b) => b.id - a.id)
   }
 
-  return { project, terms, termById, images, models, jobs, activeJobs, failure, open, loadImages, loadModels, loadJobs }
+  return { project, terms, termById, images, models, jobs, activeJobs, failure, open, addTerm, loadImages, loadModels, loadJobs }
 })
