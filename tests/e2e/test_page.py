@@ -125,7 +125,21 @@ def test_page_speaks_french_and_remembers_it(page: Page, site: Site) -> None:
     expect(page.get_by_test_id("research-notice")).to_have_text("Pour la recherche uniquement, pas pour le diagnostic")
     expect(page.get_by_test_id("tool-polygon")).to_have_accessible_name("Polygone")
     expect(page.get_by_test_id("save-state")).to_contain_text("Enregistré")
+    page.get_by_test_id("help").click()
+    for key in ("Suppr", "Entrée", "Échap", "Maj"):
+        expect(page.get_by_test_id("shortcut-sheet").get_by_text(key, exact=True).first).to_be_visible()
+    page.keyboard.press("Escape")
     assert page.evaluate("document.documentElement.lang") == "fr"
+
+
+def test_address_of_no_image_leads_back(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    expect(page.get_by_test_id(f"project-{site.project}")).to_be_visible()
+    page.goto(f"{site.url}/#/project/{site.project}/image/999999")
+    expect(page.get_by_test_id("to-projects")).to_be_visible()
+    expect(page.get_by_test_id("save-state")).to_have_count(0)
+    page.get_by_role("link", name="Back to the project", exact=True).click()
+    expect(page.get_by_test_id(f"image-{site.image}")).to_be_visible()
 
 
 def test_wrong_password_is_told_and_an_ended_session_asks_again(page: Page, site: Site) -> None:

@@ -84,11 +84,26 @@ def test_scrolling_does_not_lose_a_polygon_under_way(page: Page, site: Site) -> 
     for x, y in [(across - 60, down - 40), (across + 50, down - 30), (across + 10, down + 60)]:
         page.mouse.click(x, y)
     page.mouse.wheel(0, 100)
-    expect(page.get_by_text("before you scroll")).to_be_visible()
+    told = page.get_by_text("Finish the drawing with Enter")
+    expect(told).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.get_by_test_id("tool-line").click()
+    page.get_by_test_id("layout-single").click()
+    page.get_by_test_id(f"term-{site.term}").click()
     assert place.inner_text() == before
+    expect(page.get_by_test_id("tool-polygon")).to_have_attribute("aria-pressed", "true")
+    notice = told.bounding_box()
+    pane = page.get_by_test_id("pane-x").bounding_box()
+    assert notice is not None
+    assert pane is not None
+    assert notice["x"] >= pane["x"] + pane["width"]
     page.keyboard.press("Enter")
     wait_until_saved(page)
-    assert len(drawings(site)) == 1
+    expect(told).to_have_count(0)
+    (saved,) = drawings(site)
+    assert (len(vertices(saved["location"])), saved["term"]) == (4, [site.term])
+    page.get_by_test_id("tool-line").click()
+    expect(page.get_by_test_id("tool-line")).to_have_attribute("aria-pressed", "true")
     page.get_by_test_id("undo").click()
     wait_until_saved(page)
 
@@ -130,6 +145,46 @@ def test_many_drawings_scroll_their_panel_and_never_the_page(page: Page, site: S
     assert page.evaluate("document.documentElement.scrollHeight - innerHeight") <= 0
     for key in keys:
         ask(f"/api/annotation/{key}.json", "DELETE")
+
+
+def test_a_point_beside_the_image_is_refused(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_image(page, site)
+    box = page.get_by_test_id("pane-z").bounding_box()
+    assert box is not None
+    page.get_by_test_id("tool-point").click()
+    page.mouse.click(box["x"] + 8, box["y"] + 40)
+    expect(page.get_by_text("has to be placed on the image")).to_be_visible()
+    expect(page.get_by_test_id("drawing-list").get_by_role("listitem")).to_have_count(0)
+
+
+def test_drawing_shows_the_layers_that_were_hidden(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_image(page, site)
+    page.get_by_test_id("view-layers").click()
+    expect(page.get_by_test_id("view-layers")).to_have_attribute("aria-pressed", "true")
+    page.get_by_test_id("tool-point").click()
+    page.mouse.click(*centre_of(page))
+    expect(page.get_by_test_id("view-layers")).to_have_attribute("aria-pressed", "false")
+    wait_until_saved(page)
+    page.get_by_test_id("undo").click()
+    wait_until_saved(page)
+
+
+def test_editing_what_somebody_deleted_says_so(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_image(page, site)
+    page.get_by_test_id("tool-point").click()
+    page.mouse.click(*centre_of(page))
+    wait_until_saved(page)
+    (saved,) = drawings(site)
+    ask_api(site.url, site.token)(f"/api/annotation/{saved['id']}.json", "DELETE")
+    page.get_by_test_id("tool-select").click()
+    page.get_by_test_id(f"term-{site.term}").click()
+    expect(page.get_by_test_id("conflict")).to_contain_text("This annotation was deleted elsewhere")
+    page.get_by_test_id("conflict-theirs").click()
+    expect(page.get_by_test_id("drawing-list").get_by_role("listitem")).to_have_count(0)
+    wait_until_saved(page)
 
 
 def test_a_click_on_a_drawing_changes_nothing(page: Page, site: Site) -> None:

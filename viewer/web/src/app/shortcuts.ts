@@ -77,7 +77,7 @@ export function useShortcuts(options: { help: () => void; mayDraw: () => boolean
   }
   for (const tool of TOOLS) {
     plain[TOOL_KEYS[tool]] = () => {
-      if (!drawsShape(tool) || options.mayDraw()) viewer.tool = tool
+      if (!drawsShape(tool) || options.mayDraw()) viewer.useTool(tool)
     }
   }
 
@@ -96,9 +96,10 @@ export function useShortcuts(options: { help: () => void; mayDraw: () => boolean
       return
     }
     if (event.altKey) return
-    // Enter and the arrows belong to a button or a slider that has the focus.
+    // Enter and the arrows belong to a button or a slider that has the focus; Enter to a drawing under way first.
     const focused = event.target instanceof HTMLElement && event.target.matches('button, a, input, summary')
-    if (focused && (event.key === 'Enter' || event.key === ' ')) return
+    const finishing = event.key === 'Enter' && viewer.sketching !== null
+    if (focused && !finishing && (event.key === 'Enter' || event.key === ' ')) return
     if (focused && SLIDER_KEYS.has(event.key) && event.target.matches('[type="range"]')) return
     const preset = viewer.presets[digitOf(event, plain) - 1]
     const action = preset === undefined ? plain[event.key] ?? plain[event.key.toLowerCase()] : () => viewer.usePreset(preset)

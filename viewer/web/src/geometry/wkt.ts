@@ -79,6 +79,12 @@ export function writeWkt(shape: Shape, rows: number): string {
   }
 }
 
+/** Whether every vertex is on the plane. */
+export function holdsShape(shape: Shape, rows: number, columns: number): boolean {
+  const points = shape.kind === 'polygon' ? shape.polygons.flat(2) : shape.points
+  return points.every(([x, y]) => x >= 0 && x <= columns && y >= 0 && y <= rows)
+}
+
 /** Keep every vertex on the plane. */
 export function clampShape(shape: Shape, rows: number, columns: number): Shape {
   const clamp = ([x, y]: PlanePoint): PlanePoint => [

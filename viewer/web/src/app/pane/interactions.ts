@@ -103,7 +103,7 @@ export class TwoPointInteraction extends PointerInteraction {
   constructor(
     private readonly kind: 'line' | 'rectangle',
     style: StyleFunction,
-    private readonly finished: (geometry: Geometry) => void,
+    private readonly listener: { sketching(underWay: boolean): void; finished(geometry: Geometry): void },
   ) {
     super()
     this.overlay = new VectorLayer({
@@ -124,7 +124,12 @@ export class TwoPointInteraction extends PointerInteraction {
     return this.from !== null
   }
 
+  setStyle(style: StyleFunction): void {
+    this.overlay.setStyle(style)
+  }
+
   abort(): void {
+    if (this.from !== null) this.listener.sketching(false)
     this.from = null
     this.pressed = false
     this.overlay.getSource()?.clear()
@@ -140,6 +145,7 @@ export class TwoPointInteraction extends PointerInteraction {
     if (event.originalEvent.button !== 0) return false
     this.pressed = true
     this.downAt = event.pixel
+    if (this.from === null) this.listener.sketching(true)
     this.from ??= event.coordinate
     return true
   }
@@ -161,7 +167,7 @@ export class TwoPointInteraction extends PointerInteraction {
     if (!farFromStart || (apart(this.downAt, event.pixel) <= CLICK && apart(this.downAt, start) <= CLICK)) return false
     const geometry = this.geometry(from, event.coordinate)
     this.abort()
-    this.finished(geometry)
+    this.listener.finished(geometry)
     return false
   }
 

@@ -22,7 +22,7 @@ import type { ShapeKind } from '@/domain/annotation'
 import { drawsShape } from '@/domain/tools'
 import type { Tool } from '@/domain/tools'
 import type { MapPoint, PlaneFrame, PlanePoint } from '@/geometry/frame'
-import { clampShape } from '@/geometry/wkt'
+import { clampShape, holdsShape } from '@/geometry/wkt'
 import type { Shape } from '@/geometry/wkt'
 
 /** One drawing as the pane shows it. */
@@ -47,6 +47,10 @@ export interface PaneListener {
   selected(key: string | null): void
   maximise(): void
   moved(): void
+  /** Whether a drawing is under way. */
+  sketching(underWay: boolean): void
+  /** A point was to be placed where the image is not. */
+  outside(): void
   /** A polygon was to be closed that has too few corners. */
   unfinished(): void
   /** Caption of a line while it is drawn. */
@@ -168,7 +172,11 @@ export class Pane {
   setColour(colour: string): void {
     if (colour === this.colour) return
     this.colour = colour
-    if (drawsShape(this.tool)) this.useTool(this.tool)
+    // The drawing under way goes on in the new colour.
+    for (const extra of this.extras) {
+      if (extra instanceof Draw) extra.getOverlay().setStyle(this.style())
+      if (extra instanceof TwoPointInteraction) extra.setStyle(this.style())
+    }
   }
 
   useTool(tool: Tool): void {
@@ -319,7 +327,11 @@ export class Pane {
   }
 
   private twoPoints(kind: 'line' | 'rectangle'): Interaction {
-    return new TwoPointInteraction(kind, this.style(), (geometry) => this.finished(kind, geometry))
+    const listener = {
+      sketching: (underWay: boolean) => this.listener.sketching(underWay),
+      finished: (geometry: Geometry) => this.finished(kind, geometry),
+    }
+    return new TwoPointInteraction(kind, this.style(), listener)
   }
 
   private drawing(kind: 'polygon' | 'point'): Interaction {
@@ -331,10 +343,14 @@ export class Pane {
       condition: (event) => (event.originalEvent as PointerEvent).button === 0,
       style: this.style(),
     })
-    draw.on('drawstart', (event) => (this.sketch = event.feature))
-    draw.on('drawabort', () => (this.sketch = null))
+    const sketched = (feature: Feature<Geometry> | null): void => {
+      this.sketch = feature
+      this.listener.sketching(this.corners > 0)
+    }
+    draw.on('drawstart', (event) => sketched(event.feature))
+    draw.on('drawabort', () => sketched(null))
     draw.on('drawend', (event) => {
-      this.sketch = null
+      sketched(null)
       const geometry = event.feature.getGeometry()
       if (geometry !== undefined) this.finished(kind, geometry)
     })
@@ -343,6 +359,10 @@ export class Pane {
 
   private finished(kind: ShapeKind, geometry: Geometry): void {
     const shape = toShape(geometry, this.frame)
-    if (shape !== null) this.listener.drawn(kind, this.clamped(shape))
+    if (shape === null) return
+    const { rows, columns } = this.frame
+    // A border that was not clicked is no place of a point.
+    if (shape.kind === 'point' && !holdsShape(shape, rows, columns)) this.listener.outside()
+    else this.listener.drawn(kind, this.clamped(shape))
   }
 }

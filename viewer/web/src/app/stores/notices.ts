@@ -43,6 +43,13 @@ export const useNotices = defineStore('notices', () => {
     if (!notices.value.some((notice) => notice.text === text)) add({ tone: 'bad', text, failure: null })
   }
 
+  /** Take back what has lost its cause. */
+  function settled(texts: readonly string[]): void {
+    if (notices.value.some(({ text }) => texts.includes(text ?? ''))) {
+      notices.value = notices.value.filter(({ text }) => !texts.includes(text ?? ''))
+    }
+  }
+
   /** Say what went wrong; an ended session says it by itself. */
   function failed(error: unknown): void {
     const failure = failureOf(error)
@@ -51,5 +58,5 @@ export const useNotices = defineStore('notices', () => {
     add({ tone: 'bad', text: null, failure })
   }
 
-  return { notices, good, split, said, failed, dismiss }
+  return { notices, good, split, said, settled, failed, dismiss }
 })

@@ -1,5 +1,6 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
+import { useNotices } from '@/app/stores/notices'
 import { percentiles, windowBetween } from '@/core/lut'
 import type { Look } from '@/core/lut'
 import { realValue } from '@/core/paint'
@@ -31,6 +32,7 @@ const SAMPLE = 60_000
 
 /** What is looked at, where, and how. */
 export const useViewer = defineStore('viewer', () => {
+  const notices = useNotices()
   const image = shallowRef<Image | null>(null)
   const source = shallowRef<PixelSource | null>(null)
   const access = ref<PixelAccess>('full')
@@ -47,6 +49,8 @@ export const useViewer = defineStore('viewer', () => {
   const layout = ref<Layout>('main')
   const term = ref<number | null>(null)
   const crosshair = ref(true)
+  /** Where a drawing is under way: until it is finished, nothing may take its plane or its tool away. */
+  const sketching = ref<Axis | null>(null)
   const pointed = shallowRef<Reading | null>(null)
   const prepared = ref(0)
   /** Counts what panes are asked to do; they watch it. */
@@ -110,6 +114,7 @@ export const useViewer = defineStore('viewer', () => {
     frames.value = {}
     planes.value = {}
     pointed.value = null
+    sketching.value = null
   }
 
   /** Get the coarse level of this time point; panes refresh when it is here. */
@@ -119,9 +124,31 @@ export const useViewer = defineStore('viewer', () => {
   }
 
   function moveTo(axis: Axis, index: number): void {
-    if (image.value === null) return
+    if (image.value === null || (axis === sketching.value && index !== position.value[axis] && isBusy())) return
     const last = extent(image.value, axis) - 1
     position.value = { ...position.value, [axis]: Math.min(Math.max(Math.round(index), 0), last) }
+  }
+
+  /** Whether a drawing under way is in the way, which is said. */
+  function isBusy(): boolean {
+    if (sketching.value !== null) notices.said('drawing.finishFirst')
+    return sketching.value !== null
+  }
+
+  function sketch(axis: Axis, underWay: boolean): void {
+    if (underWay) sketching.value = axis
+    else if (sketching.value === axis) sketching.value = null
+    if (!underWay) notices.settled(['drawing.finishFirst', 'drawing.threeCorners'])
+  }
+
+  function useTool(chosen: Tool): void {
+    if (chosen !== tool.value && !isBusy()) tool.value = chosen
+  }
+
+  function useLayout(chosen: Layout): void {
+    if (isBusy()) return
+    if (chosen === 'single') main.value = active.value
+    layout.value = chosen
   }
 
   function moveToVoxel([z, y, x]: Vector): void {
@@ -204,6 +231,7 @@ export const useViewer = defineStore('viewer', () => {
   }
 
   function maximise(axis: Axis): void {
+    if (isBusy()) return
     active.value = axis
     if (layout.value === 'single' && axes.value.length > 1) {
       layout.value = 'main'
@@ -220,6 +248,6 @@ export const useViewer = defineStore('viewer', () => {
   return {
     image, source, access, frames, position, t, c, window: window_, preset, inverted, tool, active, main, layout, term,
     crosshair, reading, prepared, planes, axes, presets, look, times, channels,
-    asked, ask, open, close, prepare, moveTo, moveToVoxel, setWindow, dragWindow, usePreset, showing, readAt, point, maximise,
+    asked, ask, sketching, isBusy, sketch, useTool, useLayout, open, close, prepare, moveTo, moveToVoxel, setWindow, dragWindow, usePreset, showing, readAt, point, maximise,
   }
 })
