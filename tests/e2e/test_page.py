@@ -132,6 +132,25 @@ def test_page_speaks_french_and_remembers_it(page: Page, site: Site) -> None:
     assert page.evaluate("document.documentElement.lang") == "fr"
 
 
+def test_reload_keeps_the_window_the_crosshair_and_the_large_pane(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_image(page, site)
+    page.get_by_test_id("preset-bone").click()
+    page.get_by_test_id("tool-crosshair").click()
+    across, down = centre_of(page)
+    page.mouse.click(across + 70, down - 44)
+    page.get_by_role("button", name="Maximise or restore Coronal").click()
+    page.mouse.move(5, 5)
+    before = read(page)[1]
+    page.wait_for_url(re.compile("axis=y"))
+    page.reload()
+    page.wait_for_selector('.viewer[data-ready="true"]')
+    expect(page.get_by_test_id("pane-y")).to_be_visible()
+    expect(page.get_by_test_id("pane-z")).to_have_count(0)
+    expect(page.get_by_test_id("preset-bone")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_test_id("readout")).to_have_attribute("data-index", ",".join(str(part) for part in before))
+
+
 def test_address_of_no_image_leads_back(page: Page, site: Site) -> None:
     sign_in(page, site)
     expect(page.get_by_test_id(f"project-{site.project}")).to_be_visible()
@@ -178,11 +197,10 @@ def test_project_of_pictures_shows_what_the_exact_one_does(page: Page, site: Sit
     pixel_access("rendered")
     refused: list[str] = []
     page.on("response", lambda response: refused.append(response.url) if response.status == 403 else None)
-    page.reload()
+    with page.expect_response(lambda response: "/render/z/" in response.url and "center=400" in response.url):
+        page.reload()
     wait_for_viewer(page)
     expect(page.get_by_test_id("pictures-only")).to_be_visible()
-    with page.expect_response(lambda response: "/render/z/" in response.url and "center=400" in response.url):
-        page.get_by_test_id("preset-bone").click()
     expect(page.get_by_test_id("pane-z")).to_have_attribute("data-exact", "true")
     wait_for_paint(page)
     for before, place in zip(exact, places, strict=True):

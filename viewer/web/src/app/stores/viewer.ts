@@ -1,6 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import { useNotices } from '@/app/stores/notices'
+import type { View } from '@/app/view-memory'
 import { percentiles, windowBetween } from '@/core/lut'
 import type { Look } from '@/core/lut'
 import { realValue } from '@/core/paint'
@@ -106,6 +107,25 @@ export const useViewer = defineStore('viewer', () => {
     layout.value = viewableAxes(opened).length === 1 ? 'single' : 'main'
     const first = presets.value[0]
     if (first !== undefined && typeof first.window === 'object' && 'center' in first.window) usePreset(first)
+  }
+
+  const view = computed<View>(() => ({
+    position: here(), active: active.value, main: main.value, layout: layout.value,
+    window: window_.value, preset: preset.value, inverted: inverted.value,
+  }))
+
+  /** Look at the open image as before. */
+  function recall(kept: View): void {
+    const known = (axis: Axis): boolean => axes.value.includes(axis)
+    if (!known(kept.active) || !known(kept.main)) return
+    moveToVoxel(kept.position)
+    active.value = kept.active
+    main.value = kept.main
+    layout.value = axes.value.length === 1 ? 'single' : kept.layout
+    inverted.value = kept.inverted
+    if (kept.window === null) return
+    window_.value = kept.window
+    preset.value = kept.preset
   }
 
   function close(): void {
@@ -248,6 +268,6 @@ export const useViewer = defineStore('viewer', () => {
   return {
     image, source, access, frames, position, t, c, window: window_, preset, inverted, tool, active, main, layout, term,
     crosshair, reading, prepared, planes, axes, presets, look, times, channels,
-    asked, ask, sketching, isBusy, sketch, useTool, useLayout, open, close, prepare, moveTo, moveToVoxel, setWindow, dragWindow, usePreset, showing, readAt, point, maximise,
+    asked, ask, sketching, isBusy, sketch, view, recall, useTool, useLayout, open, close, prepare, moveTo, moveToVoxel, setWindow, dragWindow, usePreset, showing, readAt, point, maximise,
   }
 })

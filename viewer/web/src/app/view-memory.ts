@@ -1,0 +1,36 @@
+import type { Axis, Vector, Window } from '@/domain/image'
+
+/** How an image was looked at; kept as long as the tab is, so that a reload changes nothing. */
+export interface View {
+  readonly position: Vector
+  readonly active: Axis
+  readonly main: Axis
+  readonly layout: 'main' | 'row' | 'single'
+  readonly window: Window | null
+  readonly preset: string | null
+  readonly inverted: boolean
+}
+
+const VERSION = 1
+
+function keyOf(image: number): string {
+  return `imaging-view-${image}`
+}
+
+export function rememberView(image: number, view: View): void {
+  try {
+    sessionStorage.setItem(keyOf(image), JSON.stringify({ version: VERSION, view }))
+  } catch {
+    // A full or forbidden storage costs the comfort only.
+  }
+}
+
+/** The last view of an image in this tab, if there is one. */
+export function recallView(image: number): View | null {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(keyOf(image)) ?? 'null') as { version: number; view: View } | null
+    return kept !== null && kept.version === VERSION ? kept.view : null
+  } catch {
+    return null
+  }
+}
