@@ -1,0 +1,19 @@
+import { createPinia, setActivePinia } from 'pinia'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { useLayers } from '@/app/stores/layers'
+import type { Image } from '@/domain/image'
+
+beforeEach(() => {
+  setActivePinia(createPinia())
+  const layers = [{ id: 4, kind: 'member' }, { id: 5, kind: 'source' }, { id: 6, kind: 'model' }]
+  vi.stubGlobal('fetch', (path: string) =>
+    Promise.resolve(new Response(JSON.stringify({ collection: path.includes('layer') ? layers : [] }))),
+  )
+})
+afterEach(() => vi.unstubAllGlobals())
+
+test('only what a model made looks like a model made it', async () => {
+  const layers = useLayers()
+  await layers.open({ id: 1 } as Image, 'full', new AbortController().signal)
+  expect([4, 5, 6, null].map((layer) => layers.handOf(layer))).toEqual(['member', 'member', 'model', 'member'])
+})
