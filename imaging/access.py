@@ -26,6 +26,8 @@ class Action(Enum):
     MANAGE_MEMBERS = "manage members"
     EDIT_PROJECT = "edit the project"
     TAKE_OUT = "take data out"
+    REIDENTIFY = "re-identify subjects"
+    ERASE = "erase subjects"
     SEE_JOURNAL = "see the journal"
 
 
@@ -53,7 +55,14 @@ _TABLE: dict[Role, frozenset[Action]] = {
     Role.UPLOADER: _SEE | {Action.UPLOAD},
     Role.DATA_SCIENTIST: _LOOK | {Action.TRAIN, Action.IMPORT_ANNOTATIONS},
     Role.OUTPUT_CHECKER: _SEE,
-    Role.CONTROLLER: _LOOK | {Action.TAKE_OUT, Action.DECIDE_QUARANTINE, Action.SEE_JOURNAL},
+    Role.CONTROLLER: _LOOK
+    | {
+        Action.TAKE_OUT,
+        Action.DECIDE_QUARANTINE,
+        Action.SEE_JOURNAL,
+        Action.REIDENTIFY,
+        Action.ERASE,
+    },
     Role.AUDITOR: frozenset({Action.SEE_PROJECT, Action.SEE_JOURNAL}),
 }
 

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -79,21 +79,26 @@ class Invocation:
         # A file name need not be UTF-8, and a terminal that refuses it must not make finished work look failed.
         click.echo(json.dumps(document) if self.json else text.encode("utf-8", "replace").decode())
 
-    @contextmanager
-    def progress(self, title: str) -> Iterator[Report]:
+    def progress(self, title: str) -> AbstractContextManager[Report]:
         """Give a reporter that draws a bar on a terminal and is silent elsewhere."""
-        console = Console(stderr=True)
-        if not console.is_terminal:
-            yield lambda percent, message: None
-            return
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-        with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
-            task = bar.add_task(title, total=100)
+        return draw_progress(title)
 
-            def report(percent: int, message: str) -> None:
-                bar.update(task, completed=percent, description=message or title)
 
-            yield report
+@contextmanager
+def draw_progress(title: str) -> Iterator[Report]:
+    """Give a reporter that draws a bar on a terminal and is silent elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda percent, message: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
+        task = bar.add_task(title, total=100)
+
+        def report(percent: int, message: str) -> None:
+            bar.update(task, completed=percent, description=message or title)
+
+        yield report
 
 
 def printable(name: str) -> str:

@@ -63,7 +63,9 @@ class Arrivals:
 
     def refuse(self, file: Arrived | PictureFile, error: RefusedFileError) -> None:
         """Note that an accepted file becomes no image after all."""
-        self.refused.append(Refused(file.found.name, file.found.path, error.reason, error.detail))
+        # Of a person who objects not even a held copy is kept.
+        path = None if error.reason is Reason.SUBJECT_OPPOSED else file.found.path
+        self.refused.append(Refused(file.found.name, path, error.reason, error.detail))
 
 
 def sort_arrivals(
@@ -72,6 +74,7 @@ def sort_arrivals(
     *,
     known_digests: Callable[[Collection[str]], set[str]],
     earlier: Mapping[str, ImageKey],
+    opposed: Collection[str],
     looked: Callable[[float], None],
 ) -> Arrivals:
     """Look at each file once.
@@ -82,6 +85,8 @@ def sort_arrivals(
         Gives those of some digests that already belong to an image of the project.
     earlier
         Digests of what an earlier attempt of the same job made into images; these are no duplicates.
+    opposed
+        Subjects whose files are refused.
     looked
         Is told the share of the files that were looked at, 0-1; what it raises stops the work.
     """
@@ -107,7 +112,19 @@ def sort_arrivals(
             arrivals.duplicates += 1
         elif _sort_one(found, digest, arrivals):
             taken.add(digest)
+    _refuse_opposed(arrivals, pseudonyms, opposed)
     return arrivals
+
+
+def _refuse_opposed(arrivals: Arrivals, pseudonyms: Pseudonyms, opposed: Collection[str]) -> None:
+    if not opposed:
+        return
+    arrived, arrivals.instances = arrivals.instances, []
+    for item in arrived:
+        if pseudonyms.subject(item.instance.issuer, item.instance.patient_id) in opposed:
+            arrivals.refuse(item, RefusedFileError(Reason.SUBJECT_OPPOSED, "this person objects to the use"))
+        else:
+            arrivals.instances.append(item)
 
 
 def _sort_one(found: Found, digest: str, arrivals: Arrivals) -> bool:

@@ -13,13 +13,14 @@ from imaging.access import Action
 from imaging.cli import Report
 from imaging.dicom.limits import Limits
 from imaging.dicom.profile import Profile
-from imaging.dicom.pseudonyms import Pseudonyms
+from imaging.dicom.pseudonyms import Pseudonyms, canonical
 from imaging.dicom.series import group
 from imaging.dicom.walk import Found, Refusal, find_files
 from imaging.domain.base import UploadKey
 from imaging.domain.image import Image
 from imaging.domain.job import IngestWork
 from imaging.domain.outcome import Held, IngestedImage, IngestReport, Reason
+from imaging.domain.subject import Identity
 from imaging.errors import InvalidInputError, RefusedFileError, StateError
 from imaging.project.project import Project
 from pipelines.arrivals import Arrivals, Arrived, PictureFile, sort_arrivals
@@ -144,6 +145,7 @@ class _Run:
             self._pseudonyms,
             known_digests=self._project.images.known_digests,
             earlier=self._earlier,
+            opposed=self._project.subjects.opposed(),
             looked=lambda part: self._report(int(_LOOKED_PERCENT * part), _LOOKING),
         )
         if not self._arrivals.files:
@@ -216,6 +218,7 @@ class _Run:
     def _publish_one(self, publisher: Publisher, candidate: _Candidate, done: Callable[[float], None]) -> None:
         try:
             source = candidate.make()
+            self._remember(candidate)
             image = publisher.publish(source, done)
         except RefusedFileError as error:
             for file in candidate.files:
@@ -225,6 +228,14 @@ class _Run:
                 raise
         else:
             self._images.append(_describe(self._project, image, source.names))
+
+    def _remember(self, candidate: _Candidate) -> None:
+        """Seal who the subject is before anything of it appears; a picture names nobody."""
+        first = candidate.files[0]
+        if isinstance(first, Arrived):
+            owner = (canonical(first.instance.issuer), canonical(first.instance.patient_id))
+            identity = Identity(issuer=owner[0], patient_id=owner[1])
+            self._project.subjects.remember(self._pseudonyms.subject(identity.issuer, identity.patient_id), identity)
 
     def _settle_overtaken(self, candidate: _Candidate) -> bool:
         """Tell whether somebody else published some of these files meanwhile; then each has its outcome."""

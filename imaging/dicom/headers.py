@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -14,9 +16,9 @@ from pydicom.filereader import read_dataset, read_file_meta_info, read_partial
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
-from imaging.dicom.codecs import DEFLATED, is_supported
-from imaging.dicom.instance import Instance, PixelFormat
-from imaging.dicom.kinds import refuse_kind
+from imaging.dicom.codecs import DEFLATED, NATIVE, is_supported
+from imaging.dicom.instance import Document, Instance, PixelFormat
+from imaging.dicom.kinds import refuse_kind, refuse_rewriting
 from imaging.dicom.limits import Limits
 from imaging.dicom.quiet import silence_pydicom
 from imaging.dicom.spans import locate_pixels
@@ -25,9 +27,13 @@ from imaging.dicom.walk import Found
 from imaging.domain.outcome import Reason
 from imaging.errors import ImagingError, RefusedFileError
 
+_ISSUER = 0x00100021
 _PIXELS = 0x7FE00010
 _FLOAT_PIXELS = frozenset({0x7FE00008, 0x7FE00009})
 _UNDEFINED = 0xFFFFFFFF
+_LONGEST_META = 200_000
+"""The transfer syntax comes after two UIDs and a version, each of at most 64 KiB in a hostile file."""
+
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 _VALUE_REPRESENTATIONS = frozenset(
     b"AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV".split()
@@ -42,13 +48,51 @@ def read_instance(found: Found, limits: Limits | None = None) -> Instance:
     RefusedFileError
         With the one reason that the file is quarantined for.
     """
-    silence_pydicom()
-    bounds = limits or Limits()
+    with _containing():
+        return _read(found, limits or Limits(), refuse_kind)
+
+
+def read_any(found: Found, limits: Limits | None = None) -> Instance | Document:
+    """Parse a file of any kind whose header can be rewritten: with pixels that nobody decodes, or without pixels.
+
+    Raises
+    ------
+    RefusedFileError
+        As for `read_instance`, but not for kinds that are merely not understood as images.
+    """
+    with _containing():
+        try:
+            return _read(found, limits or Limits(), refuse_rewriting)
+        except RefusedFileError as refusal:
+            if refusal.reason is not Reason.NO_PIXELS:
+                raise
+        header, syntax, stream, _ = _parse(found.path, limits or Limits())
+        stream.close()
+        if refuse_rewriting(_read_class(header)) is not None or syntax not in NATIVE:
+            raise RefusedFileError(Reason.NO_PIXELS, "no pixel data")
+        _check_identity(header)
+        return Document(header, syntax)
+
+
+def read_owner(path: Path) -> tuple[str, str] | None:
+    """Read whose file this is, issuer and patient ID, even when what follows is damaged; None when nothing says."""
     try:
-        return _read(found, bounds)
+        with _containing(), path.open("rb") as stream:
+            header = read_partial(stream, stop_when=lambda tag, _, __: int(tag) > _ISSUER, force=True)
+            owner = read_text(header, "IssuerOfPatientID"), read_text(header, "PatientID")
+    except RefusedFileError:
+        return None
+    return owner if owner[1] else None
+
+
+@contextmanager
+def _containing() -> Iterator[None]:
+    """Turn whatever pydicom raises into a refusal without its message, which quotes header values."""
+    silence_pydicom()
+    try:
+        yield
     except ImagingError:
         raise
-    # The cause is dropped on purpose: pydicom raises any type of error and its messages quote header values.
     except OSError:
         raise RefusedFileError(Reason.UNREADABLE, "the file cannot be read") from None
     except Exception:
@@ -62,11 +106,11 @@ def open_pixels(instance_path: Path, *, deflated: bool, limits: Limits | None = 
     return BytesIO(_inflate(instance_path, limits or Limits()))
 
 
-def _read(found: Found, limits: Limits) -> Instance:
+def _read(found: Found, limits: Limits, refuse: Callable[[str], tuple[Reason, str] | None]) -> Instance:
     header, syntax, stream, size = _parse(found.path, limits)
     with stream:
-        sop_class = read_text(header, "SOPClassUID") or read_text(header.file_meta, "MediaStorageSOPClassUID")
-        refusal = refuse_kind(sop_class)
+        sop_class = _read_class(header)
+        refusal = refuse(sop_class)
         if refusal is not None:
             raise RefusedFileError(*refusal)
         if stream.tell() >= size:
@@ -93,21 +137,23 @@ def _read(found: Found, limits: Limits) -> Instance:
     )
 
 
+def _read_class(header: Dataset) -> str:
+    return read_text(header, "SOPClassUID") or read_text(header.file_meta, "MediaStorageSOPClassUID")
+
+
 def _parse(path: Path, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
     """Read up to the pixel element; the stream is left standing at its tag, or at the end."""
-    size = os.path.getsize(path)
-    _check_start(path, size)
-    meta = _read_meta(path)
-    if str(meta.get("TransferSyntaxUID", "")) == DEFLATED:
-        inflated = _inflate(path, limits)
-        stream: BinaryIO = BytesIO(inflated)
-        stop = _Stop(limits, len(inflated))
-        header = read_dataset(stream, is_implicit_VR=False, is_little_endian=True, stop_when=stop)
-        header.file_meta = meta
-        header.set_original_encoding(False, True)
-        return header, DEFLATED, stream, len(inflated)
-    stream = path.open("rb")
+    stream: BinaryIO = path.open("rb")
     try:
+        size = os.fstat(stream.fileno()).st_size
+        start = stream.read(_LONGEST_META)
+        _check_start(start, size)
+        if start[128:132] == b"DICM" and DEFLATED.encode() in start:
+            meta = read_file_meta_info(path)
+            if str(meta.get("TransferSyntaxUID", "")) == DEFLATED:
+                stream.close()
+                return _parse_deflated(path, meta, limits)
+        stream.seek(0)
         header = read_partial(stream, stop_when=_Stop(limits, size), force=True)
         _check_whole(header, size)
     except BaseException:
@@ -115,6 +161,16 @@ def _parse(path: Path, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
         raise
     syntax = str(header.file_meta.get("TransferSyntaxUID", "")) or _guess_syntax(header)
     return header, syntax, stream, size
+
+
+def _parse_deflated(path: Path, meta: FileMetaDataset, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
+    inflated = _inflate(path, limits)
+    stream = BytesIO(inflated)
+    stop = _Stop(limits, len(inflated))
+    header = read_dataset(stream, is_implicit_VR=False, is_little_endian=True, stop_when=stop)
+    header.file_meta = meta
+    header.set_original_encoding(False, True)
+    return header, DEFLATED, stream, len(inflated)
 
 
 class _Stop:
@@ -137,10 +193,8 @@ class _Stop:
         return False
 
 
-def _check_start(path: Path, size: int) -> None:
+def _check_start(start: bytes, size: int) -> None:
     """Accept a preamble, or a bare data set that begins as one must; pydicom would force its way into anything."""
-    with path.open("rb") as stream:
-        start = stream.read(132)
     if start[128:132] == b"DICM":
         return
     if len(start) < 16 or not _begins_like_dataset(start, size):
@@ -158,12 +212,6 @@ def _begins_like_dataset(start: bytes, size: int) -> bool:
         if start[4:6] in _VALUE_REPRESENTATIONS or implicit_length + 8 <= min(size, 1024):
             return True
     return False
-
-
-def _read_meta(path: Path) -> FileMetaDataset:
-    with path.open("rb") as stream:
-        preamble = stream.read(132)[128:] == b"DICM"
-    return read_file_meta_info(path) if preamble else FileMetaDataset()
 
 
 def _guess_syntax(header: Dataset) -> str:

@@ -77,6 +77,14 @@ class PixelSpan:
 
 
 @dataclass(frozen=True, eq=False)
+class Document:
+    """One DICOM file without pixels: a report, a structure set, a presentation state."""
+
+    header: Dataset
+    syntax: str
+
+
+@dataclass(frozen=True, eq=False)
 class Instance:
     """One DICOM file that holds pixels.
 

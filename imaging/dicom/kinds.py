@@ -42,10 +42,18 @@ def is_screen_like(sop_class: str) -> bool:
 
 def refuse_kind(sop_class: str) -> tuple[Reason, str] | None:
     """Why files of this class never become an image, whatever they hold."""
+    refusal = refuse_rewriting(sop_class)
+    if refusal is not None:
+        return refusal
+    if sop_class in _NOT_A_GRID:
+        return Reason.IRREGULAR_GEOMETRY, _NOT_A_GRID[sop_class]
+    return None
+
+
+def refuse_rewriting(sop_class: str) -> tuple[Reason, str] | None:
+    """Why not even the header of such a file is rewritten: it names other files, or wraps a document."""
     if sop_class == MEDIA_DIRECTORY:
         return Reason.NO_PIXELS, "a media directory"
     if sop_class.startswith(_DOCUMENT_PREFIX):
         return Reason.EMBEDDED_DOCUMENT, "an embedded document"
-    if sop_class in _NOT_A_GRID:
-        return Reason.IRREGULAR_GEOMETRY, _NOT_A_GRID[sop_class]
     return None

@@ -1,185 +1,112 @@
-"""What a pseudonymised header keeps: an attribute that no rule names is removed (default-deny).
-
-The rules follow PS3.15 Annex E with the options Retain Longitudinal Temporal Information with Modified Dates and
-Retain Patient Characteristics, but start from what research needs instead of from what identifies: a future, private
-or unknown attribute is gone without anybody having thought of it.
-"""
+"""The option set of pseudonymisation: built-in ones by name, a project's own as TOML (PS3.15 E.3)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from enum import Enum
-from functools import cached_property, lru_cache
+import tomllib
+from functools import cache, cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
 
-from pydicom.datadict import dictionary_has_tag, dictionary_keyword, dictionary_VR
-from pydicom.tag import BaseTag
+from pydantic import Field, ValidationError
 
+from imaging.domain.base import Record
+from imaging.errors import InvalidInputError
 
-class Action(Enum):
-    """What happens to one attribute."""
-
-    REMOVE = "remove"
-    BLANK = "blank"
-    NUMBER = "number"
-    TIME = "time"
-    DATE = "date"
-    AGE = "age"
-    TERM = "term"
-    NAME = "name"
-    UID = "uid"
-    SUBJECT = "subject"
-    IDENTIFIER = "identifier"
-    CODE = "code"
-    DESCEND = "descend"
-
-
-_BY_KEYWORD = {
-    "PatientID": Action.SUBJECT,
-    "PatientName": Action.SUBJECT,
-    "PatientBirthDate": Action.DATE,
-    "PatientSex": Action.TERM,
-    "PatientAge": Action.AGE,
-    "PatientSize": Action.NUMBER,
-    "PatientWeight": Action.NUMBER,
-    "AccessionNumber": Action.IDENTIFIER,
-    "StudyID": Action.BLANK,
-    "ReferringPhysicianName": Action.BLANK,
-    "PositionReferenceIndicator": Action.BLANK,
-    "Manufacturer": Action.NAME,
-    "ConvolutionKernel": Action.NAME,
-    "ReconstructionMethod": Action.NAME,
-    "CodeValue": Action.CODE,
-    "CodingSchemeDesignator": Action.CODE,
-    "CodeMeaning": Action.CODE,
-    "SpecificCharacterSet": Action.REMOVE,
-    "TimezoneOffsetFromUTC": Action.REMOVE,
-    "LongitudinalTemporalInformationModified": Action.REMOVE,
-    "StackID": Action.IDENTIFIER,
-    "PerFrameFunctionalGroupsSequence": Action.DESCEND,
-    "SharedFunctionalGroupsSequence": Action.DESCEND,
-    # These name apparatus by number, or say when a person was last here.
-    "GantryID": Action.REMOVE,
-    "DateOfLastCalibration": Action.REMOVE,
-    "TimeOfLastCalibration": Action.REMOVE,
-    "DateOfLastDetectorCalibration": Action.REMOVE,
-    "TimeOfLastDetectorCalibration": Action.REMOVE,
-    "DetectorActivationOffsetFromExposure": Action.REMOVE,
-    "ContributingEquipmentSequence": Action.REMOVE,
-    "OriginalAttributesSequence": Action.REMOVE,
-    "PixelData": Action.REMOVE,
-    "FloatPixelData": Action.REMOVE,
-    "DoubleFloatPixelData": Action.REMOVE,
-}
-_GROUPS = frozenset({0x0018, 0x0020, 0x0022, 0x0028, 0x0054})
-"""Acquisition, relationship, ophthalmic acquisition, image presentation, nuclear and PET acquisition."""
-
-_IDENTIFYING_GROUP = 0x0008
-_IDENTIFYING_KEEP = frozenset(
-    [
-        "ImageType",
-        "SOPClassUID",
-        "SOPInstanceUID",
-        "StudyDate",
-        "SeriesDate",
-        "AcquisitionDate",
-        "ContentDate",
-        "AcquisitionDateTime",
-        "StudyTime",
-        "SeriesTime",
-        "AcquisitionTime",
-        "ContentTime",
-        "InstanceCreationDate",
-        "InstanceCreationTime",
-        "Modality",
-        "ModalitiesInStudy",
-        "ConversionType",
-        "PresentationIntentType",
-        "FrameType",
-        "VolumetricProperties",
-        "VolumeBasedCalculationTechnique",
-        "ComplexImageComponent",
-        "AcquisitionContrast",
-        "PixelPresentation",
-        "LossyImageCompression",
-        "ReferencedSeriesSequence",
-        "ReferencedImageSequence",
-        "ReferencedInstanceSequence",
-        "ReferencedSOPClassUID",
-        "ReferencedSOPInstanceUID",
-        "ReferencedFrameNumber",
-        "SourceImageSequence",
-        "DerivationImageSequence",
-        "DerivationCodeSequence",
-        "PurposeOfReferenceCodeSequence",
-        "AnatomicRegionSequence",
-        "AnatomicRegionModifierSequence",
-        "PrimaryAnatomicStructureSequence",
-        "StartTrim",
-        "StopTrim",
-        "RecommendedDisplayFrameRate",
-        "FrameAcquisitionDateTime",
-    ]
+BUILT_IN = ("research", "basic", "longitudinal")
+_RULES = files("imaging.dicom") / "rules"
+_RULE_FILES = (
+    "confidentiality_2026c.csv",
+    "attribute_types.json",
+    "safe_private.csv",
+    "terms.txt",
+    "names.txt",
+    "words.txt",
 )
-_OTHER_GROUPS_KEEP = frozenset(
-    [
-        "RealWorldValueMappingSequence",
-        "RealWorldValueIntercept",
-        "RealWorldValueSlope",
-        "RealWorldValueFirstValueMapped",
-        "RealWorldValueLastValueMapped",
-        "MeasurementUnitsCodeSequence",
-        "QuantityDefinitionSequence",
-        "ConceptCodeSequence",
-        "ConceptNameCodeSequence",
-        "ImageCenterPointCoordinatesSequence",
-        "NumberOfTemporalPositions",
-    ]
-)
-_NUMBER_VRS = frozenset({"US", "SS", "UL", "SL", "FL", "FD", "SV", "UV", "DS", "IS", "AT", "US or SS"})
-_BY_VR = {"CS": Action.TERM, "TM": Action.TIME, "DA": Action.DATE, "DT": Action.DATE, "UI": Action.UID}
+_REVISION = 1
+"""Raised when the code decides otherwise for the same options and the same rule files."""
 
 
-@dataclass(frozen=True)
-class Profile:
-    """An option set; two profiles with the same hash give the same output for the same key."""
+class Profile(Record):
+    """An option set; two profiles with the same hash give the same output for the same key.
 
-    name: str = "research"
-    version: int = 1
-    age_cap_years: int = 89
+    Attributes
+    ----------
+    safe_private
+        Keep the private attributes of Table E.3.10-1, by creator, group and low byte.
+    uids, device, institution, characteristics
+        Retain what the table's option of that name keeps; descriptions among it are cleaned.
+    dates
+        `removed`; `modified`: moved by whole days, one number per subject, times of day stay; `full`: as they are.
+    birth_date
+        `removed`; `year`: moved, then the first of July, so that an age is wrong by half a year at most; `moved`.
+    age_cap_years
+        Above it an age becomes the cap plus one and the birth date goes.
+    descriptors
+        Keep the words of descriptions that the vocabulary knows.
+    structured_content, graphics
+        Keep content items and graphic annotations, cleaned by the same rules.
+    """
+
+    name: str = Field(default="research", pattern=r"[a-z][a-z0-9_-]{0,30}")
+    version: int = Field(default=2, ge=1)
+    safe_private: bool = True
+    uids: bool = False
+    device: bool = False
+    institution: bool = False
+    characteristics: bool = True
+    dates: Literal["removed", "modified", "full"] = "modified"
+    birth_date: Literal["removed", "year", "moved"] = "year"
+    age_cap_years: int = Field(default=89, ge=0, le=130)
+    descriptors: bool = True
+    structured_content: bool = False
+    graphics: bool = False
+
+    @classmethod
+    def built_in(cls, name: str) -> Profile:
+        """Give a profile that comes with the product."""
+        return cls(**tomllib.loads((_RULES / f"{name}.toml").read_text(encoding="utf-8")))
+
+    @classmethod
+    def read(cls, name_or_path: str | Path) -> Profile:
+        """Read a built-in profile by name, or a TOML file; what a file leaves out is as in `extends`, or `research`.
+
+        Raises
+        ------
+        InvalidInputError
+            No such profile, no TOML, or a key or value that a profile does not have.
+        """
+        if str(name_or_path) in BUILT_IN:
+            return cls.built_in(str(name_or_path))
+        try:
+            options = tomllib.loads(Path(name_or_path).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise InvalidInputError(f"the profile is none of {', '.join(BUILT_IN)} and no readable TOML file") from None
+        base = options.pop("extends", "research")
+        if base not in BUILT_IN:
+            raise InvalidInputError(f"a profile extends one of {', '.join(BUILT_IN)}")
+        try:
+            return cls.model_validate({**cls.built_in(base).model_dump(), **options}, strict=True)
+        except ValidationError as error:
+            wrong = sorted({str(problem["loc"][0]) for problem in error.errors() if problem["loc"]} & set(options))
+            raise InvalidInputError(f"the profile has unknown keys or wrong values: {', '.join(wrong)}") from None
 
     @cached_property
     def hash(self) -> str:
         """SHA-256 over the options and the rules, hex: images made under another rule can be told apart."""
-        return _hash(json.dumps(asdict(self), sort_keys=True))
+        told = {
+            "options": self.model_dump(exclude={"name", "version"}),
+            "rules": _digest_rules(),
+            "revision": _REVISION,
+        }
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def _hash(options: str) -> str:
-    rules = {
-        "keywords": {keyword: action.value for keyword, action in _BY_KEYWORD.items()},
-        "groups": sorted(_GROUPS),
-        "identifying": sorted(_IDENTIFYING_KEEP),
-        "others": sorted(_OTHER_GROUPS_KEEP),
-        "options": options,
-    }
-    return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
-
-
-@lru_cache(maxsize=8192)
-def find_action(tag: int) -> Action:
-    """Look one attribute up; private, unknown and repeating-group attributes are removed."""
-    group = tag >> 16
-    if group % 2 or 0x5000 <= group <= 0x50FF or 0x6000 <= group <= 0x60FF or not dictionary_has_tag(tag):
-        return Action.REMOVE
-    keyword, representation = dictionary_keyword(BaseTag(tag)), dictionary_VR(tag)
-    if keyword in _BY_KEYWORD:
-        return _BY_KEYWORD[keyword]
-    named = keyword in (_IDENTIFYING_KEEP if group == _IDENTIFYING_GROUP else _OTHER_GROUPS_KEEP)
-    if group not in _GROUPS and not named:
-        return Action.REMOVE
-    if representation == "SQ":
-        return Action.DESCEND
-    if representation in _NUMBER_VRS:
-        return Action.NUMBER
-    return _BY_VR.get(representation, Action.REMOVE)
+@cache
+def _digest_rules() -> str:
+    digest = hashlib.sha256()
+    for name in _RULE_FILES:
+        digest.update((_RULES / name).read_bytes())
+    return digest.hexdigest()

@@ -3,45 +3,71 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 
-from pydicom.datadict import dictionary_VR
-from pydicom.dataelem import DataElement
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.multival import MultiValue
+from pydicom.charset import default_encoding
+from pydicom.datadict import dictionary_keyword, dictionary_VR
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import UID
+from pydicom.tag import BaseTag
 
-from imaging.dicom.profile import Action, Profile, find_action
-from imaging.dicom.pseudonyms import Pseudonyms, is_registered
-from imaging.dicom.quiet import silence_pydicom
-from imaging.dicom.values import read_text, read_texts
-from imaging.dicom.vocabulary import SCHEMES, find_meaning, is_name, is_term
-
-IMPLEMENTATION_UID = "2.25.143837415104018166046466148146138271453"
-_IMPLEMENTATION_NAME = "IWS_1"
-_DEPTH = 16
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
-_TIME = re.compile(r"\d{2,6}(\.\d{1,6})?")
-_AGE = re.compile(r"(\d{3})([DWMY])")
-_MOMENT = re.compile(r"(\d{8})(\d{0,6}(?:\.\d{1,6})?)(?:[+-]\d{4})?")
-_CODE = re.compile(r"[0-9A-Za-z.\-]{1,16}")
-_TOKEN = re.compile(r"[^\W_]{6,}")
-_OWN = ("PatientID", "OtherPatientIDs", "PatientName", "PatientBirthDate", "AccessionNumber", "StudyID")
-_AS_THEY_ARE = frozenset({Action.NUMBER, Action.TIME, Action.TERM, Action.NAME})
-_OPTIONS = (
-    ("113100", "Basic Application Confidentiality Profile"),
-    ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
-    ("113108", "Retain Patient Characteristics Option"),
+from imaging.dicom.codes import write_code
+from imaging.dicom.converting import (
+    cap_age,
+    each,
+    give_dummy,
+    is_number,
+    keep_number,
+    keep_terms,
+    keep_time,
+    values_of,
+    words_in,
+    years_of,
 )
+from imaging.dicom.decisions import Action, decisions_of
+from imaging.dicom.markers import mark, rebuild_meta
+from imaging.dicom.own import OwnWords, read_own, to_date
+from imaging.dicom.private import find_safe
+from imaging.dicom.profile import Profile
+from imaging.dicom.pseudonyms import Pseudonyms
+from imaging.dicom.quiet import silence_pydicom
+from imaging.dicom.tables import is_consistent
+from imaging.dicom.values import read_text
+from imaging.dicom.vocabulary import clean_text
+
+Tally = Counter[tuple[int, Action]]
+"""How often each action met each attribute."""
+
+_DEPTH = 64
+_MOMENT = re.compile(r"(\d{8})(\d{0,6}(?:\.\d{1,6})?)(?:[+-]\d{4})?")
+_GUARDED = frozenset({Action.NUMBER, Action.TIME, Action.TERM, Action.KEEP})
+_SAFE_PRIVATE = {"CS": Action.TERM, "UI": Action.UID, "DA": Action.DATE, "DT": Action.DATE, "TM": Action.TIME}
+_PRIVATE_NUMBERS = frozenset({"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD"})
 
 
-def pseudonymise(header: Dataset, profile: Profile, pseudonyms: Pseudonyms) -> Dataset:
+def pseudonymise(
+    header: Dataset,
+    profile: Profile,
+    pseudonyms: Pseudonyms,
+    *,
+    cleaned_pixels: bool = False,
+    tally: Tally | None = None,
+) -> Dataset:
     """Give a new header that holds no direct identifier; the input is left as it is.
 
     Dates (DA and DT, nested ones too) move by one number of whole days per subject; times of day stay. UIDs become
-    keyed ones, the standard's own stay. Private, unknown and free-text attributes, overlays and pixels are gone.
+    keyed ones, the standard's own stay. Private attributes that the standard does not list as safe, unknown ones,
+    overlays, curves and pixels are gone; of texts stays what the vocabulary knows.
+
+    Parameters
+    ----------
+    cleaned_pixels
+        Text was looked for in every frame of this file and none is left; the markers then say so.
+    tally
+        Takes the count of what was done.
 
     Raises
     ------
@@ -54,34 +80,37 @@ def pseudonymise(header: Dataset, profile: Profile, pseudonyms: Pseudonyms) -> D
     """
     silence_pydicom()
     subject = pseudonyms.subject(read_text(header, "IssuerOfPatientID"), read_text(header, "PatientID"))
-    worker = _Rewriter(profile, pseudonyms, subject, own=_read_own_tokens(header))
+    worker = _Rewriter(header, profile, pseudonyms, subject, Counter() if tally is None else tally)
     result = worker.rewrite(header, 0)
     if worker.is_old(header):
         result.PatientBirthDate = ""
-    _mark(result, profile)
-    result.file_meta = _rebuild_meta(header, result)
+    mark(result, profile, cleaned_pixels=cleaned_pixels)
+    result.file_meta = rebuild_meta(header, result)
     return result
 
 
 class _Rewriter:
-    """The rules of one profile applied to one subject."""
+    """The rules of one profile applied to one subject's header."""
 
-    def __init__(self, profile: Profile, pseudonyms: Pseudonyms, subject: str, *, own: frozenset[str]) -> None:
+    def __init__(self, header: Dataset, profile: Profile, pseudonyms: Pseudonyms, subject: str, tally: Tally) -> None:
         self._profile = profile
-        self._pseudonyms = pseudonyms
-        self._own = own
+        self._decisions = decisions_of(profile, read_text(header, "SOPClassUID"))
+        self._own: OwnWords = read_own(header)
         self._shift = timedelta(days=pseudonyms.days(subject))
+        self._tally = tally
         self._writers: dict[Action, Callable[[DataElement], object]] = {
             Action.BLANK: lambda _: "",
-            Action.NUMBER: lambda element: _each(element, _keep_number),
-            Action.TIME: lambda element: _each(element, _keep_time),
-            Action.DATE: lambda element: _each(element, self._move),
-            Action.AGE: lambda element: _each(element, self._cap_age),
-            Action.TERM: _keep_terms,
-            Action.NAME: lambda element: _each(element, lambda value: str(value) if is_name(str(value)) else None),
-            Action.UID: lambda element: _each(element, lambda value: pseudonyms.uid(str(value))),
+            Action.KEEP: lambda element: element.value,
+            Action.NUMBER: lambda element: each(element, keep_number),
+            Action.TIME: lambda element: each(element, keep_time),
+            Action.DATE: lambda element: each(element, self._move),
+            Action.BIRTH: self._move_birth,
+            Action.AGE: lambda element: each(element, lambda value: cap_age(value, profile.age_cap_years)),
+            Action.TERM: keep_terms,
+            Action.TEXT: lambda element: each(element, lambda value: clean_text(str(value or ""), self._own.all)),
+            Action.UID: lambda element: each(element, lambda value: pseudonyms.uid(str(value))),
             Action.SUBJECT: lambda _: subject,
-            Action.IDENTIFIER: lambda element: _each(
+            Action.IDENTIFIER: lambda element: each(
                 element, lambda value: pseudonyms.identifier(element.keyword, str(value))
             ),
         }
@@ -89,49 +118,96 @@ class _Rewriter:
     def rewrite(self, source: Dataset, depth: int) -> Dataset:
         """Rewrite one data set and what lies below it."""
         result = Dataset()
+        # Raw elements are written as they are only by a data set that says it was read in that encoding.
+        implicit, little = source.original_encoding
+        result.set_original_encoding(implicit, little, default_encoding)
         for tag in sorted(source.keys()):
-            action = find_action(int(tag))
-            if action not in self._writers and action is not Action.DESCEND:
+            action = self._decisions.of(int(tag), nested=depth > 0)
+            if action is Action.REMOVE and tag.is_private and self._profile.safe_private:
+                self._keep_safe(source, result, tag)
                 continue
-            try:
-                element = source[tag]
-            # A value that pydicom cannot convert is one that nobody can judge: it goes.
-            except Exception:
-                continue
-            self._write(result, element, action, depth)
-        _write_code(source, result)
+            self._tally[int(tag), action] += 1
+            if action is not Action.REMOVE and action is not Action.CODE:
+                self._carry(source, result, tag, action, depth)
+        write_code(source, result, self._own.all)
         return result
 
     def is_old(self, header: Dataset) -> bool:
         """Whether a birth date, even moved, would show an age above the cap."""
-        stated = _AGE.fullmatch(read_text(header, "PatientAge"))
-        if stated and stated[2] == "Y" and int(stated[1]) > self._profile.age_cap_years:
+        stated = years_of(read_text(header, "PatientAge"))
+        if stated is not None and stated > self._profile.age_cap_years:
             return True
-        born = _to_date(read_text(header, "PatientBirthDate"))
-        days = [_to_date(read_text(header, name)) for name in ("StudyDate", "SeriesDate", "AcquisitionDate")]
+        born = to_date(read_text(header, "PatientBirthDate"))
+        days = [to_date(read_text(header, name)) for name in ("StudyDate", "SeriesDate", "AcquisitionDate")]
         seen = max((day for day in days if day is not None), default=None)
         return born is not None and seen is not None and (seen - born).days > (self._profile.age_cap_years + 1) * 365.25
 
-    def _write(self, result: Dataset, element: DataElement, action: Action, depth: int) -> None:
-        tag = element.tag
-        if action is Action.DESCEND:
-            if element.VR == "SQ" and depth < _DEPTH:
-                items = [self.rewrite(item, depth + 1) for item in element.value or ()]
-                result.add(DataElement(tag, "SQ", Sequence(items)))
+    def _carry(self, source: Dataset, result: Dataset, tag: BaseTag, action: Action, depth: int) -> None:
+        if action is Action.NUMBER and self._keep_raw(source, result, tag):
             return
-        representation = dictionary_VR(tag)
-        if representation == "US or SS":
-            representation = element.VR if element.VR in ("US", "SS") else "US"
+        try:
+            element = source[tag]
+        # A value that pydicom cannot convert is one that nobody can judge: it goes.
+        except Exception:
+            return
+        if action is Action.DESCEND:
+            self._descend(result, element, depth)
+            return
+        representation = _representation(element)
+        if action is Action.DUMMY:
+            result.add(DataElement(tag, representation, give_dummy(representation)))
+        elif action is Action.BYTES:
+            if is_consistent(source, element.keyword, element.value):
+                result.add(DataElement(tag, representation, element.value))
+        else:
+            self._write(result, element, representation, action)
+
+    def _keep_raw(self, source: Dataset, result: Dataset, tag: BaseTag) -> bool:
+        """Keep the bytes of a number without converting them; tells whether that was possible."""
+        raw: object = source.get_item(tag)
+        if not isinstance(raw, RawDataElement) or raw.VR not in dictionary_VR(tag).split(" or "):
+            return False
+        if is_number(raw, self._own.long):
+            result[tag] = raw
+            return True
+        return False
+
+    def _descend(self, result: Dataset, element: DataElement, depth: int) -> None:
+        if element.VR == "SQ" and depth < _DEPTH:
+            items = [self.rewrite(item, depth + 1) for item in element.value or ()]
+            result.add(DataElement(element.tag, "SQ", Sequence(items)))
+
+    def _write(self, result: Dataset, element: DataElement, representation: str, action: Action) -> None:
+        if representation == "SQ":
+            # Only an emptied sequence comes here.
+            result.add(DataElement(element.tag, "SQ", Sequence()))
+            return
         empty = element.value is None or element.value == ""
         value = "" if empty and action is not Action.SUBJECT else self._writers[action](element)
         if value is not None:
-            blank = action in _AS_THEY_ARE and self._own.intersection(_texts(value))
-            result.add(DataElement(tag, representation, "" if blank else value))
+            blank = action in _GUARDED and not self._own.long.isdisjoint(words_in(value))
+            result.add(DataElement(element.tag, representation, "" if blank else value))
+
+    def _keep_safe(self, source: Dataset, result: Dataset, tag: BaseTag) -> None:
+        """Keep a private attribute of the standard's list, judged by its kind of value like any public one."""
+        found = find_safe(source, tag)
+        if found is None:
+            self._tally[int(tag), Action.REMOVE] += 1
+            return
+        reserved, representation = found
+        action = Action.NUMBER if representation in _PRIVATE_NUMBERS else _SAFE_PRIVATE.get(representation, Action.TEXT)
+        element = source[tag]
+        if element.VR == "SQ" or representation != element.VR:
+            return
+        self._tally[int(tag), action] += 1
+        self._write(result, element, representation, action)
+        if tag in result:
+            result.add(DataElement(reserved, "LO", str(source[reserved].value).strip(" \0")))
 
     def _move(self, value: object) -> str | None:
         """Shift the day of a DA or DT; the time of day stays, an offset from UTC goes."""
         found = _MOMENT.fullmatch(str(value).strip().replace("-", "").replace("/", "") if value else "")
-        day = _to_date(found[1]) if found else None
+        day = to_date(found[1]) if found else None
         if found is None or day is None:
             return None
         try:
@@ -139,104 +215,24 @@ class _Rewriter:
         except (OverflowError, ValueError):
             return None
 
-    def _cap_age(self, value: object) -> str | None:
-        found = _AGE.fullmatch(str(value).strip())
-        if found is None:
-            return None
-        cap = self._profile.age_cap_years
-        return f"{cap + 1:03d}Y" if found[2] == "Y" and int(found[1]) > cap else found[0]
+    def _move_birth(self, element: DataElement) -> str | None:
+        if self._profile.birth_date == "removed":
+            return ""
+        moved = self._move(values_of(element)[0])
+        if moved is None or self._profile.birth_date == "moved":
+            return moved or ""
+        return f"{moved[:4]}0701"
 
 
-def _read_own_tokens(header: Dataset) -> frozenset[str]:
-    """What names this person or visit: some devices write such a number into SeriesNumber and the like."""
-    texts = (text for keyword in _OWN for text in read_texts(header, keyword))
-    return frozenset(token.casefold() for text in texts for token in _TOKEN.findall(text))
+def _representation(element: DataElement) -> str:
+    """The VR of the dictionary; where it names several, the element's own if it is among them."""
+    allowed = dictionary_VR(element.tag).split(" or ")
+    return element.VR if element.VR in allowed else allowed[0]
 
 
-def _texts(value: object) -> list[str]:
-    """Every word of a text, but numbers whole: the digits behind a decimal point name nobody."""
-    texts = [str(one).strip(" +-").casefold() for one in (value if isinstance(value, list) else [value])]
-    return [word for text in texts for word in ([text.split(".")[0]] if text[:1].isdigit() else _TOKEN.findall(text))]
-
-
-def _each(element: DataElement, convert: Callable[[object], object | None]) -> object | None:
-    """Convert every value; one that does not pass takes the whole element with it."""
-    values = list(element.value) if isinstance(element.value, (MultiValue, list, tuple)) else [element.value]
-    converted = [convert(value) for value in values]
-    if any(value is None for value in converted):
-        return None
-    return converted[0] if len(converted) == 1 else converted
-
-
-def _keep_number(value: object) -> object | None:
-    if isinstance(value, str) or hasattr(value, "original_string"):
-        text = str(getattr(value, "original_string", value)).strip(" \0")
-        return text if _NUMBER.fullmatch(text) or text == "" else None
-    return value if isinstance(value, (int, float)) else None
-
-
-def _keep_time(value: object) -> str | None:
-    text = str(value).strip(" \0").replace(":", "")
-    return text if _TIME.fullmatch(text) else None
-
-
-def _keep_terms(element: DataElement) -> object | None:
-    """Keep known terms; in a multi-valued element an unknown one becomes OTHER, since places have meanings."""
-    values = list(element.value) if isinstance(element.value, (MultiValue, list, tuple)) else [element.value]
-    texts = [str(value or "").strip(" \0") for value in values]
-    kept = [text if text == "" or is_term(text) else "OTHER" for text in texts]
-    if len(kept) == 1:
-        return kept[0] if kept[0] == texts[0] else ""
-    return kept
-
-
-def _write_code(source: Dataset, result: Dataset) -> None:
-    """Keep a code of a public scheme; its meaning comes from the dictionary, never from the file (PS3.3 8.8)."""
-    if "CodeValue" not in source or "CodingSchemeDesignator" not in source:
-        return
-    value, scheme = read_text(source, "CodeValue"), read_text(source, "CodingSchemeDesignator")
-    meaning = find_meaning(value, scheme)
-    if meaning is None and (scheme not in SCHEMES or not _CODE.fullmatch(value)):
-        return
-    result.CodeValue = value
-    result.CodingSchemeDesignator = scheme
-    if meaning is not None:
-        result.CodeMeaning = meaning
-
-
-def _mark(result: Dataset, profile: Profile) -> None:
-    result.PatientIdentityRemoved = "YES"
-    result.DeidentificationMethod = f"Imaging Workspace profile {profile.name} {profile.version}"
-    items = []
-    for value, meaning in _OPTIONS:
-        item = Dataset()
-        item.CodeValue = value
-        item.CodingSchemeDesignator = "DCM"
-        item.CodeMeaning = meaning
-        items.append(item)
-    result.DeidentificationMethodCodeSequence = Sequence(items)
-    result.LongitudinalTemporalInformationModified = "MODIFIED"
-
-
-def _rebuild_meta(header: Dataset, result: Dataset) -> FileMetaDataset:
-    """Write the file meta anew: the original's names stations and programs (PS3.10 7.1)."""
-    meta = FileMetaDataset()
-    original = getattr(header, "file_meta", FileMetaDataset())
-    syntax = read_text(original, "TransferSyntaxUID")
-    meta.FileMetaInformationVersion = b"\0\1"
-    meta.MediaStorageSOPClassUID = UID(result.get("SOPClassUID", ""))
-    meta.MediaStorageSOPInstanceUID = UID(result.get("SOPInstanceUID", ""))
-    meta.TransferSyntaxUID = UID(syntax if is_registered(syntax) else "1.2.840.10008.1.2.1")
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
-    meta.ImplementationVersionName = _IMPLEMENTATION_NAME
-    return meta
-
-
-def _to_date(text: str) -> date | None:
-    digits = text.strip().replace(".", "").replace("-", "")
-    if len(digits) != 8 or not digits.isdigit():
-        return None
+def name_of(tag: int) -> str:
+    """Give the keyword of an attribute for a report; a private or unknown one by its group alone."""
     try:
-        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
-    except ValueError:
-        return None
+        return dictionary_keyword(BaseTag(tag)) or f"({tag >> 16:04x},xxxx)"
+    except KeyError:
+        return f"({tag >> 16:04x},xxxx)"

@@ -39,9 +39,9 @@ class Pseudonyms:
 
     def subject(self, issuer: str, patient_id: str) -> str:
         """Give the pseudonym of a person: 80 bits in 16 characters; two hospitals' same ID differ."""
-        if not _canonical(patient_id):
+        if not canonical(patient_id):
             raise InvalidInputError("an empty patient ID has no pseudonym")
-        return self._letters("subject", f"{_canonical(issuer)}\0{_canonical(patient_id)}")
+        return self._letters("subject", f"{canonical(issuer)}\0{canonical(patient_id)}")
 
     def uid(self, uid: str) -> str:
         """Give the UID that replaces another: 2.25 and a version-8 UUID (RFC 9562).
@@ -58,7 +58,7 @@ class Pseudonyms:
 
     def identifier(self, kind: str, value: str) -> str:
         """Give the pseudonym of any other identifier, 16 characters (fits SH); `kind` keeps purposes apart."""
-        cleaned = _canonical(value)
+        cleaned = canonical(value)
         return self._letters("identifier", f"{kind}\0{cleaned}") if cleaned else ""
 
     def days(self, subject: str) -> int:
@@ -91,5 +91,6 @@ def _derive(secret: bytes, purpose: str) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(secret)
 
 
-def _canonical(value: str) -> str:
+def canonical(value: str) -> str:
+    """Give an identifier as it is compared: NFC, without DICOM padding."""
     return unicodedata.normalize("NFC", value).strip(" \0")

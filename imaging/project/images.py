@@ -101,7 +101,7 @@ class Images:
 
     def delete(self, key: ImageKey) -> None:
         """Remove an image with everything drawn on it; its sources may then be ingested anew."""
-        with self._gate.change(Action.EDIT_IMAGES) as change:
+        with self._gate.change(Action.EDIT_IMAGES, Action.ERASE) as change:
             require_image(change.transaction, self._gate, key)
             rows.delete_image(change.transaction, key)
             change.note("delete", "image", key)

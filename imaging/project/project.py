@@ -20,6 +20,7 @@ from imaging.project.members import Members
 from imaging.project.models import Models
 from imaging.project.ontology import OntologyManager
 from imaging.project.segmentations import Segmentations
+from imaging.project.subjects import Subjects
 from imaging.project.uploads import Uploads
 from imaging.store import projects
 from imaging.taxonomy import check_name
@@ -33,7 +34,7 @@ class ProjectSecrets:
 
     def pseudonym_secret(self) -> bytes:
         """The project's 256-bit secret, from which pseudonyms are made."""
-        self._gate.require(Action.UPLOAD)
+        self._gate.require(Action.UPLOAD, Action.DECIDE_QUARANTINE, Action.ERASE)
         return self._gate.secret
 
 
@@ -55,6 +56,7 @@ class Project:
         self.models = Models(gate)
         self.members = Members(gate)
         self.uploads = Uploads(gate)
+        self.subjects = Subjects(gate, self.images, self.uploads)
         self.secrets = ProjectSecrets(gate)
         self.journal = ProjectJournal(gate)
 

@@ -139,6 +139,21 @@ class Uploads:
             raise NotFoundError("quarantined file", key)
         return [_held_file(row, secrets[row.upload]) for row in found]
 
+    def open_held(self, key: int, scratch: Path) -> Path | None:
+        """Decrypt a held file into a scratch folder under its id; None when its content was never kept."""
+        with self._gate.read(Action.DECIDE_QUARANTINE) as transaction:
+            found = rows.list_held(transaction, self._gate.project, key=key)
+            if not found:
+                raise NotFoundError("quarantined file", key)
+            secret = self._secret(self._upload(transaction, found[0].upload))
+        sealed = self._folder(found[0].upload) / f"{key}.sealed"
+        if not sealed.is_file():
+            return None
+        target = scratch / str(key)
+        with target.open("xb") as plain:
+            vault.open_file(sealed, plain, secret, f"file:{key}")
+        return target
+
     def refuse(self, key: int) -> None:
         """Delete a held file for good."""
         with self._gate.change(Action.DECIDE_QUARANTINE) as change:

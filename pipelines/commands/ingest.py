@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
-from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -26,11 +24,11 @@ _SHOWN = 40
 @click.command("ingest")
 @click.argument("project")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--profile", type=click.Path(path_type=Path), help="TOML with the options of pseudonymisation.")
+@click.option("--profile", metavar="NAME|FILE", help="research, basic, longitudinal, or a TOML file of options.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Slabs worked on at a time; default one per processor.")
 @workspace_options
 def command(
-    invocation: Invocation, project: str, paths: tuple[Path, ...], profile: Path | None, workers: int | None
+    invocation: Invocation, project: str, paths: tuple[Path, ...], profile: str | None, workers: int | None
 ) -> None:
     """Turn DICOM files, pictures, folders and zip archives into images.
 
@@ -38,7 +36,7 @@ def command(
     """
     workspace = invocation.workspace()
     opened = invocation.project(workspace, project)
-    chosen = None if profile is None else _read_profile(profile)
+    chosen = None if profile is None else Profile.read(profile)
     if not all(path.exists() for path in paths):
         raise InvalidInputError("a path does not exist")
     reports: list[IngestReport] = []
@@ -58,18 +56,6 @@ def command(
         reasons = Counter(held.reason.value for held in made.quarantined)
         counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
         raise InvalidInputError(f"nothing could be ingested: {counted}")
-
-
-def _read_profile(path: Path) -> Profile:
-    """Read the options of a profile, TOML; what is left out is as in the house profile."""
-    try:
-        options = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInputError("the profile is no readable TOML file") from error
-    allowed = {field.name: type(field.default) for field in fields(Profile)}
-    if any(type(value) is not allowed.get(name) for name, value in options.items()):
-        raise InvalidInputError(f"a profile holds only: {', '.join(sorted(allowed))}")
-    return Profile(**options)
 
 
 def _describe(made: IngestReport) -> str:

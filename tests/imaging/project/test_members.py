@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +15,12 @@ from imaging.domain.image import Image, ImageDraft
 from imaging.domain.job import Task, TrainWork
 from imaging.domain.model import ModelDraft
 from imaging.domain.people import Role
+from imaging.domain.subject import Identity
 from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, StateError
 from imaging.project.project import Project
 from imaging.workspace import Workspace
 
+PERSON = Identity(issuer="", patient_id="PHA-0001")
 MODEL = ModelDraft(name="m", task=Task.SEGMENTATION, terms=(), sha256="0" * 64)
 
 
@@ -36,7 +39,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "images.path": ({Action.SEE_IMAGES, Action.UPLOAD}, lambda: project.images.path(image.id)),
         "images.register": ({Action.UPLOAD}, lambda: project.images.register(draft, lambda key: None)),
         "images.rename": ({Action.EDIT_IMAGES}, lambda: project.images.rename(image.id, "phantom")),
-        "images.delete": ({Action.EDIT_IMAGES}, lambda: project.images.delete(absent)),
+        "images.delete": ({Action.EDIT_IMAGES, Action.ERASE}, lambda: project.images.delete(absent)),
         "images.known_digests": ({Action.UPLOAD}, lambda: project.images.known_digests(["a"])),
         "images.made_by_job": ({Action.UPLOAD}, project.images.made_by_job),
         "images.terms": ({see}, project.images.terms),
@@ -98,9 +101,20 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "uploads.names_held": ({Action.UPLOAD}, lambda: project.uploads.names_held(absent)),
         "uploads.outcome_noted": ({Action.UPLOAD}, lambda: project.uploads.outcome_noted(absent)),
         "uploads.held": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, project.uploads.held),
+        "uploads.open_held": ({Action.DECIDE_QUARANTINE}, lambda: project.uploads.open_held(absent, Path())),
         "uploads.refuse": ({Action.DECIDE_QUARANTINE}, lambda: project.uploads.refuse(absent)),
         "uploads.finish": ({Action.UPLOAD}, lambda: project.uploads.finish(absent)),
-        "secrets.pseudonym_secret": ({Action.UPLOAD}, project.secrets.pseudonym_secret),
+        "secrets.pseudonym_secret": (
+            {Action.UPLOAD, Action.DECIDE_QUARANTINE, Action.ERASE},
+            project.secrets.pseudonym_secret,
+        ),
+        "subjects.remember": ({Action.UPLOAD}, lambda: project.subjects.remember("S", PERSON)),
+        "subjects.reidentify": ({Action.REIDENTIFY}, lambda: project.subjects.reidentify("absent", "to see")),
+        "subjects.oppose": ({Action.DECIDE_QUARANTINE}, lambda: project.subjects.oppose([])),
+        "subjects.withdraw": ({Action.DECIDE_QUARANTINE}, lambda: project.subjects.withdraw([])),
+        "subjects.opposed": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, project.subjects.opposed),
+        "subjects.images_of": ({Action.UPLOAD, Action.SEE_IMAGES}, lambda: project.subjects.images_of(["absent"])),
+        "subjects.erase": ({Action.ERASE}, lambda: project.subjects.erase("absent", [])),
         "journal.note_taking_out": ({Action.TAKE_OUT}, lambda: project.journal.note_taking_out("image", {})),
         "journal.list": ({Action.SEE_JOURNAL}, project.journal.list),
         "journal.verify": ({Action.SEE_JOURNAL}, project.journal.verify),
@@ -128,7 +142,7 @@ def test_every_door_opens_to_the_roles_of_the_table_and_no_others(
 def test_every_public_method_is_among_the_doors(project: Project, image: Image, draft: ImageDraft) -> None:
     known = set(doors(project, image, draft))
     passed_through = {"annotations", "images", "ontology", "layers", "segmentations", "jobs", "models", "members"}
-    passed_through |= {"uploads", "secrets", "journal"}
+    passed_through |= {"uploads", "secrets", "journal", "subjects"}
     methods = {
         f"{manager}.{name}"
         for manager in passed_through

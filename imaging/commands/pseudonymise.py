@@ -1,0 +1,131 @@
+"""`imaging pseudonymise`: DICOM to pseudonymised DICOM, without a workspace."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import secrets
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import click
+
+from imaging.cli import draw_progress, printable
+from imaging.dicom.batch import Batch, Order, pseudonymise_folder
+from imaging.dicom.profile import Profile
+from imaging.dicom.report import Language, describe_run, render_run
+from imaging.errors import InvalidInputError
+
+_KEY_BYTES = 32
+_SHOWN = 40
+
+
+class _Options(TypedDict):
+    key_file: Path
+    profile: str
+    workers: int | None
+    mapping: Path | None
+    report: Path | None
+    language: Language
+    as_json: bool
+
+
+@click.command("pseudonymise")
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--key-file", required=True, type=click.Path(path_type=Path), help="256 bits; made when absent.")
+@click.option("--profile", default="research", metavar="NAME|FILE", help="research, basic, longitudinal, or TOML.")
+@click.option("--workers", type=click.IntRange(1, 256), help="Processes; default one per processor.")
+@click.option("--mapping", type=click.Path(path_type=Path), help="Write old and new identifiers here (CSV, mode 0600).")
+@click.option("--report", type=click.Path(path_type=Path), help="Write what was done here, JSON and a page.")
+@click.option("--language", type=click.Choice(["en", "fr"]), default="en", help="Of the report's page.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(source: Path, target: Path, **options: Unpack[_Options]) -> None:
+    """Write a pseudonymised copy of every DICOM file below IN into OUT; a cut-off run goes on where it was."""
+    profile = Profile.read(options["profile"])
+    _check_outside(target, options["key_file"], options["mapping"])
+    workers = options["workers"] or os.cpu_count() or 1
+    order = Order(read_key(options["key_file"]), profile, workers, mapped=options["mapping"] is not None)
+    with draw_progress("pseudonymise") as draw:
+        batch = pseudonymise_folder(source, target, order, lambda files: draw(0, f"{files} files"))
+    if options["mapping"] is not None:
+        _write_mapping(options["mapping"], batch.pairs)
+    if options["report"] is not None:
+        _write_report(options["report"], batch, profile, options["language"])
+    document = {
+        "files": batch.files,
+        "written": batch.written,
+        "duplicates": batch.duplicates,
+        "quarantined": [held.model_dump(mode="json") for held in batch.quarantined],
+    }
+    click.echo(json.dumps(document) if options["as_json"] else _describe(batch))
+
+
+def read_key(path: Path) -> bytes:
+    """Read a 256-bit key, 32 bytes or 64 hexadecimal digits; one is made when the file is absent (mode 0600).
+
+    Raises
+    ------
+    InvalidInputError
+        The file cannot be read or made, or does not hold a key.
+    """
+    try:
+        if not path.exists():
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+                stream.write(secrets.token_hex(_KEY_BYTES) + "\n")
+        data = path.read_bytes()
+    except OSError:
+        raise InvalidInputError("the key file cannot be read or made") from None
+    if len(data) == _KEY_BYTES:
+        return data
+    try:
+        key = bytes.fromhex(data.decode("ascii"))
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise InvalidInputError("a key file holds 256 bits: 32 bytes, or 64 hexadecimal digits")
+    return key
+
+
+def _check_outside(target: Path, *others: Path | None) -> None:
+    for other in others:
+        if other is not None and other.resolve().is_relative_to(target.resolve()):
+            raise InvalidInputError("key and mapping identify persons: they must not lie in the output folder")
+
+
+def _write_mapping(path: Path, pairs: Mapping[str, str]) -> None:
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+            rows = csv.writer(stream)
+            rows.writerow(["id_old", "id_new"])
+            rows.writerows(sorted(pairs.items()))
+    except OSError:
+        raise InvalidInputError("the mapping cannot be written") from None
+
+
+def _write_report(path: Path, batch: Batch, profile: Profile, language: Language) -> None:
+    try:
+        path.write_text(json.dumps(describe_run(batch, profile), indent=1) + "\n", encoding="utf-8")
+        path.with_suffix(".html").write_text(render_run(batch, profile, language), encoding="utf-8")
+    except OSError:
+        raise InvalidInputError("the report cannot be written") from None
+
+
+def _describe(batch: Batch) -> str:
+    lines = [f"{held.reason.value:<20} {printable(held.name)}  {held.detail}" for held in batch.quarantined[:_SHOWN]]
+    if len(batch.quarantined) > _SHOWN:
+        lines.append(f"... and {len(batch.quarantined) - _SHOWN} more")
+    counted = ", ".join(
+        f"{count} {reason}" for reason, count in Counter(held.reason.value for held in batch.quarantined).most_common()
+    )
+    held = f" ({counted})" if counted else ""
+    lines.append(
+        f"{batch.files} files: {batch.written} written, {batch.duplicates} duplicates,"
+        f" {len(batch.quarantined)} held{held}"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,111 @@
+"""`imaging reidentify`, `imaging erase` and `imaging opposition`: the acts on persons."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from imaging.cli import Invocation, workspace_options
+from imaging.dicom.pseudonyms import Pseudonyms
+from imaging.erasure import erase_subject
+from imaging.errors import InvalidInputError
+from imaging.project.project import Project
+
+_COLUMNS = ({"patient_id"}, {"patient_id", "issuer"})
+
+
+@click.command("reidentify")
+@click.argument("project")
+@click.argument("subject")
+@click.option("--reason", required=True, help="Why; it is noted in the journal.")
+@workspace_options
+def reidentify(invocation: Invocation, project: str, subject: str, reason: str) -> None:
+    """Show who a subject is: for controllers, with a reason, noted in the journal."""
+    opened = invocation.project(invocation.workspace(), project)
+    identity = opened.subjects.reidentify(subject, reason)
+    document = {"subject": subject, "patient_id": identity.patient_id, "issuer": identity.issuer}
+    issued = f" (issued by {identity.issuer})" if identity.issuer else ""
+    invocation.show(document, f"{subject}  {identity.patient_id}{issued}")
+
+
+@click.command("erase")
+@click.argument("project")
+@click.option("--subject", required=True, help="The pseudonym of the person whose data go.")
+@workspace_options
+def erase(invocation: Invocation, project: str, subject: str) -> None:
+    """Remove a subject: images, all that was drawn on them, held files, and the way back to the person.
+
+    Prints a certificate signed with the workspace's Ed25519 key.
+    """
+    opened = invocation.project(invocation.workspace(), project)
+    certificate = erase_subject(opened, subject, invocation.settings.secrets)
+    lines = [
+        f"erased       {subject}",
+        f"images       {len(certificate.erased.images)}",
+        f"held files   {len(certificate.erased.held)}",
+        f"way back     {'destroyed' if certificate.erased.mapping else 'was not there'}",
+        f"signature    {certificate.signature}",
+    ]
+    invocation.show(certificate.model_dump(mode="json"), "\n".join(lines))
+
+
+@click.group("opposition")
+def opposition() -> None:
+    """Persons who object to the use of their data: what comes of them is refused."""
+
+
+@opposition.command("add")
+@click.argument("project")
+@click.argument("list_file", metavar="FILE", type=click.Path(path_type=Path))
+@workspace_options
+def add(invocation: Invocation, project: str, list_file: Path) -> None:
+    """Take a CSV list, columns patient_id and where wanted issuer, into the keyed list of objections."""
+    opened = invocation.project(invocation.workspace(), project)
+    subjects = set(_read_subjects(opened, list_file))
+    new = opened.subjects.oppose(subjects)
+    here = opened.subjects.images_of(subjects)
+    document = {"listed": len(subjects), "new": new, "present": {key: [*map(int, here[key])] for key in sorted(here)}}
+    lines = [f"{len(subjects)} listed, {new} of them new"]
+    lines += [
+        f"{key}  has {len(here[key])} images here: imaging erase {project} --subject {key}" for key in sorted(here)
+    ]
+    invocation.show(document, "\n".join(lines))
+
+
+@opposition.command("list")
+@click.argument("project")
+@workspace_options
+def list_opposed(invocation: Invocation, project: str) -> None:
+    """List the pseudonyms of those who object."""
+    opposed = sorted(invocation.project(invocation.workspace(), project).subjects.opposed())
+    invocation.show(opposed, "\n".join(opposed) or "nobody objects")
+
+
+@opposition.command("withdraw")
+@click.argument("project")
+@click.argument("list_file", metavar="FILE", type=click.Path(path_type=Path))
+@workspace_options
+def withdraw(invocation: Invocation, project: str, list_file: Path) -> None:
+    """Take the persons of a CSV list off the list of objections."""
+    opened = invocation.project(invocation.workspace(), project)
+    withdrawn = opened.subjects.withdraw(set(_read_subjects(opened, list_file)))
+    invocation.show({"withdrawn": withdrawn}, f"{withdrawn} withdrawn")
+
+
+def _read_subjects(project: Project, path: Path) -> Iterator[str]:
+    """Turn identities into pseudonyms at once: they are not kept, and no message repeats one."""
+    pseudonyms = Pseudonyms(project.secrets.pseudonym_secret())
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            rows = csv.DictReader(stream)
+            if set(rows.fieldnames or ()) not in _COLUMNS:
+                raise InvalidInputError("the list needs the columns patient_id and, where wanted, issuer")
+            for line in rows:
+                if not (line["patient_id"] or "").strip():
+                    raise InvalidInputError(f"line {rows.line_num} of the list has no patient_id")
+                yield pseudonyms.subject(line.get("issuer") or "", line["patient_id"])
+    except (OSError, ValueError):
+        raise InvalidInputError("the list cannot be read as CSV in UTF-8") from None

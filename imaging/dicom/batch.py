@@ -1,0 +1,315 @@
+"""Pseudonymises a whole folder without a workspace: parallel, in flat memory, resumable, one outcome per file."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import shutil
+import tempfile
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from imaging.dicom.headers import read_any
+from imaging.dicom.instance import Instance
+from imaging.dicom.limits import Limits
+from imaging.dicom.profile import Profile
+from imaging.dicom.pseudonymise import Tally
+from imaging.dicom.pseudonyms import Pseudonyms
+from imaging.dicom.rewrite import rewrite
+from imaging.dicom.screen import screen
+from imaging.dicom.values import read_text
+from imaging.dicom.walk import Found, Refusal, find_files
+from imaging.domain.outcome import Held, Reason
+from imaging.errors import InvalidInputError, RefusedFileError
+
+_JOURNAL = ".written"
+_PARTIAL = ".partial"
+_IN_FLIGHT = 8
+"""Files per worker that are handed out ahead: enough to keep all busy, few enough to hold memory flat."""
+
+_OUR_FAULT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO})
+_CANNOT_WRITE = "the output cannot be written: no space, or no permission"
+_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
+
+Looked = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """How to pseudonymise.
+
+    Attributes
+    ----------
+    secret : 32 bytes
+    workers
+        Processes at work.
+    mapped
+        Whether to collect old and new identifiers.
+    """
+
+    secret: bytes
+    profile: Profile
+    workers: int
+    mapped: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to know besides the file; `done` is what an earlier run finished."""
+
+    order: Order
+    target: Path
+    done: Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of one file.
+
+    Attributes
+    ----------
+    digest
+        Keyed digest of the source.
+    place, content
+        Path below the output folder, and SHA-256 of what lies there; empty when the file was refused.
+    partial
+        Where the new file waits to be moved to its place; None when an earlier run wrote it already.
+    """
+
+    digest: str = ""
+    place: str = ""
+    content: str = ""
+    partial: Path | None = None
+    refusal: tuple[Reason, str] | None = None
+    pairs: tuple[tuple[str, str], ...] = ()
+    tally: Tally = field(default_factory=Counter)
+
+
+@dataclass
+class Batch:
+    """The outcome of a run; `files` = `written` + `duplicates` + the number of `quarantined`."""
+
+    files: int = 0
+    written: int = 0
+    duplicates: int = 0
+    quarantined: list[Held] = field(default_factory=list)
+    pairs: dict[str, str] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Counter)
+
+
+def pseudonymise_folder(source: Path, target: Path, order: Order, looked: Looked) -> Batch:
+    """Write a pseudonymised copy of every DICOM file below a path.
+
+    The copies lie under `subject/study/series/instance.dcm`, all of them pseudonyms. The same key gives the same bytes
+    over runs, numbers of workers and orders of files. A second run does only what the first did not finish.
+
+    Parameters
+    ----------
+    looked
+        Takes the number of files that are finished.
+
+    Raises
+    ------
+    InvalidInputError
+        No file, or the two paths lie inside each other, or the target cannot be written.
+    """
+    _check_places(source, target)
+    with tempfile.TemporaryDirectory(prefix="imaging-", ignore_cleanup_errors=True) as scratch:
+        found = find_files([source], Limits(), Path(scratch))
+        ledger = _open_ledger(target)
+        finished = False
+        try:
+            for name, made in _work(found, Task(order, target, ledger.done)):
+                ledger.settle(name, made)
+                looked(ledger.batch.files)
+            finished = True
+        except OSError as error:
+            raise InvalidInputError(_CANNOT_WRITE) from error
+        finally:
+            ledger.close(finished=finished)
+    if not ledger.batch.files:
+        raise InvalidInputError("there is no file to pseudonymise")
+    return ledger.batch
+
+
+def _open_ledger(target: Path) -> _Ledger:
+    try:
+        return _Ledger(target)
+    except OSError:
+        raise InvalidInputError(_CANNOT_WRITE) from None
+
+
+def pseudonymise_one(number: int, found: Found, task: Task) -> Made:
+    """Rewrite one file into the folder of partial files; never raises for what a file holds."""
+    pseudonyms = Pseudonyms(task.order.secret)
+    partial = task.target / _PARTIAL / f"{number:09d}"
+    try:
+        digest = pseudonyms.digest(found.path)
+        if digest in task.done and not task.order.mapped:
+            place, content = task.done[digest]
+            if (task.target / place).is_file():
+                return Made(digest, place, content)
+        arrived = read_any(found)
+        if isinstance(arrived, Instance):
+            screen(arrived)
+        tally: Tally = Counter()
+        with partial.open("xb") as sink:
+            header = rewrite(arrived, sink, profile=task.order.profile, pseudonyms=pseudonyms, tally=tally)
+        with partial.open("rb") as stream:
+            content = hashlib.file_digest(stream, "sha256").hexdigest()
+        pairs = tuple(_pairs(arrived.header, pseudonyms)) if task.order.mapped else ()
+        return Made(digest, _place(header), content, partial, None, pairs, tally)
+    except (RefusedFileError, InvalidInputError, OSError) as error:
+        partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in _OUR_FAULT:
+            raise
+        return Made(refusal=_refusal(error))
+
+
+class _Ledger:
+    """Moves finished files to their places and remembers them, so that a run that was cut off can go on."""
+
+    def __init__(self, target: Path) -> None:
+        self.batch = Batch()
+        self._target = target
+        self._taken: dict[str, tuple[str, str]] = {}
+        self._torn: set[str] = set()
+        shutil.rmtree(target / _PARTIAL, ignore_errors=True)
+        (target / _PARTIAL).mkdir(parents=True, mode=0o700)
+        journal = target / _JOURNAL
+        lines = journal.read_text(encoding="ascii").splitlines() if journal.is_file() else []
+        rows = [line.split("\t") for line in lines]
+        self.done = {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
+        self._journal = journal.open("a", encoding="ascii")
+
+    def settle(self, name: str, made: Made) -> None:
+        """Give one file its outcome."""
+        self.batch.files += 1
+        self.batch.tally.update(made.tally)
+        self.batch.pairs.update(made.pairs)
+        if made.refusal is not None:
+            self.batch.quarantined.append(Held(name=name, reason=made.refusal[0], detail=made.refusal[1]))
+        elif made.place in self._taken and self._taken[made.place][0] == made.content:
+            self.batch.duplicates += 1
+            self._drop(made.partial)
+        elif made.place in self._taken or made.place in self._torn:
+            self._tear(name, made)
+        else:
+            self._keep(name, made)
+
+    def close(self, *, finished: bool) -> None:
+        """Leave nothing but the copies behind; after a cut-off run the list of what is done stays too."""
+        self._journal.close()
+        shutil.rmtree(self._target / _PARTIAL, ignore_errors=True)
+        if finished:
+            (self._target / _JOURNAL).unlink(missing_ok=True)
+
+    def _keep(self, name: str, made: Made) -> None:
+        if made.partial is not None:
+            final = self._target / made.place
+            final.parent.mkdir(parents=True, exist_ok=True)
+            made.partial.replace(final)
+            self._journal.write(f"{made.digest}\t{made.place}\t{made.content}\n")
+            self._journal.flush()
+        self._taken[made.place] = (made.content, name)
+        self.batch.written += 1
+
+    def _tear(self, name: str, made: Made) -> None:
+        """Two files of one UID differ: neither can be believed, whichever came first."""
+        self._drop(made.partial)
+        names = [name]
+        if made.place in self._taken:
+            names.insert(0, self._taken.pop(made.place)[1])
+            (self._target / made.place).unlink(missing_ok=True)
+            self.batch.written -= 1
+            self._torn.add(made.place)
+        detail = "another file has the same UID and other content"
+        self.batch.quarantined.extend(Held(name=one, reason=Reason.UID_CONFLICT, detail=detail) for one in names)
+
+    def _drop(self, partial: Path | None) -> None:
+        if partial is not None:
+            partial.unlink(missing_ok=True)
+
+
+def _work(found: Iterable[Found | Refusal], task: Task) -> Iterator[tuple[str, Made]]:
+    """Give the outcomes in the order of the files; never more than a few files are under way."""
+    numbered, workers = enumerate(found), task.order.workers
+    if workers == 1:
+        for number, item in numbered:
+            yield item.name, _refused(item) if isinstance(item, Refusal) else pseudonymise_one(number, item, task)
+        return
+    waiting: deque[tuple[str, Made | Future[Made]]] = deque()
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(task,)) as pool:
+        try:
+            for number, item in numbered:
+                waiting.append(
+                    (item.name, _refused(item) if isinstance(item, Refusal) else pool.submit(_do, number, item))
+                )
+                if len(waiting) >= workers * _IN_FLIGHT:
+                    yield _finish(waiting.popleft())
+            while waiting:
+                yield _finish(waiting.popleft())
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _finish(item: tuple[str, Made | Future[Made]]) -> tuple[str, Made]:
+    name, made = item
+    return name, made if isinstance(made, Made) else made.result()
+
+
+_task: list[Task] = []
+"""What this worker process was started for; a process serves one task only."""
+
+
+def _begin(task: Task) -> None:
+    _task[:] = [task]
+
+
+def _do(number: int, found: Found) -> Made:
+    return pseudonymise_one(number, found, _task[0])
+
+
+def _refused(item: Refusal) -> Made:
+    return Made(refusal=(item.reason, item.detail))
+
+
+def _refusal(error: Exception) -> tuple[Reason, str]:
+    if isinstance(error, RefusedFileError):
+        return error.reason, error.detail
+    if isinstance(error, InvalidInputError):
+        return Reason.EMPTY_PATIENT_ID, "no patient ID, so no subject"
+    return Reason.UNREADABLE, "the file cannot be read"
+
+
+def _place(header: Dataset) -> str:
+    names = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+    return "/".join(read_text(header, name) for name in names) + ".dcm"
+
+
+def _pairs(header: Dataset, pseudonyms: Pseudonyms) -> Iterator[tuple[str, str]]:
+    patient = read_text(header, "PatientID")
+    yield patient, pseudonyms.subject(read_text(header, "IssuerOfPatientID"), patient)
+    for name in _UIDS:
+        uid = read_text(header, name)
+        if uid:
+            yield uid, pseudonyms.uid(uid)
+
+
+def _check_places(source: Path, target: Path) -> None:
+    if not source.exists():
+        raise InvalidInputError("the input does not exist")
+    inner, outer = target.resolve(), source.resolve()
+    if inner.is_relative_to(outer) or outer.is_relative_to(inner):
+        raise InvalidInputError("input and output lie inside each other")
+    try:
+        target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        raise InvalidInputError("the output folder cannot be made") from None

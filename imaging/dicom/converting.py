@@ -1,0 +1,142 @@
+"""Converts single values: what has the form of its kind stays to the letter, anything else goes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from functools import cache
+
+from pydicom.datadict import dictionary_VM
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.multival import MultiValue
+
+from imaging.dicom.vocabulary import is_term
+
+Convert = Callable[[object], object | None]
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+_BYTE_NUMBER = re.compile(rb"(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)?")
+_TEXT_NUMBERS = frozenset({"DS", "IS"})
+_SIZES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "SV": 8, "UV": 8, "AT": 4}
+_SHORTEST_TEXT = 6
+_TIME = re.compile(r"\d{2,6}(\.\d{1,6})?")
+_AGE = re.compile(r"(\d{3})([DWMY])")
+_WORD = re.compile(r"[^\W_]{2,}")
+_DUMMIES: dict[str, object] = {
+    **dict.fromkeys(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"), "ANONYMISED"),
+    **dict.fromkeys(("DS", "IS"), "0"),
+    **dict.fromkeys(("US", "SS", "UL", "SL", "SV", "UV", "AT"), 0),
+    **dict.fromkeys(("FL", "FD"), 0.0),
+    **dict.fromkeys(("OB", "OW", "UN"), b"\0\0"),
+    **dict.fromkeys(("OF", "OL"), b"\0" * 4),
+    **dict.fromkeys(("OD", "OV"), b"\0" * 8),
+    "AS": "000D",
+    "DA": "19000101",
+    "DT": "19000101000000",
+    "TM": "000000",
+    "UI": "2.25.0",
+    "UR": "urn:anonymised",
+}
+
+
+def give_dummy(representation: str) -> object:
+    """Give the value that stands for a removed one where there must be one (PS3.15 E.3, code D)."""
+    return _DUMMIES.get(representation, "")
+
+
+def each(element: DataElement, convert: Convert) -> object | None:
+    """Convert every value; one that does not pass takes the whole element with it."""
+    values = values_of(element)
+    converted = [convert(value) for value in values]
+    if any(value is None for value in converted):
+        return None
+    return converted[0] if len(converted) == 1 else converted
+
+
+def values_of(element: DataElement) -> list[object]:
+    """All values of an element as a list."""
+    return list(element.value) if isinstance(element.value, (MultiValue, list, tuple)) else [element.value]
+
+
+def keep_number(value: object) -> object | None:
+    """Keep a number; a decimal or integer string keeps its letters (PS3.5 6.2)."""
+    if isinstance(value, str) or hasattr(value, "original_string"):
+        text = str(getattr(value, "original_string", value)).strip(" \0")
+        return text if _NUMBER.fullmatch(text) or text == "" else None
+    return value if isinstance(value, (int, float)) else None
+
+
+def is_number(raw: RawDataElement, own: AbstractSet[str]) -> bool:
+    """Whether the bytes of a numeric element are numbers and nothing else, judged without converting them.
+
+    Parameters
+    ----------
+    own
+        What names the person, casefolded: a number among it is none.
+    """
+    data = raw.value or b""
+    if raw.VR in _TEXT_NUMBERS:
+        parts = [part.strip(b" \0") for part in data.split(b"\\")]
+        return all(_BYTE_NUMBER.fullmatch(part) for part in parts) and own.isdisjoint(
+            part.split(b".")[0].lstrip(b"+-").decode() for part in parts
+        )
+    size = _SIZES.get(raw.VR or "")
+    return size is not None and fits_count(int(raw.tag), len(data), size) and not _is_text(data)
+
+
+def fits_count(tag: int, length: int, size: int) -> bool:
+    """Whether so many bytes are as many values as the dictionary allows (PS3.6, value multiplicity)."""
+    count, rest = divmod(length, size)
+    return rest == 0 and _allows(dictionary_VM(tag), count)
+
+
+@cache
+def _allows(multiplicity: str, count: int) -> bool:
+    low, _, high = multiplicity.partition("-")
+    if not high:
+        return count in (0, int(low))
+    if high.endswith("n"):
+        step = int(high[:-1] or 1)
+        return count % step == 0
+    return count <= int(high)
+
+
+def _is_text(data: bytes) -> bool:
+    """Six and more bytes that are all printable are letters in the place of numbers."""
+    return len(data) >= _SHORTEST_TEXT and all(32 <= byte < 127 for byte in data)
+
+
+def keep_time(value: object) -> str | None:
+    """Keep a time of day."""
+    text = str(value).strip(" \0").replace(":", "")
+    return text if _TIME.fullmatch(text) else None
+
+
+def keep_terms(element: DataElement) -> object | None:
+    """Keep known terms; in a multi-valued element an unknown one becomes OTHER, since places have meanings."""
+    texts = [str(value or "").strip(" \0") for value in values_of(element)]
+    kept = [text if text == "" or is_term(text) else "OTHER" for text in texts]
+    if len(kept) == 1:
+        return kept[0] if kept[0] == texts[0] else ""
+    return kept
+
+
+def cap_age(value: object, cap: int) -> str | None:
+    """Keep an age; above the cap it becomes the cap plus one."""
+    found = _AGE.fullmatch(str(value).strip())
+    if found is None:
+        return None
+    return f"{cap + 1:03d}Y" if found[2] == "Y" and int(found[1]) > cap else found[0]
+
+
+def years_of(age: str) -> int | None:
+    """Give an age (VR AS) in years when it is told in years."""
+    found = _AGE.fullmatch(age)
+    return int(found[1]) if found and found[2] == "Y" else None
+
+
+def words_in(value: object) -> list[str]:
+    """Every word of a text, casefolded, but numbers whole: the digits behind a decimal point name nobody."""
+    texts = [str(one).strip(" +-").casefold() for one in (value if isinstance(value, list) else [value])]
+    return [word for text in texts for word in ([text.split(".")[0]] if text[:1].isdigit() else _WORD.findall(text))]

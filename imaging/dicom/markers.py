@@ -1,0 +1,71 @@
+"""Says in the header what was done to it, one code for each option that really ran (PS3.15 E.1.1, CID 7050)."""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence
+from pydicom.uid import UID
+
+from imaging.dicom.confidentiality import EDITION
+from imaging.dicom.profile import Profile
+from imaging.dicom.pseudonyms import is_registered
+from imaging.dicom.values import read_text
+from imaging.dicom.vocabulary import find_meaning
+
+IMPLEMENTATION_UID = "2.25.143837415104018166046466148146138271453"
+_IMPLEMENTATION_NAME = "IWS_2"
+_BASIC, _CLEANED_PIXELS = "113100", "113101"
+_CODES = {
+    "graphics": "113103",
+    "structured_content": "113104",
+    "descriptors": "113105",
+    "characteristics": "113108",
+    "device": "113109",
+    "uids": "113110",
+    "safe_private": "113111",
+    "institution": "113112",
+}
+_DATE_CODES = {"full": "113106", "modified": "113107"}
+_TEMPORAL = {"full": "UNMODIFIED", "modified": "MODIFIED", "removed": "REMOVED"}
+
+
+def mark(result: Dataset, profile: Profile, *, cleaned_pixels: bool = False) -> None:
+    """Write the markers of de-identification into a pseudonymised header.
+
+    Parameters
+    ----------
+    cleaned_pixels
+        Text was looked for in every frame and none is left.
+    """
+    codes = [_BASIC, *(code for option, code in _CODES.items() if getattr(profile, option))]
+    if profile.dates in _DATE_CODES:
+        codes.append(_DATE_CODES[profile.dates])
+    if cleaned_pixels:
+        codes.append(_CLEANED_PIXELS)
+        result.BurnedInAnnotation = "NO"
+    result.PatientIdentityRemoved = "YES"
+    result.DeidentificationMethod = f"Imaging Workspace {profile.name} {profile.version}, PS3.15 {EDITION}"
+    result.DeidentificationMethodCodeSequence = Sequence([_item(code) for code in sorted(codes)])
+    result.LongitudinalTemporalInformationModified = _TEMPORAL[profile.dates]
+
+
+def rebuild_meta(header: Dataset, result: Dataset) -> FileMetaDataset:
+    """Write the file meta anew: the original's names stations and programs (PS3.10 7.1)."""
+    meta = FileMetaDataset()
+    original = getattr(header, "file_meta", FileMetaDataset())
+    syntax = read_text(original, "TransferSyntaxUID")
+    meta.FileMetaInformationVersion = b"\0\1"
+    meta.MediaStorageSOPClassUID = UID(result.get("SOPClassUID", ""))
+    meta.MediaStorageSOPInstanceUID = UID(result.get("SOPInstanceUID", ""))
+    meta.TransferSyntaxUID = UID(syntax if is_registered(syntax) else "1.2.840.10008.1.2.1")
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
+    meta.ImplementationVersionName = _IMPLEMENTATION_NAME
+    return meta
+
+
+def _item(code: str) -> Dataset:
+    item = Dataset()
+    item.CodeValue = code
+    item.CodingSchemeDesignator = "DCM"
+    item.CodeMeaning = find_meaning(code, "DCM") or ""
+    return item

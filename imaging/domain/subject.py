@@ -1,0 +1,31 @@
+"""Who a subject is, and what became of one: the only records that name a person."""
+
+from __future__ import annotations
+
+from imaging.domain.base import ImageKey, Record
+
+
+class Identity(Record):
+    """The original identity of a subject; it never leaves the sealed mapping but by re-identification."""
+
+    issuer: str
+    patient_id: str
+
+
+class Erasure(Record):
+    """What was removed of one subject.
+
+    Attributes
+    ----------
+    subject
+        The pseudonym.
+    held
+        Quarantined files.
+    mapping
+        Whether the way back to the person was there and is now destroyed.
+    """
+
+    subject: str
+    images: tuple[ImageKey, ...]
+    held: tuple[int, ...]
+    mapping: bool

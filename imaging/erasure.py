@@ -1,0 +1,77 @@
+"""Erases a subject from a project and certifies it."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from imaging.dicom.headers import read_owner
+from imaging.dicom.pseudonyms import Pseudonyms
+from imaging.domain.base import ProjectKey, Record
+from imaging.domain.subject import Erasure
+from imaging.project.project import Project
+from imaging.store.database import now
+
+_KEY_NAME = "signing.key"
+
+
+class Certificate(Record):
+    """What was erased, when and where, signed over its own JSON without the last two fields (Ed25519, RFC 8032)."""
+
+    project: ProjectKey
+    at: datetime
+    erased: Erasure
+    public_key: str = ""
+    signature: str = ""
+
+    def message(self) -> bytes:
+        """Give the bytes that are signed."""
+        return self.model_dump_json(exclude={"public_key", "signature"}).encode()
+
+
+def erase_subject(project: Project, subject: str, secrets: Path) -> Certificate:
+    """Remove all that is here of a subject, held files too.
+
+    Raises
+    ------
+    NotFoundError
+        There is nothing of this subject.
+    """
+    held = find_held(project, subject)
+    erased = project.subjects.erase(subject, held)
+    certificate = Certificate(project=project.record.id, at=now(), erased=erased)
+    key = _signing_key(secrets)
+    public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    signature = key.sign(certificate.message())
+    return certificate.model_copy(update={"public_key": public.hex(), "signature": signature.hex()})
+
+
+def find_held(project: Project, subject: str) -> list[int]:
+    """Open every held file and give those of a subject; one that names nobody is nobody's."""
+    pseudonyms = Pseudonyms(project.secrets.pseudonym_secret())
+    found = []
+    with project.uploads.scratch() as scratch:
+        for item in project.uploads.held():
+            path = project.uploads.open_held(item.id, scratch)
+            owner = None if path is None else read_owner(path)
+            if owner is not None and pseudonyms.subject(*owner) == subject:
+                found.append(item.id)
+            if path is not None:
+                path.unlink()
+    return found
+
+
+def _signing_key(secrets: Path) -> Ed25519PrivateKey:
+    path = secrets / _KEY_NAME
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text("ascii")))
+    key = Ed25519PrivateKey.generate()
+    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        stream.write(key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()).hex() + "\n")
+    return key

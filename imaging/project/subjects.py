@@ -1,0 +1,123 @@
+"""The subjects of a project: who they are, who objects, and their erasure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from pydantic import JsonValue
+
+from imaging.access import Action
+from imaging.domain.base import ImageKey
+from imaging.domain.subject import Erasure, Identity
+from imaging.errors import InvalidInputError, NotFoundError
+from imaging.project.gate import Gate
+from imaging.project.images import Images
+from imaging.project.uploads import Uploads
+from imaging.store.mapping import SealedMapping
+
+_LONGEST_REASON = 500
+
+
+class Subjects:
+    """Subjects of one project by their pseudonyms."""
+
+    def __init__(self, gate: Gate, images: Images, uploads: Uploads) -> None:
+        self._gate = gate
+        self._images = images
+        self._uploads = uploads
+
+    def remember(self, subject: str, identity: Identity) -> None:
+        """Seal who a subject is, for whoever may ask one day.
+
+        Raises
+        ------
+        StateError
+            Another person has the same pseudonym.
+        """
+        self._gate.require(Action.UPLOAD)
+        if self._mapping.find(subject) == identity:
+            return
+        with self._gate.change(Action.UPLOAD) as change:
+            if self._mapping.add(subject, identity, at=change.at, by=self._gate.user):
+                change.note("add", "subject", None, {"subject": subject})
+            else:
+                change.leave()
+
+    def reidentify(self, subject: str, reason: str) -> Identity:
+        """Give back who a subject is; asked for by a controller, with a reason, and noted.
+
+        Raises
+        ------
+        NotFoundError
+            Nobody remembers this subject.
+        VerificationError
+            The mapping does not open with the project's key.
+        """
+        if not 0 < len(reason.strip()) <= _LONGEST_REASON:
+            raise InvalidInputError(f"a reason has 1 to {_LONGEST_REASON} characters")
+        self._gate.require(Action.REIDENTIFY)
+        identity = self._mapping.find(subject)
+        if identity is not None and identity.patient_id.casefold() in reason.casefold():
+            raise InvalidInputError("the reason must not name the person: it stands in the journal")
+        with self._gate.change(Action.REIDENTIFY) as change:
+            detail: JsonValue = {"subject": subject, "found": identity is not None, "reason": reason.strip()}
+            change.note("reidentify", "subject", None, detail)
+        if identity is None:
+            raise NotFoundError("subject")
+        return identity
+
+    def oppose(self, subjects: Iterable[str]) -> int:
+        """Refuse what comes of these persons from now on; gives how many objections are new."""
+        wanted = set(subjects)
+        with self._gate.change(Action.DECIDE_QUARANTINE) as change:
+            new = self._mapping.oppose(wanted, at=change.at, by=self._gate.user)
+            change.note("oppose", "subject", None, {"listed": len(wanted), "new": new})
+        return new
+
+    def withdraw(self, subjects: Iterable[str]) -> int:
+        """Take what comes of these persons again; gives how many objections were withdrawn."""
+        with self._gate.change(Action.DECIDE_QUARANTINE) as change:
+            withdrawn = self._mapping.withdraw(subjects)
+            change.note("withdraw", "subject", None, {"withdrawn": withdrawn})
+        return withdrawn
+
+    def opposed(self) -> frozenset[str]:
+        """Pseudonyms of the persons who object."""
+        self._gate.require(Action.UPLOAD, Action.DECIDE_QUARANTINE)
+        return self._mapping.opposed()
+
+    def images_of(self, subjects: Iterable[str]) -> dict[str, list[ImageKey]]:
+        """Images that are here of some subjects."""
+        wanted, found = set(subjects), dict[str, list[ImageKey]]()
+        for image in self._images.catalogue():
+            if image.subject in wanted:
+                found.setdefault(image.subject, []).append(image.id)
+        return found
+
+    def erase(self, subject: str, held: Iterable[int]) -> Erasure:
+        """Remove images with all that was drawn on them, held files and the way back to the person.
+
+        Parameters
+        ----------
+        held
+            Quarantined files of this subject.
+        """
+        self._gate.require(Action.ERASE)
+        images = self.images_of([subject]).get(subject, [])
+        files = sorted(set(held))
+        with self._gate.change(Action.ERASE) as change:
+            forgotten = self._mapping.forget(subject)
+            if not (images or files or forgotten):
+                raise NotFoundError("subject")
+            detail: JsonValue = {"subject": subject, "images": [*images], "held": [*files], "mapping": forgotten}
+            change.note("erase", "subject", None, detail)
+        for image in images:
+            self._images.delete(image)
+        for file in files:
+            self._uploads.refuse(file)
+        return Erasure(subject=subject, images=tuple(images), held=tuple(files), mapping=forgotten)
+
+    @cached_property
+    def _mapping(self) -> SealedMapping:
+        return SealedMapping(self._gate.settings.secrets, self._gate.project, self._gate.key("mapping"))

@@ -1,0 +1,154 @@
+"""A person can be found again by a controller alone, can object, and can be erased with everything that is here."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pydicom
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from imaging import cli
+from imaging.erasure import Certificate
+
+SAMPLE = Path(__file__).parents[2] / "sample_dicom" / "images"
+
+
+class Shell:
+    def __init__(self, workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.workspace, self._capsys = workspace, capsys
+
+    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+        self._capsys.readouterr()
+        code = cli.main([*map(str, arguments), "--workspace", str(self.workspace)])
+        return code, *self._capsys.readouterr()
+
+    def json(self, *arguments: object) -> object:
+        code, out, err = self(*arguments, "--json")
+        assert (code, err) == (0, ""), err
+        return json.loads(out)
+
+
+@pytest.fixture
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    made = Shell(tmp_path / "W", capsys)
+    made.json("init")
+    made.json("project", "create", "phantoms")
+    return made
+
+
+@pytest.fixture
+def original() -> pydicom.Dataset:
+    return pydicom.dcmread(sorted((SAMPLE / "mr-head-11").iterdir())[0])
+
+
+def subject_of(shell: Shell) -> str:
+    events = shell("journal", "show", "phantoms", "--json")[1]
+    return str(next(event["detail"]["subject"] for event in json.loads(events) if event["kind"] == "subject"))
+
+
+def everything(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def test_a_controller_finds_the_person_again_and_the_journal_tells(shell: Shell, original: pydicom.Dataset):
+    shell.json("ingest", "phantoms", SAMPLE / "mr-head-11")
+    subject = subject_of(shell)
+    found = shell.json("reidentify", "phantoms", subject, "--reason", "incidental finding 7")
+    assert found == {"subject": subject, "patient_id": original.PatientID, "issuer": original.IssuerOfPatientID}
+    told = json.loads(shell("journal", "show", "phantoms", "--json")[1])[-1]
+    assert (told["action"], told["detail"]["reason"]) == ("reidentify", "incidental finding 7")
+    assert original.PatientID.encode() not in everything(shell.workspace)
+    assert shell("journal", "verify", "phantoms")[0] == 0
+
+
+def test_nobody_else_does(shell: Shell, original: pydicom.Dataset):
+    shell.json("ingest", "phantoms", SAMPLE / "mr-head-11")
+    subject = subject_of(shell)
+    shell.json("user", "add", "beta")
+    shell.json("project", "member", "add", "phantoms", "beta", "manager")
+    assert shell("reidentify", "phantoms", subject, "--reason", "curious", "--as", "beta")[0] == 3
+    assert shell("reidentify", "phantoms", "NOBODY", "--reason", "curious")[0] == 2
+    assert shell("reidentify", "phantoms", subject, "--reason", " ")[0] == 2
+    code, out, err = shell("reidentify", "phantoms", subject, "--reason", f"it is {original.PatientID}")
+    assert (code, out) == (2, "")
+    assert original.PatientID not in err
+
+
+def test_a_changed_mapping_fails_closed(shell: Shell, original: pydicom.Dataset):
+    shell.json("ingest", "phantoms", SAMPLE / "mr-head-11")
+    shell.json("ingest", "phantoms", SAMPLE / "mr-head-12")
+    import sqlite3
+
+    (mapping,) = (shell.workspace / "secrets" / "subjects").glob("*.sqlite")
+    assert mapping.stat().st_mode & 0o077 == 0
+    with sqlite3.connect(mapping) as rows:
+        sealed = rows.execute("select subject, sealed from mapping").fetchall()
+        (one, other) = (row[0] for row in sealed)
+        rows.execute("update mapping set sealed = ? where subject = ?", (sealed[0][1], other))
+    code, out, err = shell("reidentify", "phantoms", other, "--reason", "check")
+    assert (code, out) == (4, "")
+    assert original.PatientID not in err
+    assert shell("reidentify", "phantoms", one, "--reason", "check")[0] == 0
+
+
+def test_who_objects_is_refused_and_no_copy_is_held(shell: Shell, original: pydicom.Dataset, tmp_path: Path):
+    objections = tmp_path / "objections.csv"
+    objections.write_text(f"patient_id,issuer\n{original.PatientID},{original.IssuerOfPatientID}\n")
+    answer = shell.json("opposition", "add", "phantoms", objections)
+    assert answer == {"listed": 1, "new": 1, "present": {}}
+    code, out, _ = shell("ingest", "phantoms", SAMPLE / "mr-head-11", "--json")
+    made = json.loads(out)
+    assert code == 2
+    assert {held["reason"] for held in made["quarantined"]} == {"subject_opposed"}
+    assert len(made["quarantined"]) == made["files"] == 30
+    assert not list((shell.workspace / "quarantine").rglob("*.sealed"))
+    assert original.PatientID.encode() not in everything(shell.workspace)
+    assert len(shell.json("opposition", "list", "phantoms")) == 1  # type: ignore[arg-type]
+    shell.json("opposition", "withdraw", "phantoms", objections)
+    assert len(shell.json("ingest", "phantoms", SAMPLE / "mr-head-11")["images"]) == 1  # type: ignore[call-overload, index]
+
+
+@pytest.mark.parametrize("text", ["", "name\nPHANTOM", "patient_id\n\n ,\n", "patient_id,issuer\n,X\n", "\xff\xfe"])
+def test_a_bad_list_is_one_line(shell: Shell, tmp_path: Path, text: str):
+    (tmp_path / "list.csv").write_bytes(text.encode("latin-1"))
+    code, out, err = shell("opposition", "add", "phantoms", tmp_path / "list.csv")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "PHANTOM" not in err
+
+
+def test_erasing_removes_images_held_files_and_the_way_back(shell: Shell, original: pydicom.Dataset, tmp_path: Path):
+    upload = tmp_path / "upload"
+    shutil.copytree(SAMPLE / "mr-head-11", upload / "eleven")
+    shutil.copytree(SAMPLE / "mr-head-12", upload / "twelve")
+    whole = sorted((upload / "eleven").iterdir())[0].read_bytes()
+    (upload / "cut").write_bytes(whole[: len(whole) - 100])
+    (upload / "note.txt").write_text("not DICOM")
+    shell.json("ingest", "phantoms", upload)
+    subjects = {
+        event["detail"]["subject"]
+        for event in json.loads(shell("journal", "show", "phantoms", "--json")[1])
+        if event["kind"] == "subject"
+    }
+    (subject,) = (
+        one
+        for one in subjects
+        if shell.json("reidentify", "phantoms", one, "--reason", "x")["patient_id"] == original.PatientID  # type: ignore[call-overload, index]
+    )
+    objections = tmp_path / "objections.csv"
+    objections.write_text(f"patient_id,issuer\n{original.PatientID},{original.IssuerOfPatientID}\n")
+    present = shell.json("opposition", "add", "phantoms", objections)["present"]  # type: ignore[call-overload, index]
+    assert list(present) == [subject]
+    answer = shell.json("erase", "phantoms", "--subject", subject)
+    certificate = Certificate.model_validate(answer)
+    assert (len(certificate.erased.images), len(certificate.erased.held), certificate.erased.mapping) == (1, 1, True)
+    public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(certificate.public_key))
+    public.verify(bytes.fromhex(certificate.signature), certificate.message())
+    assert len(shell.json("images", "phantoms")) == 1  # type: ignore[arg-type]
+    assert [held["reason"] for held in shell.json("quarantine", "list", "phantoms")] == ["not_dicom"]  # type: ignore[attr-defined, union-attr]
+    assert shell("reidentify", "phantoms", subject, "--reason", "x")[0] == 2
+    assert shell("erase", "phantoms", "--subject", subject)[0] == 2
+    for command in (("verify",), ("journal", "verify")):
+        assert shell(*command, "phantoms")[0] == 0

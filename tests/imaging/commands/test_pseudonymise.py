@@ -1,0 +1,216 @@
+"""`imaging pseudonymise`: one outcome per file, the same bytes for the same key, nothing left half-made."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import stat
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+
+from imaging import cli
+from imaging.dicom import batch
+from imaging.dicom.pseudonyms import Pseudonyms
+
+SAMPLE = Path(__file__).parents[3] / "sample_dicom" / "images" / "mr-head-11"
+PYDICOM = Path(str(get_testdata_file("CT_small.dcm"))).parent
+
+
+class Tool:
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self._capsys = folder, capsys
+        self.key = folder / "key"
+
+    def __call__(self, source: Path, target: str = "out", *options: str) -> tuple[int, str, str]:
+        self._capsys.readouterr()
+        arguments = [str(source), str(self.folder / target), "--key-file", str(self.key), *options]
+        code = cli.main(["pseudonymise", *arguments])
+        return code, *self._capsys.readouterr()
+
+    def document(self, source: Path, target: str = "out", *options: str) -> dict[str, object]:
+        code, out, err = self(source, target, "--json", *options)
+        assert (code, err) == (0, "")
+        answer = json.loads(out)
+        assert isinstance(answer, dict)
+        return answer
+
+    def copies(self, target: str = "out") -> dict[str, bytes]:
+        root = self.folder / target
+        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def tool(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Tool:
+    return Tool(tmp_path, capsys)
+
+
+def test_a_folder_is_copied_under_pseudonyms_alone(tool: Tool):
+    answer = tool.document(SAMPLE, "out", "--workers", "1")
+    assert (answer["files"], answer["written"], answer["quarantined"]) == (30, 30, [])
+    assert stat.S_IMODE(tool.key.stat().st_mode) == 0o600
+    pseudonyms = Pseudonyms(bytes.fromhex(tool.key.read_text()))
+    original = pydicom.dcmread(sorted(SAMPLE.iterdir())[0])
+    place = "/".join(
+        [
+            pseudonyms.subject(original.IssuerOfPatientID, original.PatientID),
+            *(pseudonyms.uid(original[name].value) for name in ("StudyInstanceUID", "SeriesInstanceUID")),
+        ]
+    )
+    copies = tool.copies()
+    assert len(copies) == 30
+    assert all(name.startswith(f"{place}/2.25.") for name in copies)
+    written = pydicom.dcmread(tool.folder / "out" / place / f"{pseudonyms.uid(original.SOPInstanceUID)}.dcm")
+    assert written.PixelData == original.PixelData
+    assert written.ImagePositionPatient == original.ImagePositionPatient
+    assert str(original.PatientID) not in str(written)
+
+
+def test_same_key_same_bytes_over_workers_order_and_runs(tool: Tool, tmp_path: Path):
+    tool.document(SAMPLE, "one", "--workers", "1")
+    shuffled = tmp_path / "shuffled"
+    shuffled.mkdir()
+    for number, path in enumerate(sorted(SAMPLE.iterdir(), reverse=True)):
+        shutil.copy(path, shuffled / f"{number:03d}")
+    tool.document(shuffled, "two", "--workers", "2")
+    assert tool.copies("one") == tool.copies("two")
+    tool.document(SAMPLE, "one", "--workers", "1")
+    assert tool.copies("one") == tool.copies("two")
+
+
+def test_another_key_shares_no_path_and_no_file(tool: Tool):
+    tool.document(SAMPLE, "one", "--workers", "1")
+    tool.key = tool.folder / "other"
+    tool.document(SAMPLE, "two", "--workers", "1")
+    ours, theirs = tool.copies("one"), tool.copies("two")
+    assert not set(ours) & set(theirs)
+    assert not set(ours.values()) & set(theirs.values())
+
+
+def test_every_file_of_pydicom_ends_in_exactly_one_outcome(tool: Tool):
+    count = sum(path.is_file() for path in PYDICOM.rglob("*"))
+    answer = tool.document(PYDICOM, "out", "--workers", "1")
+    quarantined = answer["quarantined"]
+    assert isinstance(quarantined, list)
+    # A zip in that folder counts its members.
+    assert answer["files"] == answer["written"] + answer["duplicates"] + len(quarantined) >= count
+    copies = tool.copies()
+    assert len(copies) == answer["written"] > 60
+    for name in copies:
+        assert pydicom.dcmread(tool.folder / "out" / name).PatientIdentityRemoved == "YES"
+
+
+def test_two_files_of_one_uid_and_other_content_are_both_held_whichever_comes_first(tool: Tool, tmp_path: Path):
+    for order in (("a", "b"), ("b", "a")):
+        source = tmp_path / "".join(order)
+        source.mkdir()
+        header = pydicom.dcmread(sorted(SAMPLE.iterdir())[0])
+        header.save_as(source / order[0])
+        header.InstanceNumber = 99
+        header.save_as(source / order[1])
+        shutil.copy(source / order[0], source / "c")
+        answer = tool.document(source, f"out-{order[0]}", "--workers", "1")
+        assert isinstance(answer["quarantined"], list)
+        assert [held["reason"] for held in answer["quarantined"]] == ["uid_conflict"] * 3
+        assert tool.copies(f"out-{order[0]}") == {}
+
+
+def test_the_same_file_twice_is_a_duplicate(tool: Tool, tmp_path: Path):
+    source = tmp_path / "twice"
+    source.mkdir()
+    for name in ("a", "b"):
+        shutil.copy(sorted(SAMPLE.iterdir())[0], source / name)
+    answer = tool.document(source, "out", "--workers", "1")
+    assert (answer["written"], answer["duplicates"]) == (1, 1)
+
+
+def test_a_cut_off_run_goes_on_where_it_was(tool: Tool, monkeypatch: pytest.MonkeyPatch):
+    rewrite, calls = batch.rewrite, []
+
+    def failing(*arguments: object, **options: object) -> object:
+        calls.append(1)
+        if len(calls) == 11:
+            raise KeyboardInterrupt
+        return rewrite(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batch, "rewrite", failing)
+    with pytest.raises(KeyboardInterrupt):
+        batch_run(tool)
+    left = tool.copies()
+    assert len(left) == 11  # ten copies and the list of them
+    assert not any(".partial" in name for name in left)
+    calls.clear()
+    monkeypatch.setattr(batch, "rewrite", lambda *a, **o: (calls.append(1), rewrite(*a, **o))[1])
+    answer = tool.document(SAMPLE, "out", "--workers", "1")
+    assert (answer["written"], len(calls)) == (30, 20)
+    assert len(tool.copies()) == 30
+
+
+def batch_run(tool: Tool) -> None:
+    if not tool.key.exists():
+        tool.key.write_text("ab" * 32)
+    order = batch.Order(bytes.fromhex("ab" * 32), batch.Profile.built_in("research"), 1)
+    batch.pseudonymise_folder(SAMPLE, tool.folder / "out", order, lambda files: None)
+
+
+def test_the_mapping_names_old_and_new_for_its_holder_only(tool: Tool):
+    tool.document(SAMPLE, "out", "--workers", "1", "--mapping", str(tool.folder / "map.csv"))
+    assert stat.S_IMODE((tool.folder / "map.csv").stat().st_mode) == 0o600
+    with (tool.folder / "map.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert rows[0].keys() == {"id_old", "id_new"}
+    pseudonyms = Pseudonyms(bytes.fromhex(tool.key.read_text()))
+    original = pydicom.dcmread(sorted(SAMPLE.iterdir())[0])
+    found = {row["id_old"]: row["id_new"] for row in rows}
+    assert found[original.PatientID] == pseudonyms.subject(original.IssuerOfPatientID, original.PatientID)
+    assert found[original.SOPInstanceUID] == pseudonyms.uid(original.SOPInstanceUID)
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"x" * 31, b"ab" * 31, b"zz" * 32])
+def test_a_key_under_256_bits_is_refused(tool: Tool, content: bytes):
+    tool.key.write_bytes(content)
+    code, out, err = tool(SAMPLE)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "256 bits" in err
+    assert not (tool.folder / "out").exists()
+
+
+def test_bad_places_are_one_line(tool: Tool, tmp_path: Path):
+    source = tmp_path / "in"
+    shutil.copytree(SAMPLE, source)
+    (tmp_path / "file").touch()
+    for given, target, options in (
+        (tmp_path / "absent", "out", ()),
+        (source, "in/out", ()),
+        (source, ".", ()),
+        (source, "file/out", ()),
+        (source, "/proc/imaging-out", ()),
+        (source, "out", ("--mapping", str(tmp_path / "out" / "map.csv"))),
+        (source, "out", ("--profile", str(tmp_path / "absent.toml"))),
+    ):
+        code, out, err = tool(given, target, *options)
+        assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert len(list(source.iterdir())) == 30
+    tool.key = tmp_path / "out" / "key"
+    assert tool(source)[0] == 2
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_report_counts_what_was_done_and_holds_no_value(tool: Tool, language: str):
+    report = tool.folder / "report.json"
+    tool.document(SAMPLE, "out", "--workers", "1", "--report", str(report), "--language", language)
+    told = json.loads(report.read_text())
+    assert told["attributes"]["PatientName"] == {"subject": 30}
+    assert told["attributes"]["SOPInstanceUID"] == {"uid": 30}
+    assert told["written"] == 30
+    page = report.with_suffix(".html").read_text()
+    assert f"<html lang={language}>" in page
+    assert "PatientName" in page
+    original = pydicom.dcmread(sorted(SAMPLE.iterdir())[0])
+    for keyword in ("PatientID", "PatientName", "StudyInstanceUID", "StudyDate", "InstitutionName", "AccessionNumber"):
+        if original.get(keyword):
+            assert str(original[keyword].value) not in report.read_text() + page
