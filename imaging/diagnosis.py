@@ -51,6 +51,7 @@ def diagnose(settings: Settings) -> list[Finding]:
         _gpu(),
         _scheduler(),
         *_codecs(),
+        _text_detector(),
         _database(settings),
         _master_key(settings),
         _disk(settings),
@@ -93,6 +94,14 @@ def _scheduler() -> Finding:
     address = os.environ.get("DASK_SCHEDULER_ADDRESS")
     value = "threads of this machine" if address is None else "an external scheduler"
     return Finding(name="dask scheduler", health=Health.OK, value=value)
+
+
+def _text_detector() -> Finding:
+    name, remedy = "text detector", "pip install 'imaging-workspace[text]'; until then only kinds at risk are held"
+    found = all(find_spec(package) is not None for package in ("onnxruntime", "rapidocr_onnxruntime"))
+    if not found:
+        return Finding(name=name, health=Health.ABSENT, value="burned-in text is not looked for", remedy=remedy)
+    return Finding(name=name, health=Health.OK, value=f"PP-OCRv4, onnxruntime {version('onnxruntime')}")
 
 
 def _codecs() -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from imaging.domain.outcome import Held, IngestedImage, IngestReport, Reason
 from imaging.domain.subject import Identity
 from imaging.errors import InvalidInputError, RefusedFileError, StateError
 from imaging.project.project import Project
+from imaging.text import load_detector
 from pipelines.arrivals import Arrivals, Arrived, PictureFile, sort_arrivals
 from pipelines.late import Unfinished, hold_late
 from pipelines.memory import return_freed_memory
@@ -201,7 +202,7 @@ class _Run:
 
     def _stacks(self) -> Iterator[_Candidate]:
         arrived = {id(item.instance): item for item in self._arrivals.instances}
-        grouped = group([item.instance for item in self._arrivals.instances])
+        grouped = group([item.instance for item in self._arrivals.instances], load_detector())
         self._arrivals.duplicates += len(grouped.duplicates)
         for instance, reason, detail in grouped.refused:
             self._arrivals.refuse(arrived[id(instance)], RefusedFileError(reason, detail))

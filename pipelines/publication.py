@@ -27,6 +27,8 @@ class Source:
     ----------
     label
         Begins the image's name, a number follows; holds nothing from a file name or a header but the modality.
+    description
+        The cleaned words of the series, if any.
     shape
         Along `attributes.axes`.
     read
@@ -40,6 +42,7 @@ class Source:
     """
 
     label: str
+    description: str
     subject: str
     study: str
     series: str
@@ -84,7 +87,7 @@ class Publisher:
             subject=source.subject,
             study=source.study,
             series=source.series,
-            description=f"{source.attributes.modality} {' × '.join(map(str, source.shape))}",
+            description=source.description or f"{source.attributes.modality} {' × '.join(map(str, source.shape))}",
             shape=source.shape,
             dtype=source.dtype,
             attributes=source.attributes,

@@ -13,9 +13,11 @@ from imaging.dicom.instance import Instance, Stored
 from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonymise import pseudonymise
 from imaging.dicom.pseudonyms import Pseudonyms
+from imaging.dicom.screen import screen_picture
 from imaging.dicom.stack import Stack
 from imaging.domain.image import ImageAttributes
 from imaging.pyramid.layout import Slab
+from imaging.text import load_detector
 from pipelines.arrivals import PictureFile
 from pipelines.publication import Source
 from pipelines.pyramids import ReadSlab
@@ -34,7 +36,8 @@ def stack_source(stack: Stack, digests: Mapping[int, str], *, profile: Profile, 
         Keyed digest of each instance's file, by `id` of the instance.
     """
     first: Instance = stack.instances[0]
-    frame_of_reference = pseudonymise(first.header, profile, pseudonyms).get("FrameOfReferenceUID", "")
+    cleaned = pseudonymise(first.header, profile, pseudonyms)
+    frame_of_reference = cleaned.get("FrameOfReferenceUID", "")
     attributes = stack.attributes.model_copy(
         update={"profile_hash": profile.hash, "frame_of_reference": str(frame_of_reference)}
     )
@@ -42,6 +45,7 @@ def stack_source(stack: Stack, digests: Mapping[int, str], *, profile: Profile, 
     headers = (pseudonymise(instance.header, profile, pseudonyms) for instance in stack.instances)
     return Source(
         label=f"{attributes.modality} {pseudonyms.subject(first.issuer, first.patient_id)}",
+        description=str(cleaned.get("SeriesDescription", "")),
         subject=pseudonyms.subject(first.issuer, first.patient_id),
         study=pseudonyms.uid(first.study),
         series=pseudonyms.uid(first.series),
@@ -58,6 +62,7 @@ def stack_source(stack: Stack, digests: Mapping[int, str], *, profile: Profile, 
 def picture_source(picture: PictureFile, pseudonyms: Pseudonyms) -> Source:
     """Decode a picture; nothing says who is on it, so each picture is a subject of its own."""
     stored = picture.reader.read(picture.found.path).stored
+    screen_picture(stored, load_detector())
     colour = stored.ndim == 3
     volume = stored[:, np.newaxis] if colour else stored[np.newaxis]
     attributes = ImageAttributes(
@@ -75,6 +80,7 @@ def picture_source(picture: PictureFile, pseudonyms: Pseudonyms) -> Source:
 
     return Source(
         label=PICTURE,
+        description="",
         subject=pseudonyms.identifier("picture", picture.digest),
         study="",
         series="",

@@ -29,4 +29,4 @@ def _line(image: Image) -> str:
     shape = " x ".join(str(length) for length in image.shape)
     spacing = " x ".join("-" if mm is None else f"{mm:g}" for mm in image.attributes.spacing_mm)
     kind = f"{image.attributes.modality:<4} {image.attributes.axes:<5}"
-    return f"{image.id:>6}  {kind} {shape:<20} {spacing} mm  {image.name}"
+    return f"{image.id:>6}  {kind} {shape:<20} {spacing} mm  {image.name}  {image.description}"

@@ -27,6 +27,7 @@ from imaging.dicom.values import read_text
 from imaging.dicom.walk import Found, Refusal, find_files
 from imaging.domain.outcome import Held, Reason
 from imaging.errors import InvalidInputError, RefusedFileError
+from imaging.text import load_detector
 
 _JOURNAL = ".written"
 _PARTIAL = ".partial"
@@ -157,7 +158,7 @@ def pseudonymise_one(number: int, found: Found, task: Task) -> Made:
                 return Made(digest, place, content)
         arrived = read_any(found)
         if isinstance(arrived, Instance):
-            screen(arrived)
+            screen(arrived, load_detector())
         tally: Tally = Counter()
         with partial.open("xb") as sink:
             header = rewrite(arrived, sink, profile=task.order.profile, pseudonyms=pseudonyms, tally=tally)

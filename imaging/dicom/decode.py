@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
@@ -61,6 +62,13 @@ def read_frame(instance: Instance, frame: int) -> Stored:
     """
     with _Frames() as frames:
         return frames.read(instance, frame)
+
+
+def read_frames(instance: Instance) -> Iterator[Stored]:
+    """Decode the frames of one file one after the other, each (c, y, x) as from `read_frame`."""
+    with _Frames() as frames:
+        for number in range(instance.frames):
+            yield frames.read(instance, number)
 
 
 @dataclass

@@ -31,6 +31,7 @@ _ISSUER = 0x00100021
 _PIXELS = 0x7FE00010
 _FLOAT_PIXELS = frozenset({0x7FE00008, 0x7FE00009})
 _UNDEFINED = 0xFFFFFFFF
+_RATIO_FREE_BYTES = 64 * 2**20
 _LONGEST_META = 200_000
 """The transfer syntax comes after two UIDs and a version, each of at most 64 KiB in a hostile file."""
 
@@ -226,8 +227,10 @@ def _inflate(path: Path, limits: Limits) -> bytes:
     with path.open("rb") as stream:
         stream.seek(_meta_end(path))
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        deflated = stream.read()
+        allowed = min(limits.inflated_bytes, max(_RATIO_FREE_BYTES, limits.inflated_ratio * len(deflated)))
         try:
-            inflated = inflater.decompress(stream.read(), limits.inflated_bytes)
+            inflated = inflater.decompress(deflated, allowed)
         except zlib.error:
             raise RefusedFileError(Reason.TRUNCATED, "the deflated data set is damaged") from None
     if inflater.unconsumed_tail:

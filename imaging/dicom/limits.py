@@ -24,8 +24,11 @@ class Limits:
     header_bytes: int = 64 * 2**20
     """Header of one file, pixels apart."""
 
-    inflated_bytes: int = 4 * 2**30
-    """A deflated data set after inflation."""
+    inflated_bytes: int = 2**30
+    """A deflated data set after inflation, which needs memory of that size."""
+
+    inflated_ratio: int = 200
+    """Inflated size over deflated size, above the first 64 MiB."""
 
     frame_pixels: int = 2**28
     """Rows × columns × samples of one frame."""

@@ -55,8 +55,8 @@ def rebuild_meta(header: Dataset, result: Dataset) -> FileMetaDataset:
     original = getattr(header, "file_meta", FileMetaDataset())
     syntax = read_text(original, "TransferSyntaxUID")
     meta.FileMetaInformationVersion = b"\0\1"
-    meta.MediaStorageSOPClassUID = UID(result.get("SOPClassUID", ""))
-    meta.MediaStorageSOPInstanceUID = UID(result.get("SOPInstanceUID", ""))
+    meta.MediaStorageSOPClassUID = UID(read_text(result, "SOPClassUID"))
+    meta.MediaStorageSOPInstanceUID = UID(read_text(result, "SOPInstanceUID"))
     meta.TransferSyntaxUID = UID(syntax if is_registered(syntax) else "1.2.840.10008.1.2.1")
     meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
     meta.ImplementationVersionName = _IMPLEMENTATION_NAME

@@ -37,6 +37,8 @@ from imaging.dicom.quiet import silence_pydicom
 from imaging.dicom.tables import is_consistent
 from imaging.dicom.values import read_text
 from imaging.dicom.vocabulary import clean_text
+from imaging.domain.outcome import Reason
+from imaging.errors import RefusedFileError
 
 Tally = Counter[tuple[int, Action]]
 """How often each action met each attribute."""
@@ -73,6 +75,8 @@ def pseudonymise(
     ------
     InvalidInputError
         The header has no patient ID: there is no subject to speak of.
+    RefusedFileError
+        UNREADABLE: the header is damaged in a way that nobody can judge.
 
     References
     ----------
@@ -80,12 +84,16 @@ def pseudonymise(
     """
     silence_pydicom()
     subject = pseudonyms.subject(read_text(header, "IssuerOfPatientID"), read_text(header, "PatientID"))
-    worker = _Rewriter(header, profile, pseudonyms, subject, Counter() if tally is None else tally)
-    result = worker.rewrite(header, 0)
-    if worker.is_old(header):
-        result.PatientBirthDate = ""
-    mark(result, profile, cleaned_pixels=cleaned_pixels)
-    result.file_meta = rebuild_meta(header, result)
+    try:
+        worker = _Rewriter(header, profile, pseudonyms, subject, Counter() if tally is None else tally)
+        result = worker.rewrite(header, 0)
+        if worker.is_old(header):
+            result.PatientBirthDate = ""
+        mark(result, profile, cleaned_pixels=cleaned_pixels)
+        result.file_meta = rebuild_meta(header, result)
+    # pydicom raises any type of error on a damaged header, and its messages quote values: the cause is dropped.
+    except Exception:
+        raise RefusedFileError(Reason.UNREADABLE, "the header cannot be rewritten") from None
     return result
 
 

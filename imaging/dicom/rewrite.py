@@ -80,8 +80,10 @@ def _write_pixels(instance: Instance, syntax: str, sink: BinaryIO) -> None:
     with open_pixels(instance.path, deflated=instance.span.deflated) as stream:
         if syntax in NATIVE:
             length = instance.span.length
+            # In swapped words the last byte of an odd number stands behind its padding.
+            length += length % 2 if instance.span.swapped else 0
             _write_tag(sink, syntax, instance, length + length % 2)
-            for block in _native_blocks(instance, stream):
+            for block in _native_blocks(instance, stream, length):
                 sink.write(block)
             sink.write(b"\0" * (length % 2))
             return
@@ -106,8 +108,8 @@ def _write_tag(sink: BinaryIO, syntax: str, instance: Instance, length: int) -> 
     sink.write(struct.pack(f"{order}HH2sHL", 0x7FE0, 0x0010, b"OW" if wide else b"OB", 0, length))
 
 
-def _native_blocks(instance: Instance, stream: BinaryIO) -> Iterator[bytes]:
-    left, place = instance.span.length, instance.span.offset
+def _native_blocks(instance: Instance, stream: BinaryIO, length: int) -> Iterator[bytes]:
+    left, place = length, instance.span.offset
     while left:
         block = _read(stream, place, min(_BLOCK, left))
         place, left = place + len(block), left - len(block)

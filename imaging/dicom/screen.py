@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from imaging.dicom.decode import read_frame
-from imaging.dicom.instance import Instance
+from imaging.dicom.decode import read_frames
+from imaging.dicom.find_text import find_text
+from imaging.dicom.instance import Instance, Stored
 from imaging.dicom.kinds import is_screen_like, is_secondary_capture
+from imaging.dicom.text_likeness import looks_like_text
 from imaging.dicom.values import read_numbers, read_text, read_texts
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
+from imaging.text import TextDetector
 
 _LABEL_VALUES = 32
+_TEXT_FOUND = "text was found in the picture"
 _SCREEN_WORDS = frozenset({"SCREEN SAVE", "SCREENSAVE"})
 
 
-def screen(instance: Instance) -> None:
+def screen(instance: Instance, detector: TextDetector | None = None) -> None:
     """Let an instance pass, or hold it for review.
 
     A secondary capture passes only as a label map: placed in the patient, one channel, at most 32 distinct values.
     Its BurnedInAnnotation (0028,0301) = NO is not believed: review stations write it on captures that show a name.
+    Every frame of what passes so far is looked at: localizers and scouts carry text without saying so.
+
+    Parameters
+    ----------
+    detector
+        Confirms what looks like text; without one only label maps are judged, by the look alone.
 
     Raises
     ------
@@ -35,6 +45,31 @@ def screen(instance: Instance) -> None:
         raise RefusedFileError(Reason.BURNED_IN_RISK, "a secondary capture")
     if is_screen_like(instance.sop_class) and stated != "NO":
         raise RefusedFileError(Reason.BURNED_IN_RISK, "devices of this kind write text into the picture")
+    if any(_shows_text(instance, frame, detector) for frame in read_frames(instance)):
+        raise RefusedFileError(Reason.BURNED_IN_RISK, _TEXT_FOUND)
+
+
+def screen_picture(frame: Stored, detector: TextDetector | None) -> None:
+    """Let a photograph or exported picture pass, or hold it when text is found on it.
+
+    Parameters
+    ----------
+    frame : (y, x) or (c, y, x)
+
+    Raises
+    ------
+    RefusedFileError
+        BURNED_IN_RISK.
+    """
+    if detector is not None and find_text(frame, detector, everywhere=False):
+        raise RefusedFileError(Reason.BURNED_IN_RISK, _TEXT_FOUND)
+
+
+def _shows_text(instance: Instance, frame: Stored, detector: TextDetector | None) -> bool:
+    seen = frame[0] if len(frame) == 1 else frame
+    if detector is not None:
+        return bool(find_text(seen, detector, everywhere=False))
+    return is_secondary_capture(instance.sop_class) and looks_like_text(seen)
 
 
 def _is_label_map(instance: Instance) -> bool:
@@ -44,8 +79,8 @@ def _is_label_map(instance: Instance) -> bool:
     if not placed or instance.format.colour:
         return False
     seen: set[int] = set()
-    for frame in range(instance.frames):
-        seen.update(np.unique(read_frame(instance, frame)).tolist())
+    for frame in read_frames(instance):
+        seen.update(np.unique(frame).tolist())
         if len(seen) > _LABEL_VALUES:
             return False
     return True

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from imaging.dicom.attributes import describe, stored_dtype
@@ -19,6 +21,7 @@ from imaging.dicom.values import read_text
 from imaging.domain.image import Irregularity
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
+from imaging.text import TextDetector
 
 _SEPARATE_DEGREES = 30.0
 
@@ -45,14 +48,19 @@ class _Verdict:
         return {id(plane.instance): plane.instance for planes in self.times for plane in planes}
 
 
-def group(instances: Sequence[Instance]) -> Grouped:
+def group(instances: Sequence[Instance], detector: TextDetector | None = None) -> Grouped:
     """Sort instances into images, refusals and duplicates.
 
     Files that may carry burned-in text are refused here too, so that nobody can forget to ask `screen`.
+
+    Parameters
+    ----------
+    detector
+        Looks for burned-in text; see `screen`.
     """
     grouped = Grouped()
     planes: list[Plane] = []
-    for instance in _drop_duplicates(_screened(instances, grouped), grouped):
+    for instance in _drop_duplicates(_screened(instances, grouped, detector), grouped):
         try:
             planes.extend(cut_planes(instance))
         except RefusedFileError as refusal:
@@ -62,15 +70,22 @@ def group(instances: Sequence[Instance]) -> Grouped:
     return grouped
 
 
-def _screened(instances: Iterable[Instance], grouped: Grouped) -> list[Instance]:
-    passed = []
-    for instance in instances:
+def _screened(instances: Iterable[Instance], grouped: Grouped, detector: TextDetector | None) -> list[Instance]:
+    def judge(instance: Instance) -> RefusedFileError | None:
         try:
-            screen(instance)
+            screen(instance, detector)
         except RefusedFileError as refusal:
-            grouped.refused.append((instance, refusal.reason, refusal.detail))
-        else:
-            passed.append(instance)
+            return refusal
+        return None
+
+    passed = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        judged = list(instances)
+        for instance, refusal in zip(judged, pool.map(judge, judged), strict=True):
+            if refusal is None:
+                passed.append(instance)
+            else:
+                grouped.refused.append((instance, refusal.reason, refusal.detail))
     return passed
 
 

@@ -49,6 +49,7 @@ class IngestedImage(Record):
     id: ImageKey
     path: str
     modality: str
+    description: str = ""
     axes: str
     shape: tuple[int, ...]
     dtype: str
@@ -64,6 +65,7 @@ class IngestedImage(Record):
             id=image.id,
             path=path,
             modality=image.attributes.modality,
+            description=image.description,
             axes=image.attributes.axes,
             shape=image.shape,
             dtype=image.dtype,

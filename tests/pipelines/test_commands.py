@@ -45,7 +45,19 @@ def test_ingest_prints_one_json_document_of_the_documented_shape(
     assert set(made) == {"files", "images", "documents", "quarantined", "duplicates"}
     (image,) = made["images"]
     assert set(image) == {
-        *("id", "path", "modality", "axes", "shape", "dtype", "spacing_mm", "regular", "sources", "inputs")
+        *(
+            "id",
+            "path",
+            "modality",
+            "description",
+            "axes",
+            "shape",
+            "dtype",
+            "spacing_mm",
+            "regular",
+            "sources",
+            "inputs",
+        )
     }
     assert (image["axes"], image["shape"], image["spacing_mm"]) == ("zyx", [6, 24, 20], [2.5, 0.5, 0.75])
     assert Path(image["path"], "zarr.json").is_file()

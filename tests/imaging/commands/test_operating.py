@@ -207,6 +207,7 @@ def test_images_are_listed_as_ingest_prints_them(made: Run, folder: Path) -> Non
             "id": image.id,
             "path": str(project.images.path(ImageKey(image.id))),
             "modality": "DX",
+            "description": "",
             "axes": "zyx",
             "shape": [1, 4, 6],
             "dtype": "uint16",

@@ -1,0 +1,73 @@
+"""What a text detector satisfies, and the box in which it says where text stands.
+
+A detector is found by its entry point: group `imaging.text_detectors` names a class without arguments. It loads in the
+worker and the command line, never in the web process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+DETECTORS = "imaging.text_detectors"
+
+
+@dataclass(frozen=True, order=True)
+class Box:
+    """A rectangle of one frame, in pixels from its upper left corner.
+
+    Attributes
+    ----------
+    top, left
+        First row and column inside.
+    rows, columns
+        How many are inside, at least 1.
+    """
+
+    top: int
+    left: int
+    rows: int
+    columns: int
+
+    @property
+    def bottom(self) -> int:
+        """First row below."""
+        return self.top + self.rows
+
+    @property
+    def right(self) -> int:
+        """First column to the right."""
+        return self.left + self.columns
+
+
+class TextDetector(Protocol):
+    """Finds text in a grey picture, light on dark or dark on light."""
+
+    name: str
+    version: str
+
+    def detect(self, frame: NDArray[np.uint8]) -> tuple[Box, ...]:
+        """Return where text stands, a line or a word to a box.
+
+        Parameters
+        ----------
+        frame : (y, x)
+            Of any size; what is darker than 0 or brighter than 255 is not seen, so the caller chooses the grey range.
+        """
+        ...
+
+
+@cache
+def load_detector() -> TextDetector | None:
+    """Give the first detector whose parts are installed; None when there is none."""
+    for point in sorted(entry_points(group=DETECTORS), key=lambda point: point.name):
+        try:
+            return cast("TextDetector", point.load()())
+        except ModuleNotFoundError:
+            continue
+    return None
