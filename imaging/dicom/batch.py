@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -148,7 +149,7 @@ def _open_ledger(target: Path) -> _Ledger:
 
 def pseudonymise_one(number: int, found: Found, task: Task) -> Made:
     """Rewrite one file into the folder of partial files; never raises for what a file holds."""
-    pseudonyms = Pseudonyms(task.order.secret)
+    pseudonyms = _pseudonyms_of(task.order.secret)
     partial = task.target / _PARTIAL / f"{number:09d}"
     try:
         digest = pseudonyms.digest(found.path)
@@ -171,6 +172,11 @@ def pseudonymise_one(number: int, found: Found, task: Task) -> Made:
         if isinstance(error, OSError) and error.errno in _OUR_FAULT:
             raise
         return Made(refusal=_refusal(error))
+
+
+@lru_cache(maxsize=4)
+def _pseudonyms_of(secret: bytes) -> Pseudonyms:
+    return Pseudonyms(secret)
 
 
 class _Ledger:

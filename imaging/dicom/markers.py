@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
@@ -45,7 +47,7 @@ def mark(result: Dataset, profile: Profile, *, cleaned_pixels: bool = False) -> 
         result.BurnedInAnnotation = "NO"
     result.PatientIdentityRemoved = "YES"
     result.DeidentificationMethod = f"Imaging Workspace {profile.name} {profile.version}, PS3.15 {EDITION}"
-    result.DeidentificationMethodCodeSequence = Sequence([_item(code) for code in sorted(codes)])
+    result.DeidentificationMethodCodeSequence = Sequence(list(_items(tuple(sorted(codes)))))
     result.LongitudinalTemporalInformationModified = _TEMPORAL[profile.dates]
 
 
@@ -61,6 +63,11 @@ def rebuild_meta(header: Dataset, result: Dataset) -> FileMetaDataset:
     meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
     meta.ImplementationVersionName = _IMPLEMENTATION_NAME
     return meta
+
+
+@lru_cache(maxsize=64)
+def _items(codes: tuple[str, ...]) -> tuple[Dataset, ...]:
+    return tuple(_item(code) for code in codes)
 
 
 def _item(code: str) -> Dataset:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache, lru_cache
 
 from pydicom.charset import default_encoding
 from pydicom.datadict import dictionary_keyword, dictionary_VR
@@ -35,7 +36,7 @@ from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.dicom.quiet import silence_pydicom
 from imaging.dicom.tables import is_consistent
-from imaging.dicom.values import read_text
+from imaging.dicom.values import read_text, read_texts
 from imaging.dicom.vocabulary import clean_text
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
@@ -43,7 +44,13 @@ from imaging.errors import RefusedFileError
 Tally = Counter[tuple[int, Action]]
 """How often each action met each attribute."""
 
+_Memory = dict[tuple[int, str | None, bytes | None], RawDataElement | None]
+
 _DEPTH = 64
+_REMEMBERED = 4096
+_BY_CONTEXT = frozenset({Action.DESCEND, Action.BYTES, Action.DUMMY})
+"""Actions whose outcome depends on more than the value."""
+
 _MOMENT = re.compile(r"(\d{8})(\d{0,6}(?:\.\d{1,6})?)(?:[+-]\d{4})?")
 _GUARDED = frozenset({Action.NUMBER, Action.TIME, Action.TERM, Action.KEEP})
 _SAFE_PRIVATE = {"CS": Action.TERM, "UI": Action.UID, "DA": Action.DATE, "DT": Action.DATE, "TM": Action.TIME}
@@ -106,6 +113,9 @@ class _Rewriter:
         self._own: OwnWords = read_own(header)
         self._shift = timedelta(days=pseudonyms.days(subject))
         self._tally = tally
+        self._encoding = header.original_encoding
+        charset = read_texts(header, "SpecificCharacterSet")
+        self._memory = _remember(self._decisions, pseudonyms, subject, self._own, charset)
         self._writers: dict[Action, Callable[[DataElement], object]] = {
             Action.BLANK: lambda _: "",
             Action.KEEP: lambda element: element.value,
@@ -151,8 +161,25 @@ class _Rewriter:
         return born is not None and seen is not None and (seen - born).days > (self._profile.age_cap_years + 1) * 365.25
 
     def _carry(self, source: Dataset, result: Dataset, tag: BaseTag, action: Action, depth: int) -> None:
-        if action is Action.NUMBER and self._keep_raw(source, result, tag):
+        raw: object = source.get_item(tag)
+        if action in _BY_CONTEXT or not isinstance(raw, RawDataElement):
+            self._carry_element(source, result, tag, action, depth)
             return
+        if action is Action.NUMBER and self._keep_raw(raw, result):
+            return
+        # The slices of a series share most of their values: what became of one is what becomes of the next.
+        key = (int(tag), raw.VR, raw.value)
+        if key in self._memory:
+            known = self._memory[key]
+            if known is not None:
+                result[tag] = known
+            return
+        self._carry_element(source, result, tag, action, depth)
+        made: object = result.get_item(tag) if tag in result else None
+        if len(self._memory) < _REMEMBERED and (made is None or isinstance(made, RawDataElement)):
+            self._memory[key] = made
+
+    def _carry_element(self, source: Dataset, result: Dataset, tag: BaseTag, action: Action, depth: int) -> None:
         try:
             element = source[tag]
         # A value that pydicom cannot convert is one that nobody can judge: it goes.
@@ -170,15 +197,12 @@ class _Rewriter:
         else:
             self._write(result, element, representation, action)
 
-    def _keep_raw(self, source: Dataset, result: Dataset, tag: BaseTag) -> bool:
+    def _keep_raw(self, raw: RawDataElement, result: Dataset) -> bool:
         """Keep the bytes of a number without converting them; tells whether that was possible."""
-        raw: object = source.get_item(tag)
-        if not isinstance(raw, RawDataElement) or raw.VR not in dictionary_VR(tag).split(" or "):
+        if raw.VR not in _allowed_representations(int(raw.tag)) or not is_number(raw, self._own.long):
             return False
-        if is_number(raw, self._own.long):
-            result[tag] = raw
-            return True
-        return False
+        result[raw.tag] = raw
+        return True
 
     def _descend(self, result: Dataset, element: DataElement, depth: int) -> None:
         if element.VR == "SQ" and depth < _DEPTH:
@@ -194,7 +218,19 @@ class _Rewriter:
         value = "" if empty and action is not Action.SUBJECT else self._writers[action](element)
         if value is not None:
             blank = action in _GUARDED and not self._own.long.isdisjoint(words_in(value))
-            result.add(DataElement(element.tag, representation, "" if blank else value))
+            self._put(result, element.tag, representation, "" if blank else value)
+
+    def _put(self, result: Dataset, tag: BaseTag, representation: str, value: object) -> None:
+        """Add an element, as encoded bytes where the text is ASCII: it is then written without a second conversion."""
+        implicit, little = self._encoding
+        values = value if isinstance(value, list) else [value]
+        texts = [text for text in values if isinstance(text, str) and text.isascii()]
+        if implicit is None or little is None or len(texts) < len(values):
+            result.add(DataElement(tag, representation, value))
+            return
+        data = "\\".join(texts).encode("ascii")
+        data += (b"\0" if representation == "UI" else b" ") * (len(data) % 2)
+        result[tag] = RawDataElement(tag, representation, len(data), data, 0, implicit, little)
 
     def _keep_safe(self, source: Dataset, result: Dataset, tag: BaseTag) -> None:
         """Keep a private attribute of the standard's list, judged by its kind of value like any public one."""
@@ -232,9 +268,20 @@ class _Rewriter:
         return f"{moved[:4]}0701"
 
 
+@lru_cache(maxsize=16)
+def _remember(*_: object) -> _Memory:
+    """Give what became of raw values of one subject under one set of rules; empty at first."""
+    return {}
+
+
+@cache
+def _allowed_representations(tag: int) -> tuple[str, ...]:
+    return tuple(dictionary_VR(tag).split(" or "))
+
+
 def _representation(element: DataElement) -> str:
     """The VR of the dictionary; where it names several, the element's own if it is among them."""
-    allowed = dictionary_VR(element.tag).split(" or ")
+    allowed = _allowed_representations(int(element.tag))
     return element.VR if element.VR in allowed else allowed[0]
 
 

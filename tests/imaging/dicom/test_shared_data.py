@@ -18,6 +18,7 @@ from imaging.dicom.walk import Found, Refusal, find_files
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
 from imaging.geometry import voxel_to_world
+from imaging.text import load_detector
 
 
 def take(folder: Path, scratch: Path) -> tuple[Counter[str], Grouped, int]:
@@ -32,7 +33,7 @@ def take(folder: Path, scratch: Path) -> tuple[Counter[str], Grouped, int]:
             instances.append(read_instance(found))
         except RefusedFileError as refusal:
             outcomes[refusal.reason.value] += 1
-    grouped = group(instances)
+    grouped = group(instances, load_detector())
     outcomes.update(reason.value for _, reason, _ in grouped.refused)
     outcomes["duplicate"] += len(grouped.duplicates)
     outcomes["image"] += sum(len(stack.instances) for stack in grouped.stacks)
