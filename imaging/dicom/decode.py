@@ -118,7 +118,7 @@ class _Frames:
         stream = self._stream(instance)
         span = instance.span
         if span.frames:
-            parts = [_read_exactly(stream, part.offset, part.length) for part in span.frames[frame]]
+            parts = [read_exactly(stream, part.offset, part.length) for part in span.frames[frame]]
             return b"".join(parts)
         bits = instance.format.frame_bits
         if frame * bits % 8:
@@ -127,7 +127,7 @@ class _Frames:
         first, last = frame * bits // 8, ((frame + 1) * bits + 7) // 8
         if span.swapped:
             return _read_swapped(stream, span.offset, first, last)
-        return _read_exactly(stream, span.offset + first, last - first)
+        return read_exactly(stream, span.offset + first, last - first)
 
     def _stream(self, instance: Instance) -> BinaryIO:
         if self._open is None or self._open.instance is not instance:
@@ -137,7 +137,8 @@ class _Frames:
         return self._open.stream
 
 
-def _read_exactly(stream: BinaryIO, offset: int, length: int) -> bytes:
+def read_exactly(stream: BinaryIO, offset: int, length: int) -> bytes:
+    """Read bytes at a place; TRUNCATED when the file became shorter since it was looked at."""
     stream.seek(offset)
     data = stream.read(length)
     if len(data) < length:
@@ -148,7 +149,7 @@ def _read_exactly(stream: BinaryIO, offset: int, length: int) -> bytes:
 def _read_swapped(stream: BinaryIO, offset: int, first: int, last: int) -> bytes:
     """Read bytes first..last−1 of 16-bit words whose bytes change places; words begin at even places."""
     begin, end = first - first % 2, last + last % 2
-    words = np.frombuffer(_read_exactly(stream, offset + begin, end - begin), np.uint16)
+    words = np.frombuffer(read_exactly(stream, offset + begin, end - begin), np.uint16)
     return words.byteswap().tobytes()[first - begin : last - begin]
 
 

@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from imaging.dicom.codecs import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, NATIVE
-from imaging.dicom.decode import extend_sign
+from imaging.dicom.decode import extend_sign, read_exactly
 from imaging.dicom.headers import open_pixels
 from imaging.dicom.instance import Document, Instance, PixelFormat
 from imaging.dicom.profile import Profile
@@ -91,7 +91,7 @@ def _write_pixels(instance: Instance, syntax: str, sink: BinaryIO) -> None:
         # An empty offset table is allowed, and the frames are one fragment each (PS3.5 A.4).
         sink.write(_ITEM.pack(*_ITEM_TAG, 0))
         for fragments in instance.span.frames:
-            frame = b"".join(_read(stream, part.offset, part.length) for part in fragments)
+            frame = b"".join(read_exactly(stream, part.offset, part.length) for part in fragments)
             segment = instance.format.rows * instance.format.columns
             cleaned = clean_frame(instance.syntax, frame, segment_bytes=segment)
             sink.write(_ITEM.pack(*_ITEM_TAG, len(cleaned) + len(cleaned) % 2))
@@ -111,7 +111,7 @@ def _write_tag(sink: BinaryIO, syntax: str, instance: Instance, length: int) -> 
 def _native_blocks(instance: Instance, stream: BinaryIO, length: int) -> Iterator[bytes]:
     left, place = length, instance.span.offset
     while left:
-        block = _read(stream, place, min(_BLOCK, left))
+        block = read_exactly(stream, place, min(_BLOCK, left))
         place, left = place + len(block), left - len(block)
         yield _clear_unused_bits(block, instance.format, big=instance.syntax == BIG_ENDIAN)
 
@@ -132,11 +132,3 @@ def _clear_unused_bits(block: bytes, pixel_format: PixelFormat, *, big: bool) ->
 
 def _mask(pixel_format: PixelFormat) -> int:
     return ((1 << pixel_format.bits_stored) - 1) << (pixel_format.high_bit + 1 - pixel_format.bits_stored)
-
-
-def _read(stream: BinaryIO, offset: int, length: int) -> bytes:
-    stream.seek(offset)
-    data = stream.read(length)
-    if len(data) < length:
-        raise RefusedFileError(Reason.TRUNCATED, "the file became shorter")
-    return data
