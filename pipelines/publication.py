@@ -87,7 +87,7 @@ class Publisher:
             subject=source.subject,
             study=source.study,
             series=source.series,
-            description=source.description or f"{source.attributes.modality} {' × '.join(map(str, source.shape))}",
+            description=source.description,
             shape=source.shape,
             dtype=source.dtype,
             attributes=source.attributes,

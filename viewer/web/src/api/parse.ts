@@ -108,6 +108,7 @@ export function parseImage(json: unknown): Image {
     project: number(image.project),
     name: text(image.instanceFilename) || text(image.name),
     subject: text(own.subject),
+    description: text(own.description),
     modality: text(own.modality, 'OT'),
     axes: text(own.axes, 'zyx'),
     shape: numbers(own.shape),

@@ -21,6 +21,8 @@ export interface Image {
   readonly id: number
   readonly project: number
   readonly name: string
+  /** What the pseudonymised header says of the series; empty when it says nothing. */
+  readonly description: string
   readonly subject: string
   readonly modality: string
   readonly axes: string
