@@ -23,6 +23,7 @@ from imaging.dicom.walk import Found, find_files
 from imaging.domain.image import Image
 from imaging.errors import InvalidInputError, RefusedFileError
 from imaging.geometry import voxel_to_world, world_to_voxel
+from imaging.text import load_detector
 
 Labels = NDArray[np.uint16]
 _OFF_GRID_VOXELS = 0.1
@@ -86,7 +87,7 @@ def read_dicom_series(files: Sequence[Path], scratch: Path) -> LabelVolume:
             instances.append(read_instance(found))
         except RefusedFileError as error:
             raise InvalidInputError(f"a file of the series is refused: {error.reason.value}") from error
-    grouped = group(instances)
+    grouped = group(instances, load_detector())
     if grouped.refused or len(grouped.stacks) != 1 or grouped.stacks[0].axes != "zyx":
         raise InvalidInputError("the files do not form one volume of labels")
     stack = grouped.stacks[0]

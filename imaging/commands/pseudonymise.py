@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import secrets
+import signal
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,6 +46,8 @@ class _Options(TypedDict):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(source: Path, target: Path, **options: Unpack[_Options]) -> None:
     """Write a pseudonymised copy of every DICOM file below IN into OUT; a cut-off run goes on where it was."""
+    # Ended from outside, the command still removes what it unpacked.
+    signal.signal(signal.SIGTERM, _end)
     profile = Profile.read(options["profile"])
     _check_outside(target, options["key_file"], options["mapping"])
     workers = options["workers"] or os.cpu_count() or 1
@@ -62,6 +65,10 @@ def command(source: Path, target: Path, **options: Unpack[_Options]) -> None:
         "quarantined": [held.model_dump(mode="json") for held in batch.quarantined],
     }
     click.echo(json.dumps(document) if options["as_json"] else _describe(batch))
+
+
+def _end(_signal: int, _frame: object) -> None:
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def read_key(path: Path) -> bytes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
 
 from pydicom.dataset import Dataset
 
+from imaging.dicom.own import OwnWords, join_words
 from imaging.dicom.values import read_text
 from imaging.dicom.vocabulary import find_meaning
 
@@ -52,22 +52,27 @@ _SHAPES: Mapping[str, Callable[[str], bool]] = {
 }
 
 
-def write_code(source: Dataset, result: Dataset, own: AbstractSet[str]) -> None:
+def write_code(source: Dataset, result: Dataset, own: OwnWords) -> None:
     """Keep a code of a public scheme with the meaning that the scheme gives it (PS3.3 8.8); drop any other.
 
     Parameters
     ----------
     own
-        What names the person, casefolded; a code value among it is no code.
+        What names the person; a code value among it is no code.
     """
     if "CodeValue" not in source or "CodingSchemeDesignator" not in source:
         return
     value, scheme = read_text(source, "CodeValue"), read_text(source, "CodingSchemeDesignator")
     meaning = find_meaning(value, scheme)
-    shaped = scheme in _SHAPES and _SHAPES[scheme](value) and value.casefold() not in own
+    shaped = scheme in _SHAPES and _SHAPES[scheme](value) and not _names(value, own)
     if meaning is None and not shaped:
         return
     result.CodeValue = value
     result.CodingSchemeDesignator = scheme
     if meaning is not None:
         result.CodeMeaning = meaning
+
+
+def _names(value: str, own: OwnWords) -> bool:
+    digits = "".join(sign for sign in value if sign.isdigit())
+    return value.casefold() in own.all or join_words(value) in own.all or own.has_number(digits)

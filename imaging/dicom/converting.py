@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
-from functools import cache
 
-from pydicom.datadict import dictionary_VM
-from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataelem import DataElement
 from pydicom.multival import MultiValue
 
 from imaging.dicom.vocabulary import is_term
@@ -16,11 +13,7 @@ from imaging.dicom.vocabulary import is_term
 Convert = Callable[[object], object | None]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
-_BYTE_NUMBER = re.compile(rb"(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)?")
-_TEXT_NUMBERS = frozenset({"DS", "IS"})
-_SIZES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "SV": 8, "UV": 8, "AT": 4}
-_SHORTEST_TEXT = 6
-_TIME = re.compile(r"\d{2,6}(\.\d{1,6})?")
+_TIME = re.compile(r"(?:[01]\d|2[0-3])(?:[0-5]\d(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?)?")
 _AGE = re.compile(r"(\d{3})([DWMY])")
 _WORD = re.compile(r"[^\W_]{2,}")
 _DUMMIES: dict[str, object] = {
@@ -67,46 +60,6 @@ def keep_number(value: object) -> object | None:
     return value if isinstance(value, (int, float)) else None
 
 
-def is_number(raw: RawDataElement, own: AbstractSet[str]) -> bool:
-    """Whether the bytes of a numeric element are numbers and nothing else, judged without converting them.
-
-    Parameters
-    ----------
-    own
-        What names the person, casefolded: a number among it is none.
-    """
-    data = raw.value or b""
-    if raw.VR in _TEXT_NUMBERS:
-        parts = [part.strip(b" \0") for part in data.split(b"\\")]
-        return all(_BYTE_NUMBER.fullmatch(part) for part in parts) and own.isdisjoint(
-            part.split(b".")[0].lstrip(b"+-").decode() for part in parts
-        )
-    size = _SIZES.get(raw.VR or "")
-    return size is not None and fits_count(int(raw.tag), len(data), size) and not _is_text(data)
-
-
-def fits_count(tag: int, length: int, size: int) -> bool:
-    """Whether so many bytes are as many values as the dictionary allows (PS3.6, value multiplicity)."""
-    count, rest = divmod(length, size)
-    return rest == 0 and _allows(dictionary_VM(tag), count)
-
-
-@cache
-def _allows(multiplicity: str, count: int) -> bool:
-    low, _, high = multiplicity.partition("-")
-    if not high:
-        return count in (0, int(low))
-    if high.endswith("n"):
-        step = int(high[:-1] or 1)
-        return count % step == 0
-    return count <= int(high)
-
-
-def _is_text(data: bytes) -> bool:
-    """Six and more bytes that are all printable are letters in the place of numbers."""
-    return len(data) >= _SHORTEST_TEXT and all(32 <= byte < 127 for byte in data)
-
-
 def keep_time(value: object) -> str | None:
     """Keep a time of day."""
     text = str(value).strip(" \0").replace(":", "")
@@ -132,7 +85,7 @@ def cap_age(value: object, cap: int) -> str | None:
 
 def years_of(age: str) -> int | None:
     """Give an age (VR AS) in years when it is told in years."""
-    found = _AGE.fullmatch(age)
+    found = _AGE.fullmatch(age.zfill(4))
     return int(found[1]) if found and found[2] == "Y" else None
 
 

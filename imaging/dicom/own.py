@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from imaging.dicom.values import read_text, read_texts
+from imaging.dicom.values import read_items, read_text, read_texts
 
 _KEYWORDS = (
     *("PatientID", "OtherPatientIDs", "PatientName", "OtherPatientNames", "PatientBirthName", "PatientMotherBirthName"),
@@ -19,6 +20,9 @@ _KEYWORDS = (
 _TAGS = {keyword: Tag(keyword) for keyword in _KEYWORDS}
 _WORD = re.compile(r"[^\W_]{2,}")
 _LONG = 6
+_NUMBER = 5
+_DECIMALS = 7
+_DIGITS = re.compile(r"\d+")
 _BIRTH_FORMATS = ("%Y%m%d", "%d%m%Y", "%m%d%Y", "%y%m%d", "%d%m%y", "%m%d%y")
 
 
@@ -31,23 +35,47 @@ class OwnWords:
     all
         Every word of two letters or digits and more: a description loses them.
     long
-        Those of six and more: a number or a defined term that holds one is blanked. Shorter ones meet by chance.
+        Those of six and more: a defined term that holds one is blanked. Shorter ones meet by chance.
+    digits
+        Numbers of five digits and more, without leading zeros: a number that is one of them is blanked.
     """
 
     all: frozenset[str]
     long: frozenset[str]
+    digits: frozenset[str]
+
+    def has_number(self, text: str) -> bool:
+        """Whether the digits of a number are those of an identifier or birth date, however they are written."""
+        mantissa = text.lower().partition("e")[0]
+        whole, _, rest = mantissa.lstrip("+-").partition(".")
+        # Decimals are long by measurement: only those as long as an identifier that does not arise by chance count.
+        return whole.lstrip("0") in self.digits or (len(rest) >= _DECIMALS and rest.lstrip("0") in self.digits)
 
 
 def read_own(header: Dataset) -> OwnWords:
     """Collect what names this person or visit; some devices write such a number into SeriesNumber and the like."""
     texts = [text for keyword, tag in _TAGS.items() if tag in header for text in read_texts(header, keyword)]
+    for item in read_items(header, "OtherPatientIDsSequence"):
+        texts.extend(read_texts(item, "PatientID"))
+    texts += [_without_accents(text) for text in texts]
     found = {word.casefold() for text in texts for word in _WORD.findall(text)}
     # An identifier may be written elsewhere without its separators.
-    found |= {joined for text in texts if len(joined := re.sub(r"[\W_]", "", text).casefold()) >= _LONG}
+    found |= {joined for text in texts if len(joined := join_words(text)) >= _LONG}
     born = to_date(read_text(header, "PatientBirthDate"))
     if born is not None:
         found |= {born.strftime(pattern) for pattern in _BIRTH_FORMATS}
-    return OwnWords(frozenset(found), frozenset(word for word in found if len(word) >= _LONG))
+    runs = {run.lstrip("0") for word in found for run in _DIGITS.findall(word)}
+    long = frozenset(word for word in found if len(word) >= _LONG)
+    return OwnWords(frozenset(found), long, frozenset(run for run in runs if len(run) >= _NUMBER))
+
+
+def join_words(text: str) -> str:
+    """Give a text without its separators, casefolded."""
+    return re.sub(r"[\W_]", "", text).casefold()
+
+
+def _without_accents(text: str) -> str:
+    return "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
 
 
 def to_date(text: str) -> date | None:

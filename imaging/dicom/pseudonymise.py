@@ -20,7 +20,6 @@ from imaging.dicom.converting import (
     cap_age,
     each,
     give_dummy,
-    is_number,
     keep_number,
     keep_terms,
     keep_time,
@@ -30,6 +29,7 @@ from imaging.dicom.converting import (
 )
 from imaging.dicom.decisions import Action, decisions_of
 from imaging.dicom.markers import mark, rebuild_meta
+from imaging.dicom.numbers import are_numbers, is_number
 from imaging.dicom.own import OwnWords, read_own, to_date
 from imaging.dicom.private import find_safe
 from imaging.dicom.profile import Profile
@@ -52,7 +52,9 @@ _BY_CONTEXT = frozenset({Action.DESCEND, Action.BYTES, Action.DUMMY})
 """Actions whose outcome depends on more than the value."""
 
 _MOMENT = re.compile(r"(\d{8})(\d{0,6}(?:\.\d{1,6})?)(?:[+-]\d{4})?")
+_DATES = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "AcquisitionDateTime", "InstanceCreationDate")
 _GUARDED = frozenset({Action.NUMBER, Action.TIME, Action.TERM, Action.KEEP})
+_TIME_OF_DAY = re.compile(r"(?:[01]\d|2[0-3])?(?:[0-5]\d)?(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?")
 _SAFE_PRIVATE = {"CS": Action.TERM, "UI": Action.UID, "DA": Action.DATE, "DT": Action.DATE, "TM": Action.TIME}
 _PRIVATE_NUMBERS = frozenset({"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD"})
 
@@ -147,7 +149,7 @@ class _Rewriter:
             self._tally[int(tag), action] += 1
             if action is not Action.REMOVE and action is not Action.CODE:
                 self._carry(source, result, tag, action, depth)
-        write_code(source, result, self._own.all)
+        write_code(source, result, self._own)
         return result
 
     def is_old(self, header: Dataset) -> bool:
@@ -156,16 +158,17 @@ class _Rewriter:
         if stated is not None and stated > self._profile.age_cap_years:
             return True
         born = to_date(read_text(header, "PatientBirthDate"))
-        days = [to_date(read_text(header, name)) for name in ("StudyDate", "SeriesDate", "AcquisitionDate")]
+        days = [to_date(read_text(header, name)[:8]) for name in _DATES]
         seen = max((day for day in days if day is not None), default=None)
-        return born is not None and seen is not None and (seen - born).days > (self._profile.age_cap_years + 1) * 365.25
+        # Without any date nobody can tell how old the person was.
+        return born is not None and (seen is None or (seen - born).days > (self._profile.age_cap_years + 1) * 365.25)
 
     def _carry(self, source: Dataset, result: Dataset, tag: BaseTag, action: Action, depth: int) -> None:
         raw: object = source.get_item(tag)
         if action in _BY_CONTEXT or not isinstance(raw, RawDataElement):
             self._carry_element(source, result, tag, action, depth)
             return
-        if action is Action.NUMBER and self._keep_raw(raw, result):
+        if action is Action.NUMBER and self._settle_raw(raw, result):
             return
         # The slices of a series share most of their values: what became of one is what becomes of the next.
         key = (int(tag), raw.VR, raw.value)
@@ -192,17 +195,20 @@ class _Rewriter:
         if action is Action.DUMMY:
             result.add(DataElement(tag, representation, give_dummy(representation)))
         elif action is Action.BYTES:
-            if is_consistent(source, element.keyword, element.value):
+            if is_consistent(source, element.keyword, element.value, representation):
                 result.add(DataElement(tag, representation, element.value))
         else:
             self._write(result, element, representation, action)
 
-    def _keep_raw(self, raw: RawDataElement, result: Dataset) -> bool:
-        """Keep the bytes of a number without converting them; tells whether that was possible."""
-        if raw.VR not in _allowed_representations(int(raw.tag)) or not is_number(raw, self._own.long):
+    def _settle_raw(self, raw: RawDataElement, result: Dataset) -> bool:
+        """Judge the bytes of a number without converting them; tells whether that was possible."""
+        if raw.VR not in _allowed_representations(int(raw.tag)):
             return False
-        result[raw.tag] = raw
-        return True
+        if is_number(raw, self._own):
+            result[raw.tag] = raw
+            return True
+        # Texts are judged once more as values, which blanks instead of removing; letters in binary numbers go.
+        return raw.VR not in ("DS", "IS")
 
     def _descend(self, result: Dataset, element: DataElement, depth: int) -> None:
         if element.VR == "SQ" and depth < _DEPTH:
@@ -216,9 +222,14 @@ class _Rewriter:
             return
         empty = element.value is None or element.value == ""
         value = "" if empty and action is not Action.SUBJECT else self._writers[action](element)
-        if value is not None:
-            blank = action in _GUARDED and not self._own.long.isdisjoint(words_in(value))
+        if value is not None and are_numbers(value if isinstance(value, list) else [value], representation, self._own):
+            blank = action in _GUARDED and self._names(value)
             self._put(result, element.tag, representation, "" if blank else value)
+
+    def _names(self, value: object) -> bool:
+        """Whether a value that is kept to the letter holds what names the person."""
+        texts = [str(getattr(one, "original_string", one)) for one in (value if isinstance(value, list) else [value])]
+        return not self._own.long.isdisjoint(words_in(value)) or any(self._own.has_number(text) for text in texts)
 
     def _put(self, result: Dataset, tag: BaseTag, representation: str, value: object) -> None:
         """Add an element, as encoded bytes where the text is ASCII: it is then written without a second conversion."""
@@ -253,6 +264,8 @@ class _Rewriter:
         found = _MOMENT.fullmatch(str(value).strip().replace("-", "").replace("/", "") if value else "")
         day = to_date(found[1]) if found else None
         if found is None or day is None:
+            return None
+        if not _TIME_OF_DAY.fullmatch(found[2]) or self._own.has_number(found[2]):
             return None
         try:
             return (day + self._shift).strftime("%Y%m%d") + found[2]

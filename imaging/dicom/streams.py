@@ -14,9 +14,13 @@ from imaging.errors import RefusedFileError
 _JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 _ADOBE, _ADOBE_START = 0xEE, b"Adobe"
 _SPIFF_COLOUR, _SPIFF_COLOUR_START = 0xE8, b"mrfx"
-_COMMENT, _END, _SCAN = 0xFE, 0xD9, 0xDA
+_COMMENT, _END, _SCAN, _LINES = 0xFE, 0xD9, 0xDA, 0xDC
 _J2K_START, _J2K_SIZE = 0xFF4F, 0xFF51
 _J2K_TILE, _J2K_DATA, _J2K_END, _J2K_COMMENT = 0xFF90, 0xFF93, 0xFFD9, 0xFF64
+_J2K_NEEDED = frozenset(
+    {_J2K_TILE, 0xFF50, 0xFF51, 0xFF52, 0xFF53, 0xFF59, 0xFF5C, 0xFF5D, 0xFF5E, 0xFF5F, 0xFF60, 0xFF61}
+)
+_J2K_POINTERS = frozenset({_J2K_COMMENT, 0xFF55, 0xFF57, 0xFF58, 0xFF63})
 _BOX_START = b"\0\0\0\x0cjP  "
 _RLE_HEADER = struct.Struct("<16L")
 
@@ -88,6 +92,8 @@ def _clean_segment(marker: int, segment: bytes) -> bytes:
         return b"\xff\xe8\x00\x07mrfx" + segment[6:7]
     if 0xE0 <= marker <= 0xEF or marker == _COMMENT:
         return b""
+    if marker == _LINES and len(segment) != 4:
+        raise IndexError
     return bytes((0xFF, marker)) + segment
 
 
@@ -116,8 +122,8 @@ def _clean_j2k(frame: bytes) -> bytes:
         length = struct.unpack_from(">L", stream, place + 6)[0]
         header_end = _blank_comments(stream, place)
         if length == 0:
-            # The last tile-part runs to the end of the codestream.
-            return bytes(stream[: stream.rindex(b"\xff\xd9") + 2]) if b"\xff\xd9" in stream else bytes(stream)
+            # The last tile-part runs to the end of the codestream; in coded data no marker can arise.
+            return bytes(stream[: stream.index(b"\xff\xd9", header_end) + 2])
         if place + length > len(stream) or place + length < header_end:
             raise IndexError
         place += length
@@ -134,9 +140,11 @@ def _blank_comments(stream: bytearray, place: int) -> int:
         if marker in (_J2K_DATA, _J2K_END) or (marker == _J2K_TILE and not first):
             return place
         length = struct.unpack_from(">H", stream, place + 2)[0]
-        if marker < 0xFF00 or length < 2 or place + 2 + length > len(stream):
+        if marker not in _J2K_NEEDED | _J2K_POINTERS or length < 2 or place + 2 + length > len(stream):
             raise IndexError
-        if marker == _J2K_COMMENT:
+        if marker in _J2K_POINTERS:
+            # Pointers are for haste alone: they become empty comments, so that no length changes.
+            stream[place : place + 2] = _J2K_COMMENT.to_bytes(2, "big")
             stream[place + 4 : place + 2 + length] = bytes(length - 2)
         place += 2 + length
         first = False
@@ -182,20 +190,25 @@ def _clean_rle(frame: bytes, segment_bytes: int) -> bytes:
 
 
 def _cut_packbits(segment: bytes, unpacked: int) -> bytes:
-    place, left = 0, unpacked
+    """Cut where the last byte is unpacked; a last run that is too long is shortened."""
+    place, left, last = 0, unpacked, b""
     while left > 0:
         code = segment[place]
-        if code < 128:
-            left -= code + 1
-            place += code + 2
-        elif code > 128:
-            left -= 257 - code
-            place += 2
-        else:
+        count = code + 1 if code < 128 else 257 - code
+        length = code + 2 if code < 128 else 2
+        if code == 128:
             place += 1
+            continue
+        if count > left:
+            run = segment[place + 1 : place + 1 + left] if code < 128 else segment[place + 1 : place + 2]
+            last = bytes([left - 1 if code < 128 else 257 - left]) + run if left > 1 or code < 128 else b"\0" + run
+            break
+        left -= count
+        place += length
     if place > len(segment):
         raise IndexError
-    return segment[:place] + b"\0" * (place % 2)
+    cut = segment[:place] + last
+    return cut + b"\0" * (len(cut) % 2)
 
 
 _JPEG = "1.2.840.10008.1.2.4."

@@ -262,6 +262,49 @@ def rle(change: Callable[[bytes], bytes], *, unused: bytes = b"") -> bytes:
     return save(made, encapsulate([change(offsets + packed)], has_bot=False), syntax=RLE)
 
 
+def spelled(code: str, size: int) -> list[float]:
+    """The token read as numbers."""
+    padded = TOKEN.encode() + b"\0" * (-len(TOKEN) % size)
+    return list(struct.unpack(f"<{len(padded) // size}{code}", padded))
+
+
+def tags_of(numbers: list[float]) -> list[int]:
+    """Numbers as tags, whose two halves are written the other way round."""
+    return [(int(number) & 0xFFFF) << 16 | int(number) >> 16 for number in numbers]
+
+
+def fitting_table(tag: int, descriptor: int, sequence: str = "") -> Channel:
+    """A table as long as its descriptor says, which is as long as the token twice."""
+
+    def change(made: Dataset) -> None:
+        holder = Dataset() if sequence else made
+        holder.add(DataElement(descriptor, "US", [len(TOKEN), 0, 16]))
+        holder.add(DataElement(tag, "OW", TOKEN.encode() * 2))
+        if sequence:
+            setattr(made, sequence, Sequence([holder]))
+
+    return partial(image, change)
+
+
+def j2k_segment(marker: int) -> Callable[[bytes], bytes]:
+    def change(frame: bytes) -> bytes:
+        place = frame.index(b"\xff\x90")
+        return frame[:place] + struct.pack(">HH", marker, len(TOKEN) + 2) + TOKEN.encode() + frame[place:]
+
+    return change
+
+
+def j2k_open_end(frame: bytes) -> bytes:
+    start = frame.index(b"\xff\x90")
+    return frame[: start + 6] + bytes(4) + frame[start + 10 :] + TOKEN.encode() + b"\xff\xd9"
+
+
+def rle_surplus(frame: bytes) -> bytes:
+    """The last run holds more bytes than the picture."""
+    last = len(frame) - COLUMNS - 1
+    return frame[:last] + bytes([COLUMNS - 1 + len(TOKEN)]) + frame[last + 1 :] + TOKEN.encode()
+
+
 def odd_fragments() -> bytes:
     """An offset table that holds letters instead of offsets."""
     buffer = io.BytesIO()
@@ -355,6 +398,25 @@ CHANNELS: dict[str, Channel] = {
     "palette of another length": table(0x00281201, 0x00281101),
     "segmented palette": table(0x00281221, 0x00281101),
     "lut data": table(0x00283006, 0x00283002),
+    "letters in US values": partial(image, put(0x00286020, "US", spelled("H", 2))),
+    "letters in AT values": partial(image, put(0x00280009, "AT", tags_of(spelled("L", 4)))),
+    "letters in UL values": partial(image, put(0x00209157, "UL", spelled("L", 4))),
+    "letters in FL values": partial(image, put(0x00186060, "FL", spelled("f", 4))),
+    "letters in FD values": partial(image, put(0x00189079, "FD", spelled("d", 8))),
+    "letters in US values, implicit": partial(image, put(0x00286020, "US", spelled("H", 2)), syntax=IMPLICIT),
+    "letters in OF values": partial(image, put(0x00640009, "OF", TOKEN.encode() + b"QZ")),
+    "letters in OD values": partial(image, put(0x0070150D, "OD", TOKEN.encode() + b"QZQZQZ")),
+    "letters in OL values": partial(image, put(0x00660040, "OL", TOKEN.encode() + b"QZ")),
+    "letters in a safe private US": partial(
+        image, private(0x2001, "Philips Imaging DD 001", 0x9F, "US", spelled("H", 2))
+    ),
+    "palette that fits": fitting_table(0x00281201, 0x00281101),
+    "lut data that fits": fitting_table(0x00283006, 0x00283002, "ModalityLUTSequence"),
+    "jpeg number of lines": partial(jpeg, before_scan(0xDC)),
+    "jpeg 2000 unknown marker": partial(j2k, j2k_segment(0xFF74)),
+    "jpeg 2000 tile lengths": partial(j2k, j2k_segment(0xFF55)),
+    "jpeg 2000 open end": partial(j2k, j2k_open_end),
+    "rle surplus": partial(rle, rle_surplus),
     "preamble": preamble,
     "unknown file meta": unknown_meta,
     "meta: source AE": partial(save, with_pixels(header()), grey(), SourceApplicationEntityTitle=TOKEN),
