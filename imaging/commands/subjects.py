@@ -14,6 +14,7 @@ from imaging.erasure import erase_subject
 from imaging.errors import InvalidInputError
 from imaging.project.project import Project
 
+_LIST = click.argument("list_file", metavar="FILE", type=click.Path(path_type=Path))
 _COLUMNS = ({"patient_id"}, {"patient_id", "issuer"})
 
 
@@ -59,7 +60,7 @@ def opposition() -> None:
 
 @opposition.command("add")
 @click.argument("project")
-@click.argument("list_file", metavar="FILE", type=click.Path(path_type=Path))
+@_LIST
 @workspace_options
 def add(invocation: Invocation, project: str, list_file: Path) -> None:
     """Take a CSV list, columns patient_id and where wanted issuer, into the keyed list of objections."""
@@ -86,7 +87,7 @@ def list_opposed(invocation: Invocation, project: str) -> None:
 
 @opposition.command("withdraw")
 @click.argument("project")
-@click.argument("list_file", metavar="FILE", type=click.Path(path_type=Path))
+@_LIST
 @workspace_options
 def withdraw(invocation: Invocation, project: str, list_file: Path) -> None:
     """Take the persons of a CSV list off the list of objections."""
