@@ -22,7 +22,8 @@ from imaging.dicom.rewrite import rewrite
 from imaging.dicom.walk import Found
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
-from tests.imaging.dicom.side_channels import CHANNELS, DEFLATED, end_of_meta, image
+from tests.imaging.dicom.planting import DEFLATED, end_of_meta, image
+from tests.imaging.dicom.side_channels import CHANNELS
 
 OURS = Pseudonyms(b"a" * 32)
 PROFILE = Profile()
