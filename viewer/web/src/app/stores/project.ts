@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import * as api from '@/api/routes'
-import { failureOf } from '@/domain/failure'
+import { failureOf, isAbort } from '@/domain/failure'
 import type { Failure } from '@/domain/failure'
 import type { Image } from '@/domain/image'
 import { isFinal } from '@/domain/project'
@@ -32,7 +32,8 @@ export const useProject = defineStore('project', () => {
       project.value = found
       terms.value = foundTerms
     } catch (error) {
-      failure.value = failureOf(error)
+      // Whoever left already asks for another project, which must not be blamed.
+      if (!isAbort(error)) failure.value = failureOf(error)
       throw error
     }
   }
