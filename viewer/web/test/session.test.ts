@@ -1,6 +1,6 @@
 import { createPinia, setActivePinia } from 'pinia'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { ask, askAs, whenSignedOut } from '@/api/client'
+import { ask, askAs, send, whenSignedOut } from '@/api/client'
 import { useSession } from '@/app/stores/session'
 
 let member = 1
@@ -76,6 +76,30 @@ test('an answer from before the new session does not end it', async () => {
   session.end()
   await session.signIn('member-1', 'password')
   answer(new Response('{}', { status: 401 }))
+  await expect(late).rejects.toThrow('signed-out')
+  expect(session.expired).toBe(false)
+})
+
+test('an upload that began before the new session does not end it', async () => {
+  class Request {
+    static latest: Request
+    readonly upload = {}
+    readonly status = 401
+    readonly responseText = '{}'
+    onload: () => void = () => undefined
+    open = (): void => undefined
+    setRequestHeader = (): void => undefined
+    send(): void {
+      Request.latest = this
+    }
+  }
+  vi.stubGlobal('XMLHttpRequest', Request)
+  const session = useSession()
+  await session.resume()
+  const late = send('/api/project/1/upload', new FormData(), () => undefined, new AbortController().signal)
+  session.end()
+  await session.signIn('member-1', 'password')
+  Request.latest.onload()
   await expect(late).rejects.toThrow('signed-out')
   expect(session.expired).toBe(false)
 })

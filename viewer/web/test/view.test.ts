@@ -48,3 +48,11 @@ test('a drawing under way keeps its tool, its plane and its pane, and the notice
   viewer.useTool('line')
   expect(viewer.tool).toBe('line')
 })
+
+test('a window is never narrower than a linear one may be, whatever drags it', () => {
+  const viewer = useViewer()
+  viewer.open(IMAGE, 'full')
+  viewer.setWindow({ center: 5, width: 2 })
+  viewer.dragWindow(-2000, 0)
+  expect(viewer.window?.width).toBe(1)
+})

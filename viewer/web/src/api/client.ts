@@ -1,4 +1,4 @@
-import { FailureError } from '@/domain/failure'
+import { FailureError, isAbort } from '@/domain/failure'
 import type { Failure } from '@/domain/failure'
 
 export interface Ask {
@@ -8,8 +8,6 @@ export interface Ask {
   readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal | undefined
 }
-
-const MEMBER = 'X-Imaging-Member'
 
 let onSignedOut: () => void = () => undefined
 let member: number | null = null
@@ -57,6 +55,19 @@ async function failureFor(response: Response): Promise<Failure> {
   }
 }
 
+/** What every request says of the page that makes it. */
+function ownHeaders(): Record<string, string> {
+  return { 'X-Requested-With': 'XMLHttpRequest', ...(member === null ? {} : { 'X-Imaging-Member': String(member) }) }
+}
+
+/** Why an answer is no success, as an error to throw; `asked` is the session in which was asked. */
+async function refusal(response: Response, asked: number): Promise<FailureError> {
+  const failure = await failureFor(response)
+  // An answer from before the member signed in again says nothing of the new session.
+  if (failure.kind === 'signed-out' && asked === session) onSignedOut()
+  return new FailureError(failure)
+}
+
 /** Ask the server; anything but success is thrown as a `FailureError`, an abort as the browser's own error. */
 export async function ask(path: string, { method = 'GET', body, form, headers, signal }: Ask = {}): Promise<Response> {
   let response: Response
@@ -66,8 +77,7 @@ export async function ask(path: string, { method = 'GET', body, form, headers, s
       method,
       credentials: 'same-origin',
       headers: {
-        'X-Requested-With': 'XMLHttpRequest',
-        ...(member === null ? {} : { [MEMBER]: String(member) }),
+        ...ownHeaders(),
         ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
         ...headers,
       },
@@ -75,14 +85,11 @@ export async function ask(path: string, { method = 'GET', body, form, headers, s
       signal: signal ?? null,
     })
   } catch (error) {
-    if (error instanceof DOMException && error.name === 'AbortError') throw error
+    if (isAbort(error)) throw error
     throw new FailureError({ kind: 'offline' })
   }
   if (response.ok) return response
-  const failure = await failureFor(response)
-  // An answer from before the member signed in again says nothing of the new session.
-  if (failure.kind === 'signed-out' && asked === session) onSignedOut()
-  throw new FailureError(failure)
+  throw await refusal(response, asked)
 }
 
 export async function askJson(path: string, options: Ask = {}): Promise<unknown> {
@@ -99,12 +106,12 @@ export async function askCollection(path: string, signal?: AbortSignal): Promise
 }
 
 /** Upload files with progress 0-1; `fetch` cannot tell it, so this is the one XMLHttpRequest. */
-export function send(path: string, form: FormData, progress: (share: number) => void, signal: AbortSignal): Promise<unknown> {
+export function send(path: string, form: FormData, progress: (share: number) => void, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
+    const asked = session
     const request = new XMLHttpRequest()
     request.open('POST', path)
-    request.setRequestHeader('X-Requested-With', 'XMLHttpRequest')
-    if (member !== null) request.setRequestHeader(MEMBER, String(member))
+    for (const [name, value] of Object.entries(ownHeaders())) request.setRequestHeader(name, value)
     request.upload.onprogress = (event) => {
       if (event.lengthComputable) progress(event.loaded / event.total)
     }
@@ -112,14 +119,8 @@ export function send(path: string, form: FormData, progress: (share: number) => 
     request.onabort = () => reject(new DOMException('aborted', 'AbortError'))
     request.onload = () => {
       const response = new Response(request.responseText, { status: request.status })
-      if (response.ok) {
-        resolve(JSON.parse(request.responseText || 'null'))
-        return
-      }
-      void failureFor(response).then((failure) => {
-        if (failure.kind === 'signed-out') onSignedOut()
-        reject(new FailureError(failure))
-      })
+      if (response.ok) resolve()
+      else void refusal(response, asked).then(reject)
     }
     signal.addEventListener('abort', () => request.abort())
     request.send(form)

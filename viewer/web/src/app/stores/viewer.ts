@@ -178,12 +178,10 @@ export const useViewer = defineStore('viewer', () => {
   }
 
   function setWindow(next: Window): void {
-    window_.value = { center: next.center, width: Math.max(next.width, isColour_() ? 2 : 1e-3) }
+    // A linear window is at least 1 wide (PS3.3 C.11.2.1.2).
+    const least = image.value !== null && isColour(image.value) ? 2 : 1
+    window_.value = { center: next.center, width: Math.max(next.width, least) }
     preset.value = null
-  }
-
-  function isColour_(): boolean {
-    return image.value !== null && isColour(image.value)
   }
 
   /** The window of a drag: across is width in proportion, down is centre. */
