@@ -14,17 +14,16 @@ import numpy as np
 
 from imaging.access import Action
 from imaging.domain.annotation import AnnotationFilter, Layer
-from imaging.domain.base import SegmentationKey
+from imaging.domain.base import ImageKey, SegmentationKey, TermKey
 from imaging.domain.image import Image
 from imaging.errors import ImagingError, InvalidInputError
 from imaging.project.annotations import check_place
 from imaging.project.drawing import draw, plane_of
 from imaging.project.project import Project
-from imaging.pyramid.labels import SegmentationReader, count_voxels, write_segmentation
+from imaging.pyramid.labels import Labels, SegmentationReader, count_voxels, write_segmentation
 from imaging.taxonomy import check_name
 from pipelines import drawing_files, label_volumes
 from pipelines.drawing_files import read_rows
-from pipelines.label_volumes import Labels
 from pipelines.sweeping import publishing
 
 FORMATS = ("geojson", "csv", "nifti", "nrrd", "dicom-seg", "dicom-series", "rtstruct", "monai")
@@ -87,6 +86,7 @@ class Importer:
         self._reviewed = reviewed
         self._terms = {term.name: term for term in project.ontology.terms()}
         self._segmentations: list[SegmentationKey] = []
+        self._image_terms: list[tuple[ImageKey, TermKey]] = []
         self.made = Imported()
 
     def import_files(self, image: Image, files: Sequence[Path], kind: str, *, scratch: Path) -> None:
@@ -211,7 +211,11 @@ class Importer:
 
     def _add_image_term(self, image: Image, name: str) -> None:
         term = self._terms[self._name(name)]
-        self._project.images.add_term(image.id, term.id, layer=self._layer.id, reviewed=self._reviewed)
+        given = (image.id, term.id)
+        is_new = given not in self._image_terms_before
+        self._project.images.add_term(*given, layer=self._layer.id, reviewed=self._reviewed)
+        if is_new:
+            self._image_terms.append(given)
         self.made.image_terms += 1
 
     def _name(self, value: str) -> str:
@@ -229,6 +233,9 @@ class Importer:
         for key in self._segmentations:
             with suppress(ImagingError):
                 self._project.segmentations.delete(key)
+        for image, term in self._image_terms:
+            with suppress(ImagingError):
+                self._project.images.remove_term(image, term, layer=self._layer.id)
         for name in self.made.created_terms:
             # Somebody may use the new term already.
             with suppress(ImagingError):
@@ -239,6 +246,10 @@ class Importer:
         if self._layer_name is not None:
             return self._project.layers.named(self._layer_name)
         return self._project.layers.mine()
+
+    @cached_property
+    def _image_terms_before(self) -> set[tuple[ImageKey, TermKey]]:
+        return {(given.image, given.term) for given in self._project.images.terms() if given.layer == self._layer.id}
 
     def _find_image(self, number: int, name: str) -> Image:
         try:

@@ -16,7 +16,7 @@ from imaging.domain.base import TermKey
 from imaging.domain.image import Axis, Image
 from imaging.errors import InvalidInputError
 from imaging.geometry import flip_wkt_y, format_wkt, parse_wkt
-from imaging.project.drawing import plane_of
+from imaging.project.drawing import LONGEST_WKT, plane_of
 
 _KINDS = frozenset({"Point", "LineString", "Polygon", "MultiPolygon"})
 
@@ -72,6 +72,8 @@ READERS: dict[str, Callable[[Path], list[Drawn]]] = {"geojson": read_geojson, "c
 
 def read_rows(path: Path, *, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """Read a comma-separated table with a header; gives row numbers as an editor shows them."""
+    # Python's own limit of 131,072 characters is less than a careful outline takes.
+    csv.field_size_limit(LONGEST_WKT)
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)

@@ -23,9 +23,9 @@ from imaging.dicom.walk import Found, find_files
 from imaging.domain.image import Image
 from imaging.errors import InvalidInputError, RefusedFileError
 from imaging.geometry import voxel_to_world, world_to_voxel
+from imaging.pyramid.labels import Labels
 from imaging.text import load_detector
 
-Labels = NDArray[np.uint16]
 _OFF_GRID_VOXELS = 0.1
 """How far from a voxel centre of the image a corner of the labels may lie: rounding of headers, no more."""
 

@@ -206,6 +206,12 @@ def test_geojson_polygons_come_in_from_lower_left_and_go_out_the_same(
     assert written["properties"]["terms"] == ["nodule"]
 
 
+def test_a_long_outline_in_a_csv_is_read(project: Project, image: Image, tmp_path: Path) -> None:
+    outline = ", ".join(f"{1 + step / 20_000} 1" for step in range(10_000))
+    (tmp_path / "a.csv").write_text(f'wkt\n"POLYGON (({outline}, 1 2, 1 1))"\n')
+    assert bring(project, image, [tmp_path / "a.csv"], "csv").made.annotations == 1
+
+
 def test_csv_drawings_may_lie_on_any_plane(project: Project, image: Image, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('wkt,term,axis,index\n"POINT (5.5 1.5)",lung;nodule,y,10\n"POINT (1 1)",,z,0\n')
     assert bring(project, image, [tmp_path / "a.csv"], "csv").made.annotations == 2
@@ -339,6 +345,32 @@ def test_a_write_that_fails_takes_back_what_was_written_before_it(
         importer.import_table(table, "nifti", scratch=tmp_path / "s")
     assert (project.segmentations.list(), project.ontology.terms()) == ([], terms)
     assert verify_project(project).ok
+
+
+def test_a_table_of_terms_that_fails_halfway_leaves_only_the_terms_of_before(
+    project: Project, image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = project.images.add_term(
+        image.id, project.ontology.add("healthy").id, layer=project.layers.named("experts").id
+    )
+    table = write_table(
+        tmp_path / "t.csv", ("image", "term"), *((str(image.id), name) for name in ("healthy", "new", "brand"))
+    )
+    add_term, calls = project.images.add_term, []
+
+    def lose_database(*arguments: object, **named: object) -> object:
+        calls.append(1)
+        if len(calls) == 3:
+            raise OSError("gone")
+        return add_term(*arguments, **named)
+
+    monkeypatch.setattr(project.images, "add_term", lose_database)
+    terms = project.ontology.terms()
+    importer = Importer(project, {}, layer="experts", reviewed=False)
+    with pytest.raises(OSError, match="gone"):
+        importer.import_table(table, "csv", scratch=tmp_path / "s")
+    assert [given.term for given in project.images.terms()] == [kept.term]
+    assert project.ontology.terms() == terms
 
 
 @pytest.mark.parametrize(("session", "voxels", "planes"), [("1991-11-19", 2641, 7), ("1992-04-02", 6809, 8)])
