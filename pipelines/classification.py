@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,18 +20,16 @@ from imaging.project.project import Project
 from imaging.pyramid.read import Pyramid
 from pipelines.dataset import Dataset, Part
 from pipelines.evaluate import summarise_classification
-from pipelines.learning import Learned, Trainer, half_precision
-from pipelines.networks import build_network, describe_network
+from pipelines.learning import Learned, Trainer, fresh_network, half_precision
+from pipelines.networks import describe_network
 from pipelines.plan import Plan, median_spacing, orientation_of
 from pipelines.recipe import ClassificationRecipe
 from pipelines.sampling import prefetch
 from pipelines.sweeping import working_folder
-from pipelines.voxels import PERCENTILES, ImageVoxels, Intensity, Size, Values
+from pipelines.voxels import PERCENTILES, ImageVoxels, Intensity, Size, Values, known_spacing
 
 if TYPE_CHECKING:
     import torch
-
-log = logging.getLogger(__name__)
 
 PICTURE = 64
 VOLUME = (32, 64, 64)
@@ -58,7 +55,7 @@ def learn_classification(
 ) -> Learned:
     """Train on the training part and judge on the test part."""
     report(0, "looking at the images")
-    budget = CUDA if device.type == "cuda" else CPU
+    budget = _budget_of(device)
     plan = make_plan(project, dataset, recipe, budget)
     with working_folder(project) as scratch:
         cache = _cache(project, dataset, plan, scratch, report)
@@ -101,15 +98,14 @@ def make_plan(project: Project, dataset: Dataset, recipe: ClassificationRecipe, 
         patch=patch[-dims:],
         filters=recipe.filters,
     )
-    network: dict[str, JsonValue] = describe_network(request, recipe.network)  # type: ignore[assignment]
     return Plan(
         task=Task.CLASSIFICATION,
         name=recipe.name or Task.CLASSIFICATION.value,
         classes=dataset.classes,
-        network=network,
+        network=describe_network(request, recipe.network),
         channels=request.in_channels,
         patch=patch,
-        spacing=median_spacing([_spacing(image.attributes.spacing_mm) for image in images]),
+        spacing=median_spacing([known_spacing(image.attributes.spacing_mm) for image in images]),
         intensities=intensities,
         orientation=orientation_of(images[0].attributes.affine_lps),
         batch=16,
@@ -121,10 +117,8 @@ def read_image(project: Project, plan: Plan, key: ImageKey) -> Values:
     image = ImageVoxels(Pyramid.open(project.images.path(key)))
     if image.channels != plan.channels or (image.shape[0] == 1) != (plan.spatial_dims == 2):
         raise InvalidInputError("the model was trained on another kind of image")
-    if image.modality not in plan.intensities:
-        known = ", ".join(sorted(plan.intensities))
-        raise InvalidInputError(f"the model was trained on {known}, not on images of this modality")
-    values = image.normalise(image.survey(), plan.intensities[image.modality])
+    intensity = plan.intensity_of(image.modality)
+    values = image.normalise(image.survey(), intensity)
     return _resize(values, plan.patch)
 
 
@@ -148,11 +142,6 @@ def _intensity(modality: str, dtype: str) -> Intensity:
     if modality == "CT":
         return Intensity(kind="fixed", low=-1000.0, high=1000.0)
     return Intensity(kind="fixed", low=0.0, high=255.0) if dtype == "uint8" else PERCENTILES
-
-
-def _spacing(spacing: tuple[float | None, float | None, float | None]) -> tuple[float, float, float]:
-    z, y, x = (step or 1.0 for step in spacing)
-    return z, y, x
 
 
 def _resize(values: Values, size: Size) -> Values:
@@ -187,7 +176,7 @@ def _train(
 ) -> tuple[torch.nn.Module, dict[str, JsonValue]]:
     import torch
 
-    budget = CUDA if device.type == "cuda" else CPU
+    budget = _budget_of(device)
     steps, batch = recipe.steps or budget.steps, recipe.batch or budget.batch
     rate = recipe.learning_rate or 2e-3
     cache, truth, train = data
@@ -201,15 +190,10 @@ def _train(
         values = np.stack([_vary(cache[index].astype(np.float32), rng) for index in chosen])
         return _flat(values, plan), truth[chosen].astype(np.uint8)
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
-        network = build_network(plan.network).to(device).train()
+    network = fresh_network(plan, device, recipe.seed)
     loss = torch.nn.CrossEntropyLoss(label_smoothing=0.05)
     trainer = Trainer(network, device, steps=steps, rate=rate, loss=loss)
-    for step, (values, wanted) in enumerate(prefetch(draw, steps, threads=budget.threads)):
-        value = trainer.step(values, wanted)
-        if step * 80 // steps != (step + 1) * 80 // steps or step + 1 == steps:
-            report(10 + (step + 1) * 80 // steps, f"step {step + 1} of {steps}, loss {float(value):.3f}")
+    trainer.run(prefetch(draw, steps, threads=budget.threads), report, start=10, stop=90)
     settings: dict[str, JsonValue] = {
         "steps": steps,
         "batch": batch,
@@ -218,6 +202,10 @@ def _train(
         "seed": recipe.seed,
     }
     return network.eval(), settings
+
+
+def _budget_of(device: torch.device) -> Budget:
+    return CUDA if device.type == "cuda" else CPU
 
 
 def _vary(values: Values, rng: np.random.Generator) -> Values:

@@ -160,7 +160,6 @@ def _inferer(plan: Plan) -> JsonValue:
 def _after(plan: Plan) -> list[JsonValue]:
     if plan.task is Task.CLASSIFICATION:
         return [{"_target_": "Activationsd", "keys": "pred", "softmax": True}]
-    values = [0, *(known.value for known in plan.classes)]
     return [
         {
             "_target_": "Invertd",
@@ -172,7 +171,11 @@ def _after(plan: Plan) -> list[JsonValue]:
         },
         {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
         # The terms' own voxel values, so that the result can be imported back as it is.
-        {"_target_": "Lambdad", "keys": "pred", "func": f"$lambda pred: torch.tensor({values})[pred.long()]"},
+        {
+            "_target_": "Lambdad",
+            "keys": "pred",
+            "func": f"$lambda pred: torch.tensor({list(plan.values)})[pred.long()]",
+        },
         {
             "_target_": "SaveImaged",
             "keys": "pred",

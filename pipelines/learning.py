@@ -1,7 +1,8 @@
-"""What learning to segment and to classify have in common: optimiser steps, and what comes out."""
+"""What learning to segment and to classify have in common: fresh weights, optimiser steps, and what comes out."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from imaging.cli import Report
+from pipelines.networks import build_network
 from pipelines.plan import Plan
 from pipelines.voxels import Values
 
@@ -42,6 +45,15 @@ def pace(step: int, steps: int) -> float:
     return climb * float((1.0 - min(step, steps - 1) / steps) ** 0.9)
 
 
+def fresh_network(plan: Plan, device: torch.device, seed: int) -> torch.nn.Module:
+    """Build the plan's network, ready to train; the seed alone decides its weights."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_network(plan.network).to(device).train()
+
+
 class Trainer:
     """Takes optimiser steps along the schedule."""
 
@@ -53,8 +65,19 @@ class Trainer:
         self._network = network
         self._device = device
         self._loss = loss
+        self._steps = steps
         self._optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-4)
         self._schedule = torch.optim.lr_scheduler.LambdaLR(self._optimiser, lambda step: pace(step, steps))
+
+    def run(
+        self, batches: Iterable[tuple[Values, NDArray[np.integer]]], report: Report, *, start: int, stop: int
+    ) -> None:
+        """Learn from one batch per step; the progress told goes from `start` to `stop` percent."""
+        span, steps = stop - start, self._steps
+        for done, (values, truth) in enumerate(batches, start=1):
+            loss = self.step(values, truth)
+            if (done - 1) * span // steps != done * span // steps or done == steps:
+                report(start + done * span // steps, f"step {done} of {steps}, loss {float(loss):.3f}")
 
     def step(self, values: Values, truth: NDArray[np.integer]) -> torch.Tensor:
         """Learn from one batch and give its loss."""

@@ -7,7 +7,9 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from pydantic import JsonValue
 
 from imaging.contracts import NetworkFactory, NetworkRequest
 from imaging.domain.job import Device, Task
@@ -30,9 +32,10 @@ def find_factory(task: Task, name: str | None = None) -> NetworkFactory:
     raise InvalidInputError(f"no network of this name for {task.value}")
 
 
-def describe_network(request: NetworkRequest, name: str | None = None) -> dict[str, object]:
+def describe_network(request: NetworkRequest, name: str | None = None) -> dict[str, JsonValue]:
     """Describe the network for a request: a class path and its arguments, plain enough for JSON."""
-    return dict(find_factory(request.task, name).describe(request))
+    # The plan that takes the description checks it: pydantic refuses what is no JSON.
+    return cast(dict[str, JsonValue], dict(find_factory(request.task, name).describe(request)))
 
 
 def build_network(description: Mapping[str, object]) -> torch.nn.Module:

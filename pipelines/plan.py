@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from imaging.domain.base import Record
 from imaging.domain.image import Affine
 from imaging.domain.job import Task
+from imaging.errors import InvalidInputError
 from pipelines.dataset import ClassOf
 from pipelines.voxels import Intensity, Size, Spacing
 
@@ -47,6 +48,18 @@ class Plan(Record):
     def spatial_dims(self) -> int:
         """3, or 2 for a network that sees single planes."""
         return 2 if self.network.get("spatial_dims") == 2 else 3
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """The voxel value of each class of a segmentation, background first."""
+        return (0, *(known.value for known in self.classes))
+
+    def intensity_of(self, modality: str) -> Intensity:
+        """Find how images of a modality are to be normalised; InvalidInputError for one that was not trained on."""
+        if modality not in self.intensities:
+            known = ", ".join(sorted(self.intensities))
+            raise InvalidInputError(f"the model was trained on {known}, not on images of this modality")
+        return self.intensities[modality]
 
 
 def orientation_of(affine: Affine) -> str:

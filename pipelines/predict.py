@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,13 @@ from pydantic import JsonValue
 from imaging.access import Action
 from imaging.cli import Report
 from imaging.domain.annotation import Layer
-from imaging.domain.base import ImageKey, Record, SegmentationKey
+from imaging.domain.base import ImageKey, Record, SegmentationKey, TermKey
 from imaging.domain.job import PredictWork, Task
 from imaging.domain.model import Model
 from imaging.domain.segmentation import Segmentation, TermVoxels
 from imaging.errors import StateError
 from imaging.project.project import Project
-from imaging.pyramid.labels import write_segmentation
+from imaging.pyramid.labels import Labels, count_voxels, write_segmentation
 from imaging.pyramid.read import Pyramid
 from pipelines.classification import probabilities, read_image
 from pipelines.networks import choose_device
@@ -28,13 +29,11 @@ from pipelines.plan import Plan
 from pipelines.registry import open_model
 from pipelines.segmentation import forward_of, intensity_for, segment
 from pipelines.sweeping import publishing, sweep_abandoned, working_folder
-from pipelines.voxels import ImageVoxels, Size, slabs
+from pipelines.voxels import ImageVoxels
 from pipelines.windows import Forward
 
 if TYPE_CHECKING:
     import torch
-
-Labels = NDArray[np.uint16]
 
 
 class PredictResult(Record):
@@ -100,7 +99,7 @@ def _predict_labels(
 ) -> Labels:
     """Predict into a file, because the registry wants to know the counts before the voxels are published."""
     labels: Labels = np.lib.format.open_memmap(scratch / "labels.npy", mode="w+", dtype=np.uint16, shape=image.shape)
-    values = np.asarray([0, *(known.value for known in plan.classes)], np.uint16)
+    values = np.asarray(plan.values, np.uint16)
     start = 0
     advance(0.0)
     for classes in segment(plan, image, forward):
@@ -111,18 +110,15 @@ def _predict_labels(
 
 
 def _publish(project: Project, saying: _Saying, key: ImageKey, labels: Labels) -> Segmentation:
-    counts = {known.value: 0 for known in saying.plan.classes}
-    for box in slabs(_size(labels)):
-        for value, count in zip(*np.unique(labels[box[0] : box[1]], return_counts=True), strict=True):
-            if value:
-                counts[int(value)] += int(count)
-    terms = [TermVoxels(term=one.term, value=one.value, voxels=counts[one.value]) for one in saying.plan.classes]
     chosen = {one.term for one in saying.plan.classes}
     records = [term for term in project.ontology.terms() if term.id in chosen]
+    counted = Counter[TermKey]()
+    for plane in labels:
+        counted.update({found.term: found.voxels for found in count_voxels(plane, records)})
+    terms = [TermVoxels(term=term.id, value=term.value, voxels=counted[term.id]) for term in records]
 
     def write(segmentation: SegmentationKey) -> None:
-        pieces = (np.asarray(labels[box[0] : box[1]]) for box in slabs(_size(labels)))
-        write_segmentation(project.images.path(key), segmentation, pieces, records)
+        write_segmentation(project.images.path(key), segmentation, np.asarray(labels), records)
 
     earlier = [found for found in project.segmentations.list(key) if found.layer == saying.layer.id]
     if earlier:
@@ -164,8 +160,3 @@ def _give_term(project: Project, saying: _Saying, key: ImageKey, row: NDArray[np
         known.name: round(float(value), 4) for known, value in zip(saying.plan.classes, row, strict=True)
     }
     return {"image": key, "term": best.term, "name": best.name, "probabilities": named}
-
-
-def _size(labels: Labels) -> Size:
-    z, y, x = labels.shape
-    return z, y, x

@@ -173,13 +173,17 @@ def prefetch(
 
 def read_patch(volume: Volume, start: Corner, size: Size, patch: Size) -> tuple[Values, Classes]:
     """Read `size` voxels of the image's own from `start`, repeated at the border, as a patch of another size."""
+    values = read_values(volume.image, volume.intensity, start, size, patch)
     box, missing = clip_box(start, size, volume.image.shape)
-    values = np.pad(volume.image.normalised(box, volume.intensity), ((0, 0), *missing), mode="edge")
     classes = np.pad(volume.labels.read(box), missing)
-    if size != patch:
-        values = resample(values, patch)
-        classes = _nearest(classes, patch)
-    return values, classes
+    return values, classes if size == patch else _nearest(classes, patch)
+
+
+def read_values(image: ImageVoxels, intensity: Intensity, start: Corner, size: Size, patch: Size) -> Values:
+    """Read the values (c, z, y, x) of such a patch as the network is to see them."""
+    box, missing = clip_box(start, size, image.shape)
+    values = np.pad(image.normalised(box, intensity), ((0, 0), *missing), mode="edge")
+    return values if size == patch else resample(values, patch)
 
 
 def resample(values: Values, size: Size) -> Values:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,8 +16,8 @@ from imaging.errors import InvalidInputError
 from imaging.project.project import Project
 from pipelines.dataset import Dataset, Part, Sample, open_sample
 from pipelines.evaluate import Overlap, summarise_segmentation
-from pipelines.learning import Learned, Trainer, half_precision
-from pipelines.networks import build_network, describe_network, quiet_monai
+from pipelines.learning import Learned, Trainer, fresh_network, half_precision
+from pipelines.networks import describe_network, quiet_monai
 from pipelines.plan import Plan, median_spacing, orientation_of, plan_patch
 from pipelines.recipe import SegmentationRecipe
 from pipelines.sampling import Draw, PatchSource, Survey, Volume, prefetch, survey_image
@@ -27,8 +26,6 @@ from pipelines.windows import Forward, Windows, predict_classes
 
 if TYPE_CHECKING:
     import torch
-
-log = logging.getLogger(__name__)
 
 FEWEST_VOXELS = 8
 
@@ -54,7 +51,7 @@ def learn_segmentation(
 ) -> Learned:
     """Train on the training part and judge on the test part; equal data, settings and seed give equal weights."""
     report(0, "looking at the images")
-    budget = CUDA if device.type == "cuda" else CPU
+    budget = _budget_of(device)
     opened = [(sample, *open_sample(project, dataset, sample)) for sample in dataset.part(Part.TRAIN)]
     surveys = [
         survey_image(image, labels, len(dataset.classes), recipe.seed + number)
@@ -99,12 +96,11 @@ def make_plan(
         spacing=spacing,
         filters=recipe.filters or budget.filters,
     )
-    network: dict[str, JsonValue] = describe_network(request, recipe.network)  # type: ignore[assignment]
     return Plan(
         task=Task.SEGMENTATION,
         name=recipe.name or Task.SEGMENTATION.value,
         classes=dataset.classes,
-        network=network,
+        network=describe_network(request, recipe.network),
         channels=request.in_channels,
         patch=patch,
         spacing=spacing,
@@ -116,12 +112,10 @@ def make_plan(
 
 def intensity_for(plan: Plan, image: ImageVoxels) -> Intensity:
     """Find how this image is to be normalised; InvalidInputError for a kind of image the model never saw."""
-    if image.modality not in plan.intensities:
-        known = ", ".join(sorted(plan.intensities))
-        raise InvalidInputError(f"the model was trained on {known}, not on images of this modality")
+    intensity = plan.intensity_of(image.modality)
     if image.channels != plan.channels:
         raise InvalidInputError("the model was trained on images with another number of channels")
-    return plan.intensities[image.modality]
+    return intensity
 
 
 def segment(plan: Plan, image: ImageVoxels, forward: Forward) -> Iterator[Classes]:
@@ -203,7 +197,7 @@ def _train(
 ) -> tuple[torch.nn.Module, dict[str, JsonValue]]:
     import torch
 
-    budget = CUDA if device.type == "cuda" else CPU
+    budget = _budget_of(device)
     steps, batch = recipe.steps or budget.steps, recipe.batch or budget.batch
     rate = recipe.learning_rate or budget.learning_rate
     flips = recipe.flips if recipe.flips is not None else ("zyx" if len(plan.classes) == 1 else "")
@@ -215,17 +209,12 @@ def _train(
         seed=recipe.seed,
     )
     source = PatchSource(volumes, draw)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
-        network = build_network(plan.network).to(device).train()
+    network = fresh_network(plan, device, recipe.seed)
     # Channels last is 1.7 times faster for small 3-D networks on a CPU, measured with torch 2.13.
     network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     trainer = Trainer(network, device, steps=steps, rate=rate, loss=_dice_and_cross_entropy())
     batches = prefetch(lambda step: source.batch(step, batch), steps, threads=budget.threads)
-    for step, (values, classes) in enumerate(batches):
-        loss = trainer.step(values, classes)
-        if step * 90 // steps != (step + 1) * 90 // steps or step + 1 == steps:
-            report((step + 1) * 90 // steps, f"step {step + 1} of {steps}, loss {float(loss):.3f}")
+    trainer.run(batches, report, start=0, stop=90)
     settings: dict[str, JsonValue] = {
         "steps": steps,
         "batch": batch,
@@ -236,6 +225,10 @@ def _train(
         "seed": recipe.seed,
     }
     return network.eval(), settings
+
+
+def _budget_of(device: torch.device) -> Budget:
+    return CUDA if device.type == "cuda" else CPU
 
 
 def _dice_and_cross_entropy() -> torch.nn.Module:

@@ -51,8 +51,7 @@ class ImageVoxels:
         self.shape: Size = (z, y, x)
         self.channels = 3 if attributes.photometric == "RGB" else 1
         self.modality = attributes.modality
-        z_mm, y_mm, x_mm = (step or 1.0 for step in attributes.spacing_mm)
-        self.spacing: Spacing = (z_mm, y_mm, x_mm)
+        self.spacing = known_spacing(attributes.spacing_mm)
 
     def stored(self, box: Box) -> NDArray[np.generic]:
         """Read the stored values (z, y, x) of the first channel."""
@@ -124,6 +123,12 @@ class LabelVoxels:
             drawn = self._planes[index][y0:y1, x0:x1]
             classes[index - z0] = np.where(drawn > 0, drawn, classes[index - z0])
         return classes
+
+
+def known_spacing(spacing_mm: tuple[float | None, float | None, float | None]) -> Spacing:
+    """Give the spacing (z, y, x) of an image, 1 along an axis that is not calibrated."""
+    z, y, x = (step or 1.0 for step in spacing_mm)
+    return z, y, x
 
 
 def scale(values: Values, intensity: Intensity) -> Values:

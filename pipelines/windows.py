@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.sampling import resample
+from pipelines.sampling import read_values
 from pipelines.voxels import Classes, Corner, ImageVoxels, Intensity, Size, Spacing, Values, clip_box, native_size
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ class Windows:
 
     def read(self, start: Corner, intensity: Intensity) -> Values:
         """Read one window as the network is to see it, repeated at the border."""
-        box, missing = clip_box(start, self.size, self.image.shape)
-        values = np.pad(self.image.normalised(box, intensity), ((0, 0), *missing), mode="edge")
-        return values if self.size == self.patch else resample(values, self.patch)
+        return read_values(self.image, intensity, start, self.size, self.patch)
 
 
 def predict_classes(
