@@ -107,12 +107,12 @@ class _Options:
 def _ingest(project: Project, paths: Sequence[Path], report: Report, options: _Options) -> IngestReport:
     project.require(Action.UPLOAD)
     return_freed_memory()
-    run = _Run(project, report, options.profile)
+    ingestion = _Ingestion(project, report, options.profile)
     with project.uploads.scratch() as scratch, publishing(project):
         found = find_files(paths, Limits(), scratch)
-        run.sort(replace(item, name=item.name.removeprefix(options.prefix)) for item in found)
-        run.publish_all(options.workers)
-        return run.hold_refused(options.upload)
+        ingestion.sort(replace(item, name=item.name.removeprefix(options.prefix)) for item in found)
+        ingestion.publish_all(options.workers)
+        return ingestion.hold_refused(options.upload)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,7 @@ class _Candidate:
     make: Callable[[], Source]
 
 
-class _Run:
+class _Ingestion:
     """One ingest on its way: what arrived, what became of it."""
 
     def __init__(self, project: Project, report: Report, profile: Profile) -> None:
@@ -234,9 +234,9 @@ class _Run:
         """Seal who the subject is before anything of it appears; a picture names nobody."""
         first = candidate.files[0]
         if isinstance(first, Arrived):
-            owner = (canonical(first.instance.issuer), canonical(first.instance.patient_id))
-            identity = Identity(issuer=owner[0], patient_id=owner[1])
-            self._project.subjects.remember(self._pseudonyms.subject(identity.issuer, identity.patient_id), identity)
+            issuer, patient_id = canonical(first.instance.issuer), canonical(first.instance.patient_id)
+            subject = self._pseudonyms.subject(issuer, patient_id)
+            self._project.subjects.remember(subject, Identity(issuer=issuer, patient_id=patient_id))
 
     def _settle_overtaken(self, candidate: _Candidate) -> bool:
         """Tell whether somebody else published some of these files meanwhile; then each has its outcome."""

@@ -16,8 +16,6 @@ from imaging.pyramid.publish import publish, staging_folder
 from imaging.pyramid.write import PyramidWriter
 from pipelines.pyramids import ReadSlab, build_pyramid
 
-_IMAGE_SUFFIX = ".ome.zarr"
-
 
 @dataclass(frozen=True, eq=False)
 class Source:

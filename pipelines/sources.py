@@ -36,6 +36,7 @@ def stack_source(stack: Stack, digests: Mapping[int, str], *, profile: Profile, 
         Keyed digest of each instance's file, by `id` of the instance.
     """
     first: Instance = stack.instances[0]
+    subject = pseudonyms.subject(first.issuer, first.patient_id)
     cleaned = pseudonymise(first.header, profile, pseudonyms)
     frame_of_reference = cleaned.get("FrameOfReferenceUID", "")
     attributes = stack.attributes.model_copy(
@@ -44,9 +45,9 @@ def stack_source(stack: Stack, digests: Mapping[int, str], *, profile: Profile, 
     # One at a time: rewritten headers of a long series together weigh as much as two slabs.
     headers = (pseudonymise(instance.header, profile, pseudonyms) for instance in stack.instances)
     return Source(
-        label=f"{attributes.modality} {pseudonyms.subject(first.issuer, first.patient_id)}",
+        label=f"{attributes.modality} {subject}",
         description=str(cleaned.get("SeriesDescription", "")),
-        subject=pseudonyms.subject(first.issuer, first.patient_id),
+        subject=subject,
         study=pseudonyms.uid(first.study),
         series=pseudonyms.uid(first.series),
         attributes=attributes,

@@ -40,14 +40,13 @@ def command(
     if not all(path.exists() for path in paths):
         raise InvalidInputError("a path does not exist")
     reports: list[IngestReport] = []
+    upload = opened.uploads.create("command line")
 
     def do(project: Project, work: Work, report: Report) -> JsonValue:
-        upload = work.upload if isinstance(work, IngestWork) else None
         reports.append(ingest(project, paths, report, profile=chosen, workers=workers, upload=upload))
         return without_names(reports[-1])
 
     with invocation.progress("ingest") as draw:
-        upload = opened.uploads.create("command line")
         run_here(workspace, opened, IngestWork(upload=upload), draw, do)
         opened.uploads.finish(upload)
     made = reports[-1]
