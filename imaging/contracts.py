@@ -33,8 +33,6 @@ class Picture:
 class Reader(Protocol):
     """Turns one foreign file into a picture; metadata (EXIF and the like) is dropped."""
 
-    suffixes: tuple[str, ...]
-
     def recognises(self, start: bytes) -> bool:
         """Tell from the first 16 bytes whether this file is ours."""
         ...

@@ -17,9 +17,7 @@ _LARGEST_SIDE = 2**15
 
 
 class PictureReader:
-    """A `Reader` of .jpg and .png."""
-
-    suffixes: tuple[str, ...] = (".jpg", ".jpeg", ".png")
+    """A `Reader` of JPEG and PNG."""
 
     def recognises(self, start: bytes) -> bool:
         """Tell by the signature, never by the name."""
