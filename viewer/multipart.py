@@ -10,7 +10,7 @@ import io
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from typing_extensions import Buffer
 
@@ -74,19 +74,22 @@ class MultipartReader:
         self._header = b""
         self._value = b""
         self._disposition = b""
-        self._parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": self._begin,
-                "on_header_field": self._add_field,
-                "on_header_value": self._add_value,
-                "on_header_end": self._end_header,
-                "on_headers_finished": lambda: self._events.append(("part", self._disposition)),
-                "on_part_data": lambda data, start, stop: self._events.append(("data", data[start:stop])),
-                "on_part_end": lambda: self._events.append(("end", b"")),
-                "on_end": self._finish,
-            },
-        )
+        try:
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._begin,
+                    "on_header_field": self._add_field,
+                    "on_header_value": self._add_value,
+                    "on_header_end": self._end_header,
+                    "on_headers_finished": lambda: self._events.append(("part", self._disposition)),
+                    "on_part_data": lambda data, start, stop: self._events.append(("data", data[start:stop])),
+                    "on_part_end": lambda: self._events.append(("end", b"")),
+                    "on_end": self._finish,
+                },
+            )
+        except FormParserError as error:
+            raise InvalidInputError("the boundary of the upload is too long") from error
 
     def files(self) -> Iterator[Part]:
         """Give the files one after the other; each must be read before the next is asked for."""
@@ -121,7 +124,7 @@ class MultipartReader:
                 return None
             try:
                 self._parser.write(chunk)
-            except MultipartParseError as error:
+            except FormParserError as error:
                 raise InvalidInputError("this is not a multipart body") from error
         return self._events.popleft()
 

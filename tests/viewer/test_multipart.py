@@ -79,3 +79,8 @@ def test_only_forms_with_a_boundary_are_read(kind):
 def test_what_is_no_multipart_body_is_refused():
     with pytest.raises(InvalidInputError):
         list(_reader(b"hello, this is not it").files())
+
+
+def test_a_boundary_that_the_parser_refuses_is_bad_input():
+    with pytest.raises(InvalidInputError, match="boundary"):
+        _reader(b"", content_type="multipart/form-data; boundary=" + "c" * 300)

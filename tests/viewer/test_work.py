@@ -223,6 +223,7 @@ def test_terms_form_a_tree(as_user):
     parent = stranger.post("/api/term.json", json={"name": "organ", "ontology": ontology, "color": "#AABBCC"}).json()
     child = stranger.post("/api/term.json", json={"name": "liver", "ontology": ontology}).json()["term"]["id"]
     root = parent["term"]["id"]
+    assert stranger.post("/api/term.json", json=[]).status_code == 400
     assert parent["term"]["color"] == "#aabbcc"
     relation = f"/api/relation/parent/term1/{root}/term2/{child}.json"
     assert stranger.get(relation).status_code == 404

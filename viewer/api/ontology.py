@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from imaging.domain.base import OntologyKey, TermKey
 from imaging.domain.ontology import Ontology, Term
-from imaging.errors import NotFoundError
+from imaging.errors import InvalidInputError, NotFoundError
 from imaging.taxonomy import TermEdit
 from viewer.api.shapes.envelope import Collection, call_back
 from viewer.api.shapes.ontology import (
@@ -116,7 +116,7 @@ def add_term(sent: TermSent | list[TermSent], door: Entry) -> TermChanged:
             edit["concept"] = one.concept
         added.append(door.workspace.ontologies.add_term(door.user.id, OntologyKey(one.ontology), **edit))
     if not added:
-        raise NotFoundError("term")
+        raise InvalidInputError("no term was sent")
     return _term_changed("Add", added[-1])
 
 
