@@ -34,7 +34,7 @@ _REFUSALS = {400: "not usable", 401: "not signed in", 403: "not allowed", 404: "
 
 
 class SecureHeaders:
-    """ASGI middleware: what a browser must be told with every answer; API answers are never kept."""
+    """ASGI middleware: what a browser must be told with every answer; none is kept unless its route says so."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

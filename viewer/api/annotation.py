@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -12,6 +12,7 @@ from imaging.domain.base import AnnotationKey, ImageKey, TermKey
 from imaging.domain.image import Image
 from imaging.errors import InvalidInputError, NotFoundError
 from imaging.geometry import flip_wkt_y
+from imaging.project.drawing import plane_of
 from imaging.project.project import Project
 from viewer.api.shapes.annotation import (
     AnnotationChanged,
@@ -21,7 +22,6 @@ from viewer.api.shapes.annotation import (
     AnnotationShape,
     AnnotationTermChanged,
     AnnotationTermShape,
-    plane_rows,
 )
 from viewer.api.shapes.annotation_query import AnnotationQuery
 from viewer.api.shapes.envelope import Collection, call_back
@@ -41,7 +41,7 @@ def list_annotations(
     """List annotations of one project by Cytomine's filters."""
     query.require_known()
     project = _find_project(door, query)
-    box = query.flip_box(_boxed_images(project, query)) if query.bbox is not None else None
+    box = query.flip_box(_boxed_images(project, query))
     found = project.annotations.list(query.filter(offset=page.offset, limit=page.limit, intersects=box))
     images = _images_of(project, found.items)
     shapes = [
@@ -77,7 +77,7 @@ def edit_annotation(annotation: Id, sent: AnnotationEdited, door: Entry, site: S
     project = door.locate("annotation", annotation)
     drawn = project.annotations.get(AnnotationKey(annotation))
     image = project.images.get(drawn.image)
-    wkt = None if sent.location is None else flip_wkt_y(sent.location, plane_rows(image, drawn.axis))
+    wkt = None if sent.location is None else flip_wkt_y(sent.location, plane_of(image, drawn.axis).height)
     edited = project.annotations.edit(drawn.id, wkt=wkt, terms=sent.terms, version=sent.version)
     return _changed("Edit", edited, image, site)
 
@@ -135,12 +135,14 @@ def _find_project(door: Door, query: AnnotationQuery) -> Project:
     raise InvalidInputError("name a project, image, images, slice or slices")
 
 
-def _boxed_images(project: Project, query: AnnotationQuery) -> list[Image]:
+def _boxed_images(project: Project, query: AnnotationQuery) -> Iterator[Image]:
+    """Give the images that a box speaks about, each fetched when it is looked at."""
     if query.wanted_images:
-        return [project.images.get(ImageKey(key)) for key in query.wanted_images]
-    if query.wanted_slices:
-        return [project.images.by_slice(key)[0] for key in query.wanted_slices]
-    return list(project.images.list())
+        yield from (project.images.get(ImageKey(key)) for key in query.wanted_images)
+    elif query.wanted_slices:
+        yield from (project.images.by_slice(key)[0] for key in query.wanted_slices)
+    else:
+        yield from project.images.list()
 
 
 def _images_of(project: Project, drawn: Iterable[Annotation]) -> Mapping[ImageKey, Image]:

@@ -29,7 +29,6 @@ from viewer.reading import (
 
 router = APIRouter(prefix="/api", tags=["pixels"])
 
-_NO_STORE = "no-store, private"
 _THUMB = 256
 _LARGEST_THUMB = 4096
 
@@ -156,7 +155,6 @@ def show_slice_thumb(
 def _send_plane(stored: NDArray[Any], request: Request) -> Response:
     compress = "gzip" in request.headers.get("accept-encoding", "").lower()
     headers = {
-        "Cache-Control": _NO_STORE,
         "Vary": "Accept-Encoding",
         "X-Imaging-Shape": ",".join(str(length) for length in stored.shape),
         "X-Imaging-Dtype": stored.dtype.name,
@@ -167,4 +165,4 @@ def _send_plane(stored: NDArray[Any], request: Request) -> Response:
 
 
 def _send_picture(encoded: bytes, encoding: Encoding) -> Response:
-    return Response(encoded, headers={"Cache-Control": _NO_STORE}, media_type=encoding.media_type)
+    return Response(encoded, media_type=encoding.media_type)

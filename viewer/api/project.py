@@ -5,25 +5,18 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Body
-from pydantic import Field
 
 from imaging.access import Action, allowed
 from imaging.domain.base import OntologyKey, UserKey
 from imaging.domain.people import Member, Role
 from imaging.errors import NotFoundError
 from imaging.project.project import Project
-from viewer.api.shapes.envelope import Collection, Sent, call_back
-from viewer.api.shapes.people import UserChanged, UserShape
+from viewer.api.shapes.envelope import Collection, call_back
+from viewer.api.shapes.people import MembershipSent, UserChanged, UserShape
 from viewer.api.shapes.project import ProjectChanged, ProjectEdited, ProjectSent, ProjectShape
 from viewer.deps import Door, Entry, Id, Page
 
 router = APIRouter(prefix="/api", tags=["project"])
-
-
-class MembershipSent(Sent):
-    """Which roles a member gets; Cytomine's clients send nothing, which means annotator."""
-
-    roles: frozenset[Role] = Field(default=frozenset({Role.ANNOTATOR}), min_length=1)
 
 
 @router.get("/project.json")

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from viewer.api.shapes.envelope import Shape
 from viewer.api.shapes.people import CurrentUser
-from viewer.deps import Entry
+from viewer.deps import Entry, Site
 
 router = APIRouter(tags=["server"])
 
@@ -36,9 +36,9 @@ def show_health() -> Health:
 
 @router.get("/server/ping")
 @router.get("/server/ping.json", include_in_schema=False)
-def ping(request: Request) -> Ping:
+def ping(request: Request, site: Site) -> Ping:
     """Answer Cytomine's ping."""
-    return Ping(version=request.app.version, server_url=str(request.base_url).rstrip("/"))
+    return Ping(version=request.app.version, server_url=site)
 
 
 @router.get("/session/admin/open.json")

@@ -32,6 +32,11 @@ def _find(door: Door, key: int) -> User:
     return user
 
 
+def _public_key(door: Door) -> str | None:
+    keys = door.workspace.accounts.public_keys(door.user.id)
+    return keys[0] if keys else None
+
+
 def _details(sent: UserSent) -> Details:
     details = Details()
     if sent.firstname is not None:
@@ -49,8 +54,7 @@ def _details(sent: UserSent) -> Details:
 @router.get("/user/current.json")
 def show_current_user(door: Entry) -> CurrentUser:
     """Show the caller's account."""
-    keys = door.workspace.accounts.public_keys(door.user.id)
-    return CurrentUser.of_self(door.user, keys[0] if keys else None)
+    return CurrentUser.of_self(door.user, _public_key(door))
 
 
 @router.get("/user.json")
@@ -98,8 +102,7 @@ def show_keys(user: Id, door: Entry) -> Keys:
     """Show one's own public key; private keys are shown once, when made."""
     if user != door.user.id:
         raise NotFoundError("user", user)
-    keys = door.workspace.accounts.public_keys(door.user.id)
-    return Keys(public_key=keys[0] if keys else None)
+    return Keys(public_key=_public_key(door))
 
 
 @router.get("/userkey/{public_key}/keys.json")

@@ -80,7 +80,7 @@ def _require_segmentation(project: Project, image: ImageKey, key: str | None) ->
 
 def _send(file: FileIO, request: Request) -> Response:
     size = os.fstat(file.fileno()).st_size
-    headers = {"Cache-Control": "no-store, private", "Accept-Ranges": "bytes"}
+    headers = {"Accept-Ranges": "bytes"}
     try:
         asked = parse_range(request.headers.get("range"), size)
     except UnsatisfiableRangeError:

@@ -10,6 +10,7 @@ from imaging.domain.annotation import Annotation, AnnotationDraft
 from imaging.domain.base import TermKey
 from imaging.domain.image import Axis, Image
 from imaging.geometry import flip_wkt_y, parse_wkt
+from imaging.project.drawing import plane_of
 from viewer.api.shapes.envelope import Changed, Sent, SentId, Shape, Thing, to_millis
 from viewer.api.shapes.image import place_rank, rank_place
 
@@ -57,7 +58,7 @@ class AnnotationShape(Thing):
     def of(cls, drawn: Annotation, image: Image, *, site: str, with_location: bool = True) -> Self:
         """Show an annotation; `site` is scheme and host for Cytomine's absolute URLs."""
         crop = f"{site}/api/userannotation/{drawn.id}/crop.png"
-        location = flip_wkt_y(drawn.wkt, plane_rows(image, drawn.axis)) if with_location else None
+        location = flip_wkt_y(drawn.wkt, plane_of(image, drawn.axis).height) if with_location else None
         calibrated = drawn.area_mm2 is not None and drawn.length_mm is not None
         return cls(
             id=drawn.id,
@@ -154,7 +155,7 @@ class AnnotationSent(_Drawn):
         index = self.index if self.index is not None else (z if axis is Axis.Z else 0)
         return AnnotationDraft(
             image=image.id,
-            wkt=flip_wkt_y(self.location, plane_rows(image, axis)),
+            wkt=flip_wkt_y(self.location, plane_of(image, axis).height),
             axis=axis,
             index=index,
             t=t,
@@ -182,11 +183,6 @@ class AnnotationEdited(_Drawn):
 def as_terms(keys: tuple[int, ...]) -> tuple[TermKey, ...]:
     """Name plain ids as terms."""
     return tuple(TermKey(key) for key in keys)
-
-
-def plane_rows(image: Image, axis: Axis) -> int:
-    """How many rows a plane has: y for z planes, z for the others."""
-    return image.extent("y" if axis is Axis.Z else "z")
 
 
 def find_slice(drawn: Annotation, image: Image) -> int | None:

@@ -13,7 +13,7 @@ from imaging.domain.base import ImageKey, LayerKey, TermKey, UserKey
 from imaging.domain.image import Axis, Image
 from imaging.errors import InvalidInputError
 from imaging.geometry import flip_wkt_y
-from viewer.api.shapes.annotation import plane_rows
+from imaging.project.drawing import plane_of
 from viewer.api.shapes.envelope import Sent, SentId
 from viewer.deps import LARGEST_ID
 
@@ -136,7 +136,7 @@ class AnnotationQuery(Sent):
         """Turn the box to top-left; its images must have planes of one height."""
         if self.bbox is None:
             return None
-        heights = {plane_rows(image, self.plane_axis or Axis.Z) for image in images}
+        heights = {plane_of(image, self.plane_axis or Axis.Z).height for image in images}
         if len(heights) > 1:
             raise InvalidInputError("a box needs images of one height; ask image by image")
         return flip_wkt_y(self.bbox, heights.pop() if heights else 0)

@@ -86,7 +86,7 @@ class ImageShape(Thing):
             Given to the image as a whole, by any layer.
         """
         colour = image.attributes.photometric == "RGB"
-        channels = 1 if colour else image.extent("c")
+        channels = slice_channels(image)
         sizes = [None if size is None else size * 1000 for size in image.attributes.spacing_mm]
         thumb = f"{site}/api/imageinstance/{image.id}/thumb.png"
         return cls(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from imaging.domain.people import Member, User
+from imaging.domain.people import Member, Role, User
 from viewer.api.shapes.envelope import Changed, Sent, Shape, Thing, to_millis
 
 
@@ -81,6 +81,12 @@ class UserSent(Sent):
     email: str | None = Field(default=None, max_length=200)
     password: str | None = Field(default=None, min_length=8, max_length=1000)
     language: str | None = Field(default=None, max_length=10)
+
+
+class MembershipSent(Sent):
+    """Which roles a member gets; Cytomine's clients send nothing, which means annotator."""
+
+    roles: frozenset[Role] = Field(default=frozenset({Role.ANNOTATOR}), min_length=1)
 
 
 class Keys(Shape):
