@@ -16,6 +16,7 @@ from tests.e2e.browser import (
     Site,
     ask_api,
     centre_of,
+    colour_at,
     drag_window,
     draw_polygon,
     drawings,
@@ -302,6 +303,29 @@ def test_line_tells_its_length_in_mm(page: Page, site: Site) -> None:
     assert float(text.replace(",", "")) == pytest.approx(saved["lengthMm"], abs=0.5)
     page.get_by_test_id("undo").click()
     expect(page.get_by_test_id("drawing-list").get_by_role("listitem")).to_have_count(0)
+    wait_until_saved(page)
+
+
+def test_drawing_has_the_colour_of_its_term_in_every_layout(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_image(page, site)
+    page.get_by_test_id(f"term-{site.term}").click()
+    page.get_by_test_id("layout-single").click()
+    page.get_by_test_id("layout-main").click()
+    wait_for_viewer(page)
+    pane = page.get_by_test_id("pane-y")
+    page.get_by_test_id("tool-rectangle").click()
+    box = pane.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 130, steps=3)
+    term = ask_api(site.url, site.token)(f"/api/term/{site.term}.json")
+    red, green, blue = (int(term["color"][start : start + 2], 16) for start in (1, 3, 5))
+    assert colour_at(page, box["x"] + 110, box["y"] + 60) == pytest.approx((red, green, blue), abs=40)
+    page.mouse.up()
+    wait_until_saved(page)
+    page.get_by_test_id("undo").click()
     wait_until_saved(page)
 
 

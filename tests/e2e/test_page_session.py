@@ -45,6 +45,9 @@ def test_session_that_ends_while_drawing_loses_nothing(page: Page, site: Site) -
     draw_after_the_end(page, site)
     assert drawings(site) == []
     expect(page.get_by_test_id("sign-in-username")).to_have_value(site.username)
+    for _ in range(3):
+        page.keyboard.press("Escape")
+    expect(page.get_by_test_id("sign-in-submit")).to_be_visible()
     sign_in_again(page, "not the password")
     expect(page.get_by_test_id("sign-in-problem")).to_be_visible()
     sign_in_again(page, site.password)

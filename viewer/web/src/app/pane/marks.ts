@@ -1,6 +1,7 @@
 import { computed } from 'vue'
 import type { ComputedRef } from 'vue'
 import type { Mark } from '@/app/pane/pane'
+import { NO_TERM } from '@/app/pane/styles'
 import { useMeasures } from '@/app/measures'
 import { useDrawing } from '@/app/stores/drawing'
 import { useLayers } from '@/app/stores/layers'
@@ -11,8 +12,6 @@ import { isColour } from '@/domain/image'
 import type { Axis } from '@/domain/image'
 import type { PlaneFrame } from '@/geometry/frame'
 import { parseWkt } from '@/geometry/wkt'
-
-export const NO_TERM = '#ffd166'
 
 /** The drawings that lie on the plane a pane shows, as it shows them. */
 export function usePaneMarks(axis: Axis, frame: PlaneFrame): ComputedRef<readonly Mark[]> {

@@ -16,9 +16,8 @@ import { DragInteraction, TwoPointInteraction, WheelInteraction } from '@/app/pa
 import type { Drag } from '@/app/pane/interactions'
 import { SliceLayer } from '@/app/pane/slice-layer'
 import type { Sheet } from '@/app/pane/slice-layer'
-import { sketchStyle, stylesFor } from '@/app/pane/styles'
-import type { Hand } from '@/core/overlay'
-import type { ShapeKind } from '@/domain/annotation'
+import { NO_TERM, sketchStyle, stylesFor } from '@/app/pane/styles'
+import type { MarkLook } from '@/app/pane/styles'
 import { drawsShape } from '@/domain/tools'
 import type { Tool } from '@/domain/tools'
 import type { MapPoint, PlaneFrame, PlanePoint } from '@/geometry/frame'
@@ -26,14 +25,9 @@ import { clampShape, holdsShape } from '@/geometry/wkt'
 import type { Shape } from '@/geometry/wkt'
 
 /** One drawing as the pane shows it. */
-export interface Mark {
+export interface Mark extends MarkLook {
   readonly key: string
   readonly shape: Shape
-  readonly colour: string
-  readonly opacity: number
-  readonly hand: Hand
-  readonly caption: string
-  readonly selected: boolean
   readonly editable: boolean
 }
 
@@ -42,7 +36,7 @@ export interface PaneListener {
   hover(point: PlanePoint | null): void
   windowDrag(dx: number, dy: number): void
   crosshair(point: PlanePoint): void
-  drawn(kind: ShapeKind, shape: Shape): void
+  drawn(shape: Shape): void
   modified(key: string, shape: Shape): void
   selected(key: string | null): void
   maximise(): void
@@ -72,7 +66,7 @@ export class Pane {
   private readonly drag: DragInteraction
   private readonly extras: Interaction[] = []
   private tool: Tool = 'window'
-  private colour = '#ffd166'
+  private colour = NO_TERM
   private untouched = true
   private sketch: Feature<Geometry> | null = null
   private readonly density = new AbortController()
@@ -191,7 +185,7 @@ export class Pane {
     else this.setExtras([])
   }
 
-  /** Give up the drawing under way; tells whether there was one to ask. */
+  /** Give up the drawing under way, if there is one. */
   abort(): void {
     for (const extra of this.extras) {
       if (extra instanceof Draw) extra.abortDrawing()
@@ -329,7 +323,7 @@ export class Pane {
   private twoPoints(kind: 'line' | 'rectangle'): Interaction {
     const listener = {
       sketching: (underWay: boolean) => this.listener.sketching(underWay),
-      finished: (geometry: Geometry) => this.finished(kind, geometry),
+      finished: (geometry: Geometry) => this.finished(geometry),
     }
     return new TwoPointInteraction(kind, this.style(), listener)
   }
@@ -352,17 +346,17 @@ export class Pane {
     draw.on('drawend', (event) => {
       sketched(null)
       const geometry = event.feature.getGeometry()
-      if (geometry !== undefined) this.finished(kind, geometry)
+      if (geometry !== undefined) this.finished(geometry)
     })
     return draw
   }
 
-  private finished(kind: ShapeKind, geometry: Geometry): void {
+  private finished(geometry: Geometry): void {
     const shape = toShape(geometry, this.frame)
     if (shape === null) return
     const { rows, columns } = this.frame
     // A border that was not clicked is no place of a point.
     if (shape.kind === 'point' && !holdsShape(shape, rows, columns)) this.listener.outside()
-    else this.listener.drawn(kind, this.clamped(shape))
+    else this.listener.drawn(this.clamped(shape))
   }
 }

@@ -17,8 +17,11 @@ function withAlpha(colour: string, alpha: number): string {
   return `${colour}${value.toString(16).padStart(2, '0')}`
 }
 
-/** How one drawing looks; read from the properties that the pane sets on its feature. */
-export interface Look {
+/** Colour of a drawing without a term. */
+export const NO_TERM = '#ffd166'
+
+/** How one drawing looks. */
+export interface MarkLook {
   readonly colour: string
   readonly opacity: number
   readonly hand: Hand
@@ -26,7 +29,7 @@ export interface Look {
   readonly caption: string
 }
 
-export function stylesFor(look: Look, geometry: Geometry | undefined): Style[] {
+export function stylesFor(look: MarkLook, geometry: Geometry | undefined): Style[] {
   const { colour, opacity, selected, hand } = look
   const model = hand === 'model'
   const line = withAlpha(borderColour(parseColour(colour), hand), opacity)
