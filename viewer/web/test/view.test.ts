@@ -56,3 +56,15 @@ test('a window is never narrower than a linear one may be, whatever drags it', (
   viewer.dragWindow(-2000, 0)
   expect(viewer.window?.width).toBe(1)
 })
+
+test('a chosen term stays within its project', () => {
+  const viewer = useViewer()
+  viewer.open(IMAGE, 'full')
+  viewer.term = 7
+  viewer.close()
+  viewer.open({ ...IMAGE, id: 6 }, 'full')
+  expect(viewer.term).toBe(7)
+  viewer.close()
+  viewer.open({ ...IMAGE, id: 8, project: 2 }, 'full')
+  expect(viewer.term).toBeNull()
+})

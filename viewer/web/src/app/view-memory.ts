@@ -1,11 +1,14 @@
 import type { Axis, Vector, Window } from '@/domain/image'
 
+/** How many planes are shown, and how large. */
+export type Layout = 'main' | 'row' | 'single'
+
 /** How an image was looked at; kept as long as the tab is, so that a reload changes nothing. */
 export interface View {
   readonly position: Vector
   readonly active: Axis
   readonly main: Axis
-  readonly layout: 'main' | 'row' | 'single'
+  readonly layout: Layout
   readonly window: Window | null
   readonly preset: string | null
   readonly inverted: boolean

@@ -23,6 +23,14 @@ export function byteLength(plane: Plane): number {
   return plane.channels.reduce((sum, channel) => sum + channel.byteLength, 0)
 }
 
+const SAMPLE = 60_000
+
+/** Some tens of thousands of stored values, evenly spread; for percentiles. */
+export function sampleOf(values: Stored): Float64Array {
+  const step = Math.max(Math.floor(values.length / SAMPLE), 1)
+  return Float64Array.from({ length: Math.floor(values.length / step) }, (_, place) => values[place * step] ?? 0)
+}
+
 /** Little-endian bytes as numbers of a numpy dtype name. */
 export function storedFrom(bytes: ArrayBuffer, dtype: string): Stored {
   switch (dtype.replace(/^[<|=]/, '')) {

@@ -10,38 +10,18 @@ interface RangeWish {
   readonly suffixLength?: number
 }
 
-class BloscCodec {
-  readonly kind = 'bytes_to_bytes'
-  static fromConfig(): BloscCodec {
-    return new BloscCodec()
-  }
-  encode(): never {
-    throw new RangeError('the page never writes chunks')
-  }
-  decode(bytes: Uint8Array): Uint8Array {
-    return decodeBlosc(bytes)
-  }
+function encode(): never {
+  throw new RangeError('the page never writes chunks')
 }
 
-class ChecksumCodec {
-  readonly kind = 'bytes_to_bytes'
-  static fromConfig(): ChecksumCodec {
-    return new ChecksumCodec()
-  }
-  encode(): never {
-    throw new RangeError('the page never writes chunks')
-  }
-  /** zarrita's own codec drops the checksum without looking at it. */
-  decode(bytes: Uint8Array): Uint8Array {
-    return stripChecksum(bytes)
-  }
-  computeEncodedSize(decodedSize: number): number {
-    return decodedSize + 4
-  }
+/** What zarrita unpacks one kind of bytes with. */
+function codec(decode: (bytes: Uint8Array) => Uint8Array, sizes: object = {}): never {
+  return (() => ({ fromConfig: () => ({ kind: 'bytes_to_bytes', encode, decode, ...sizes }) })) as never
 }
 
-registry.set('blosc', (() => BloscCodec) as never)
-registry.set('crc32c', (() => ChecksumCodec) as never)
+registry.set('blosc', codec(decodeBlosc))
+// zarrita's own codec drops the checksum without looking at it.
+registry.set('crc32c', codec(stripChecksum, { computeEncodedSize: (decoded: number) => decoded + 4 }))
 
 /** Authorised Range reads below one address. A missing shard is an error: zarrita would show it as empty. */
 class ChunkStore {

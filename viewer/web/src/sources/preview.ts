@@ -74,13 +74,6 @@ async function readVolume(
   return volume
 }
 
-/** Sample of about so many stored values, evenly spread; for percentiles. */
-export function samplePreview(preview: Preview, most: number): Float64Array {
-  const volume = preview.channels[0] ?? new Uint8Array(0)
-  const step = Math.max(Math.floor(volume.length / most), 1)
-  return Float64Array.from({ length: Math.floor(volume.length / step) }, (_, place) => volume[place * step] ?? 0)
-}
-
 /** The preview plane nearest to a full-resolution index. */
 export function cutPreview(preview: Preview, axis: Axis, index: number): Plane {
   const [depth, rows, columns] = preview.shape

@@ -4,6 +4,7 @@ import { byteLength } from '@/core/plane'
 import type { Plane } from '@/core/plane'
 import { isColour } from '@/domain/image'
 import type { Image, Window } from '@/domain/image'
+import { keyOf } from '@/sources/source'
 import type { PixelSource, Wish } from '@/sources/source'
 
 /** Shows 8-bit levels as they are. */
@@ -18,10 +19,6 @@ interface Rendered {
 }
 
 const BUDGET = 64 * 1024 * 1024
-
-function placeOf({ axis, index, t, c }: Wish): string {
-  return `${axis}/${index}/${t}/${c}`
-}
 
 function isSame(one: Window | null, other: Window | null): boolean {
   return one?.center === other?.center && one?.width === other?.width
@@ -45,12 +42,12 @@ export class RenderedSource implements PixelSource {
 
   /** The same plane through the window before, until the new one is here. */
   preview(wish: Wish): Plane | null {
-    const rendered = this.planes.get(placeOf(wish))
+    const rendered = this.planes.get(keyOf(wish))
     return rendered === undefined ? null : { ...rendered.plane, exact: false }
   }
 
   held(wish: Wish): Plane | null {
-    const rendered = this.planes.get(placeOf(wish))
+    const rendered = this.planes.get(keyOf(wish))
     return rendered !== undefined && isSame(rendered.window, this.sent()) ? rendered.plane : null
   }
 
@@ -59,7 +56,7 @@ export class RenderedSource implements PixelSource {
     if (held !== null) return held
     const window = this.sent()
     const plane = await this.ask(wish, window, signal)
-    this.planes.set(placeOf(wish), { window, plane })
+    this.planes.set(keyOf(wish), { window, plane })
     return plane
   }
 

@@ -1,10 +1,10 @@
 import { ByteCache } from '@/core/cache'
-import { byteLength, storedFrom } from '@/core/plane'
+import { byteLength, sampleOf, storedFrom } from '@/core/plane'
 import type { Plane } from '@/core/plane'
 import { imagePlane, segmentationPlane } from '@/api/routes'
 import { extent, isColour } from '@/domain/image'
 import type { Axis, Image } from '@/domain/image'
-import { cutPreview, readPreview, samplePreview } from '@/sources/preview'
+import { cutPreview, readPreview } from '@/sources/preview'
 import type { Preview } from '@/sources/preview'
 
 export interface Wish {
@@ -29,9 +29,9 @@ export interface PixelSource {
 }
 
 const BUDGET = 192 * 1024 * 1024
-const SAMPLE = 60_000
 
-function keyOf({ axis, index, t, c }: Wish): string {
+/** Names one plane of an image. */
+export function keyOf({ axis, index, t, c }: Wish): string {
   return `${axis}/${index}/${t}/${c}`
 }
 
@@ -55,8 +55,8 @@ export class ZarrSource implements PixelSource {
   }
 
   sample(t: number, c: number): Float64Array | null {
-    const preview = this.previews.get(`${t}/${c}`)
-    return preview === undefined ? null : samplePreview(preview, SAMPLE)
+    const volume = this.previews.get(`${t}/${c}`)?.channels[0]
+    return volume === undefined ? null : sampleOf(volume)
   }
 
   async plane(wish: Wish, signal: AbortSignal): Promise<Plane> {

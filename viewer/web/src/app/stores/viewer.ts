@@ -1,12 +1,13 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import { useNotices } from '@/app/stores/notices'
-import type { View } from '@/app/view-memory'
+import type { Layout, View } from '@/app/view-memory'
 import { percentiles, windowBetween } from '@/core/lut'
 import type { Look } from '@/core/lut'
 import { realValue } from '@/core/paint'
+import { sampleOf } from '@/core/plane'
 import type { Plane } from '@/core/plane'
-import { extent, isColour, viewableAxes } from '@/domain/image'
+import { extent, isColour, planeAxes, viewableAxes } from '@/domain/image'
 import type { Axis, Image, Vector, Window } from '@/domain/image'
 import type { Tool } from '@/domain/tools'
 import type { PixelAccess } from '@/domain/project'
@@ -19,8 +20,6 @@ import { LEVELS, RenderedSource } from '@/sources/rendered'
 import { ZarrSource } from '@/sources/source'
 import type { PixelSource } from '@/sources/source'
 
-export type Layout = 'main' | 'row' | 'single'
-
 export interface Reading {
   /** (z, y, x) */
   readonly voxel: Vector
@@ -28,8 +27,6 @@ export interface Reading {
   readonly values: readonly number[] | null
   readonly world: Vector | null
 }
-
-const SAMPLE = 60_000
 
 /** What is looked at, where, and how. */
 export const useViewer = defineStore('viewer', () => {
@@ -49,6 +46,7 @@ export const useViewer = defineStore('viewer', () => {
   const main = ref<Axis>('z')
   const layout = ref<Layout>('main')
   const term = ref<number | null>(null)
+  let termsOf: number | null = null
   const crosshair = ref(true)
   /** Where a drawing is under way: until it is finished, nothing may take its plane or its tool away. */
   const sketching = ref<Axis | null>(null)
@@ -91,6 +89,9 @@ export const useViewer = defineStore('viewer', () => {
   }
 
   function open(opened: Image, allowed: PixelAccess): void {
+    // The server refuses a drawing with a term of another project.
+    if (termsOf !== opened.project) term.value = null
+    termsOf = opened.project
     image.value = opened
     access.value = allowed
     source.value = sourceOf(opened)
@@ -208,10 +209,8 @@ export const useViewer = defineStore('viewer', () => {
 
   function realSample(): Float64Array | null {
     const shown = planes.value[active.value]?.channels[0] ?? planes.value.z?.channels[0]
-    const stored = source.value?.sample(t.value, c.value) ?? null
-    if (stored === null && shown === undefined) return null
-    const step = Math.max(Math.floor((shown?.length ?? 0) / SAMPLE), 1)
-    const values = stored ?? Float64Array.from({ length: Math.floor((shown?.length ?? 0) / step) }, (_, at) => shown?.[at * step] ?? 0)
+    const values = source.value?.sample(t.value, c.value) ?? (shown === undefined ? null : sampleOf(shown))
+    if (values === null) return null
     const padding = image.value?.padding ?? null
     const kept = padding === null ? values : values.filter((value) => value < padding.low || value > padding.high)
     const rescale = image.value?.rescale
@@ -233,15 +232,18 @@ export const useViewer = defineStore('viewer', () => {
   function readAt(axis: Axis, voxel: Vector): Reading | null {
     const opened = image.value
     if (opened === null) return null
-    if (access.value !== 'full') return { voxel, values: null, world: opened.oriented ? voxelToWorld(opened.affine, voxel) : null }
-    const [z, y, x] = voxel
-    const plane = planes.value[axis]
-    const [row, column] = axis === 'z' ? [y, x] : axis === 'y' ? [z, x] : [z, y]
-    const shown = plane !== undefined && plane.exact && plane.index === { z, y, x }[axis] ? plane : null
+    const world = opened.oriented ? voxelToWorld(opened.affine, voxel) : null
+    return { voxel, values: access.value === 'full' ? valuesAt(opened, axis, voxel) : null, world }
+  }
+
+  function valuesAt(opened: Image, axis: Axis, [z, y, x]: Vector): readonly number[] | null {
+    const at = { z, y, x }
+    const shown = planes.value[axis]
+    if (shown === undefined || !shown.exact || shown.index !== at[axis]) return null
+    const [row, column] = planeAxes(axis)
+    const place = at[row] * shown.columns + at[column]
     const rescaling = { ...opened.rescale, padding: null }
-    const values =
-      shown?.channels.map((channel) => realValue(rescaling, z, channel[row * shown.columns + column] ?? 0)) ?? null
-    return { voxel, values, world: opened.oriented ? voxelToWorld(opened.affine, voxel) : null }
+    return shown.channels.map((channel) => realValue(rescaling, z, channel[place] ?? 0))
   }
 
   function point(axis: Axis, voxel: Vector | null): void {
