@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CommandBus } from '@/commands/bus'
-import type { Command } from '@/commands/bus'
 import { applyChange } from '@/commands/document'
 import type { Change, Drawings } from '@/commands/document'
 import { Saver } from '@/commands/saver'
@@ -71,19 +70,6 @@ describe('command bus', () => {
     let steps = 0
     while (desk.bus.undo()) steps += 1
     expect(steps).toBe(300)
-  })
-
-  test('edits of one drawing with the same mark are undone as one', () => {
-    const desk = new Desk()
-    desk.act(1, 'a', 'P0')
-    for (const wkt of ['P1', 'P2', 'P3']) {
-      const before = desk.drawings.get('a') ?? null
-      const after = before === null ? null : { ...before, wkt }
-      const command: Command = { name: 'modify', mark: 'nudge', changes: [{ key: 'a', before, after }] }
-      desk.bus.do(command)
-    }
-    desk.bus.undo()
-    expect(desk.drawings.get('a')?.wkt).toBe('P0')
   })
 
   test('a forgotten drawing is not brought back', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Affine, Axis, Vector } from '@/domain/image'
-import { bodyLetters, planeNames, voxelToWorld, worldToVoxel } from '@/geometry/affine'
+import { bodyLetters, planeNames, voxelToWorld } from '@/geometry/affine'
 import { frameOf, planePointOf, voxelAt } from '@/geometry/frame'
 import type { PlanePoint } from '@/geometry/frame'
 import { areaOf, lengthOf, roundLength } from '@/geometry/measure'
@@ -19,14 +19,9 @@ const axial = {
 }
 
 describe('affine', () => {
-  test('a voxel goes to the world and comes back', () => {
-    const number = fc.double({ min: -400, max: 400, noNaN: true })
-    fc.assert(
-      fc.property(number, number, number, (z, y, x) => {
-        const back = worldToVoxel(SUPINE, voxelToWorld(SUPINE, [z, y, x]))
-        expect(Math.hypot(back[0] - z, back[1] - y, back[2] - x)).toBeLessThan(1e-9)
-      }),
-    )
+  test('a voxel lies where its steps from the first one lead', () => {
+    expect(voxelToWorld(SUPINE, [0, 0, 0])).toEqual([-100, -120, 30])
+    expect(voxelToWorld(SUPINE, [2, 10, 4])).toEqual([-98, -113, 40])
   })
 
   test('planes are named after the body axis that they cut', () => {

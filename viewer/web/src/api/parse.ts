@@ -45,8 +45,7 @@ function moment(value: unknown): number | null {
 
 export function parseUser(json: unknown): User {
   const user = fields(json)
-  const full = text(user.name) || [text(user.firstname), text(user.lastname)].filter((part) => part !== '').join(' ')
-  return { id: number(user.id), username: text(user.username), fullname: full || text(user.username) }
+  return { id: number(user.id), username: text(user.username), fullname: text(user.fullname, text(user.username)) }
 }
 
 export function parseProject(json: unknown): Project {
@@ -70,7 +69,6 @@ export function parseTerm(json: unknown): Term {
     id: number(term.id),
     name: text(term.name),
     color: text(term.color, '#ffd700'),
-    value: numberOrNull(term.value ?? fields(term.imaging).value),
     parent: numberOrNull(term.parent),
   }
 }
@@ -90,11 +88,6 @@ function parseLevel(json: unknown): Level {
   return { shape: numbers(level.shape), scale: numbers(level.scale) }
 }
 
-function parseTermIds(json: unknown): number[] | null {
-  if (!Array.isArray(json)) return null
-  return json.map((item) => number(typeof item === 'object' ? fields(item).term : item))
-}
-
 export function parseImage(json: unknown): Image {
   const image = fields(json)
   const own = fields(image.imaging)
@@ -106,7 +99,7 @@ export function parseImage(json: unknown): Image {
   return {
     id: number(image.id),
     project: number(image.project),
-    name: text(image.instanceFilename) || text(image.name),
+    name: text(image.instanceFilename),
     subject: text(own.subject),
     description: text(own.description),
     modality: text(own.modality, 'OT'),
@@ -127,8 +120,7 @@ export function parseImage(json: unknown): Image {
     levels: list(own.levels).map(parseLevel),
     annotations: number(image.numberOfAnnotations),
     segmentations: number(own.segmentations),
-    created: moment(image.created),
-    terms: parseTermIds(own.terms),
+    terms: numbers(own.terms),
   }
 }
 
@@ -140,9 +132,6 @@ export function parseLayer(json: unknown): Layer {
     name: text(layer.name),
     kind: kind === 'model' || kind === 'source' || kind === 'review' ? kind : 'member',
     user: numberOrNull(layer.user),
-    model: numberOrNull(layer.model),
-    annotations: number(layer.annotations),
-    segmentations: number(layer.segmentations),
   }
 }
 
@@ -150,14 +139,12 @@ export function parseSegmentation(json: unknown): Segmentation {
   const segmentation = fields(json)
   return {
     id: number(segmentation.id),
-    image: number(segmentation.image),
     layer: number(segmentation.layer),
     name: text(segmentation.name),
-    revision: number(segmentation.revision),
     reviewed: segmentation.reviewed === true,
     terms: list(segmentation.terms).map((item) => {
       const term = fields(item)
-      return { term: number(term.term), value: number(term.value), voxels: number(term.voxels) }
+      return { term: number(term.term), value: number(term.value) }
     }),
   }
 }
@@ -169,7 +156,6 @@ function parseAxis(value: unknown): Axis {
 export function parseAnnotation(json: unknown): Annotation {
   const annotation = fields(json)
   const id = number(annotation.id)
-  const layer = annotation.layer
   return {
     key: `saved-${id}`,
     id,
@@ -180,19 +166,17 @@ export function parseAnnotation(json: unknown): Annotation {
     c: number(annotation.c),
     wkt: text(annotation.location),
     terms: numbers(annotation.term),
-    layer: numberOrNull(typeof layer === 'object' ? fields(layer).id : layer),
+    layer: numberOrNull(annotation.layer),
     user: numberOrNull(annotation.user),
   }
 }
 
 export function parseImageTerm(json: unknown): ImageTerm {
   const given = fields(json)
-  const term = given.term
   return {
-    term: number(typeof term === 'object' ? fields(term).id : term),
+    term: number(given.term),
     layer: numberOrNull(given.layer),
     probability: numberOrNull(given.probability),
-    reviewed: given.reviewed === true,
   }
 }
 

@@ -8,7 +8,7 @@ import type { Job, Model, Project, Term, User } from '@/domain/project'
 /* ---- session ---- */
 export async function currentUser(signal?: AbortSignal): Promise<User> {
   const told = parse.fields(await askJson('/api/session.json', { signal }))
-  return parse.parseUser(told.user ?? told)
+  return parse.parseUser(told.user)
 }
 
 export async function signIn(username: string, password: string): Promise<User> {
@@ -115,8 +115,7 @@ function drawingBody({ axis, index, t, c, wkt }: Annotation): Record<string, unk
 }
 
 function savedAnnotation(json: unknown): Annotation {
-  const answer = parse.fields(json)
-  return parse.parseAnnotation(answer.annotation ?? answer.userannotation ?? answer.data ?? answer)
+  return parse.parseAnnotation(parse.fields(json).annotation)
 }
 
 export async function createAnnotation(image_: Image, drawing: Annotation): Promise<Annotation> {

@@ -1,15 +1,13 @@
-import { invert, mergeChanges } from '@/commands/document'
+import { invert } from '@/commands/document'
 import type { Change } from '@/commands/document'
 
 /** One thing the member did: a name for the interface and the changes that make it up. */
 export interface Command {
   readonly name: 'draw' | 'modify' | 'delete' | 'retag'
   readonly changes: readonly Change[]
-  /** Commands with the same mark that follow each other are undone as one. */
-  readonly mark?: string
 }
 
-export type Apply = (changes: readonly Change[]) => void
+const MOST = 500
 
 /**
  * Every edit goes through here, so undo, redo and saving cannot be forgotten.
@@ -20,10 +18,7 @@ export class CommandBus {
   private done: Command[] = []
   private undone: Command[] = []
 
-  constructor(
-    private readonly apply: Apply,
-    private readonly limit = 500,
-  ) {}
+  constructor(private readonly apply: (changes: readonly Change[]) => void) {}
 
   get undoable(): Command | null {
     return this.done.at(-1) ?? null
@@ -36,10 +31,8 @@ export class CommandBus {
   do(command: Command): void {
     this.apply(command.changes)
     this.undone = []
-    const merged = this.merge(command)
-    if (merged !== null) this.done[this.done.length - 1] = merged
-    else this.done.push(command)
-    if (this.done.length > this.limit) this.done.shift()
+    this.done.push(command)
+    if (this.done.length > MOST) this.done.shift()
   }
 
   undo(): boolean {
@@ -63,20 +56,5 @@ export class CommandBus {
     const about = (command: Command): boolean => command.changes.some((change) => change.key === key)
     this.done = this.done.filter((command) => !about(command))
     this.undone = this.undone.filter((command) => !about(command))
-  }
-
-  clear(): void {
-    this.done = []
-    this.undone = []
-  }
-
-  private merge(command: Command): Command | null {
-    const last = this.done.at(-1)
-    if (last === undefined || command.mark === undefined || last.mark !== command.mark) return null
-    const [first, second] = [last.changes[0], command.changes[0]]
-    if (first === undefined || second === undefined) return null
-    if (last.changes.length !== 1 || command.changes.length !== 1) return null
-    const change = mergeChanges(first, second)
-    return change === null ? null : { ...last, changes: [change] }
   }
 }

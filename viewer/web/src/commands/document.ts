@@ -30,10 +30,3 @@ export function applyChange(drawings: Drawings, change: Change): Drawings {
   }
   return next
 }
-
-/** Two edits of the same drawing as one, or null where they are not that. */
-export function mergeChanges(first: Change, second: Change): Change | null {
-  if (first.key !== second.key || first.after === null || second.before === null) return null
-  if (first.before === null || second.after === null) return null
-  return { key: first.key, before: first.before, after: second.after }
-}

@@ -16,7 +16,7 @@ export type SaveState =
   | { readonly kind: 'error'; readonly failure: Failure }
 
 /** Whether asking again cannot help. */
-function isFinal(failure: Failure): boolean {
+function isForGood(failure: Failure): boolean {
   return failure.kind === 'forbidden' || failure.kind === 'refused'
 }
 
@@ -102,11 +102,10 @@ export class Saver {
         await this.save(wish)
       } catch (error) {
         const failure = failureOf(error)
-        if (!isFinal(failure)) {
+        if (!isForGood(failure)) {
           this.halt(wish, failure)
           return
         }
-        if (this.wishes.get(wish.key) === wish) this.wishes.delete(wish.key)
         this.refused(wish.key, failure)
       }
       // A newer wish for the same drawing may have come meanwhile; it stays.

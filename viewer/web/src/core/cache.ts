@@ -8,14 +8,6 @@ export class ByteCache<Value> {
     private readonly sizeOf: (value: Value) => number,
   ) {}
 
-  get bytes(): number {
-    return this.total
-  }
-
-  has(key: string): boolean {
-    return this.entries.has(key)
-  }
-
   get(key: string): Value | undefined {
     const entry = this.entries.get(key)
     if (entry === undefined) return undefined
@@ -33,11 +25,6 @@ export class ByteCache<Value> {
       if (this.total <= this.budget || oldest === key) break
       this.drop(oldest)
     }
-  }
-
-  clear(): void {
-    this.entries.clear()
-    this.total = 0
   }
 
   private drop(key: string): void {

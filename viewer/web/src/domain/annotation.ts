@@ -39,24 +39,18 @@ export interface Layer {
   readonly name: string
   readonly kind: 'member' | 'model' | 'source' | 'review'
   readonly user: number | null
-  readonly model: number | null
-  readonly annotations: number
-  readonly segmentations: number
 }
 
 export interface Segmentation {
   readonly id: number
-  readonly image: number
   readonly layer: number
   readonly name: string
-  readonly revision: number
   readonly reviewed: boolean
-  readonly terms: readonly { readonly term: number; readonly value: number; readonly voxels: number }[]
+  readonly terms: readonly { readonly term: number; readonly value: number }[]
 }
 
 export interface ImageTerm {
   readonly term: number
   readonly layer: number | null
   readonly probability: number | null
-  readonly reviewed: boolean
 }

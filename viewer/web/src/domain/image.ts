@@ -43,9 +43,8 @@ export interface Image {
   readonly levels: readonly Level[]
   readonly annotations: number
   readonly segmentations: number
-  readonly created: number | null
-  /** Image-level terms when the listing carries them, else null. */
-  readonly terms: readonly number[] | null
+  /** Terms of the whole image. */
+  readonly terms: readonly number[]
 }
 
 /** Length along one named axis of `tczyx`; 1 where the image has no such axis. */

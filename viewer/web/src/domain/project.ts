@@ -23,7 +23,6 @@ export interface Term {
   readonly id: number
   readonly name: string
   readonly color: string
-  readonly value: number | null
   readonly parent: number | null
 }
 

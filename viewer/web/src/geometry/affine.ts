@@ -1,5 +1,5 @@
-import type { Affine, Axis, Vector } from '@/domain/image'
 import { AXES } from '@/domain/image'
+import type { Affine, Axis, Vector } from '@/domain/image'
 
 export type PlaneName = 'axial' | 'coronal' | 'sagittal'
 
@@ -19,25 +19,8 @@ export function voxelToWorld(affine: Affine, voxel: Vector): Vector {
   return [at(0), at(1), at(2)]
 }
 
-/** Voxel (z, y, x), not rounded, whose centre is nearest the LPS point; the inverse of `voxelToWorld`. */
-export function worldToVoxel(affine: Affine, world: Vector): Vector {
-  const [u, v, w] = [direction(affine, 'z'), direction(affine, 'y'), direction(affine, 'x')]
-  const origin = voxelToWorld(affine, [0, 0, 0])
-  const p: Vector = [world[0] - origin[0], world[1] - origin[1], world[2] - origin[2]]
-  const determinant = dot(u, cross(v, w))
-  return [
-    dot(p, cross(v, w)) / determinant,
-    dot(p, cross(w, u)) / determinant,
-    dot(p, cross(u, v)) / determinant,
-  ]
-}
-
 export function dot(a: Vector, b: Vector): number {
   return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-export function cross(a: Vector, b: Vector): Vector {
-  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 }
 
 export function unit(a: Vector): Vector {
@@ -76,7 +59,7 @@ export function bodyLetters(vector: Vector): string {
     [Math.abs(z), z > 0 ? 'S' : 'I'],
   ]
   return parts
-    .filter(([size], _place) => size > 0.35)
+    .filter(([size]) => size > 0.35)
     .sort((a, b) => b[0] - a[0])
     .slice(0, 2)
     .map(([, letter]) => letter)

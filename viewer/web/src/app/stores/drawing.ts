@@ -150,12 +150,11 @@ export const useDrawing = defineStore('drawing', () => {
     selected.value = key
   }
 
-  function edit(key: string, fields: Partial<Pick<Annotation, 'wkt' | 'terms'>>, mark?: string): void {
+  function edit(key: string, fields: Partial<Pick<Annotation, 'wkt' | 'terms'>>): void {
     const before = drawings.value.get(key)
     if (before === undefined) return
     const name = fields.wkt === undefined ? 'retag' : 'modify'
-    const changes = [{ key, before, after: { ...before, ...fields } }]
-    perform(mark === undefined ? { name, changes } : { name, changes, mark })
+    perform({ name, changes: [{ key, before, after: { ...before, ...fields } }] })
   }
 
   function remove(key: string): void {
