@@ -1,6 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import * as api from '@/api/routes'
+import { useSession } from '@/app/stores/session'
 import type { Hand } from '@/core/overlay'
 import type { Layer, Segmentation } from '@/domain/annotation'
 import type { Image } from '@/domain/image'
@@ -22,6 +23,10 @@ export const useLayers = defineStore('layers', () => {
   const layerShowing = ref<Record<number, Showing>>({})
   const segmentationShowing = ref<Record<number, Showing>>({})
   const hidden = ref(false)
+  const session = useSession()
+
+  /** The layer of whoever looks; null until they draw on the image. */
+  const own = computed(() => layers.value.find(({ user }) => user !== null && user === session.user?.id) ?? null)
 
   const shownSegmentations = computed(() =>
     segmentations.value.filter(({ id, layer }) => showingOf(layer).visible && segmentationShowingOf(id).visible),
@@ -29,7 +34,12 @@ export const useLayers = defineStore('layers', () => {
 
   function showingOf(layer: number | null): Showing {
     if (hidden.value) return { visible: false, opacity: 0 }
-    return layer === null ? SHOWN : (layerShowing.value[layer] ?? SHOWN)
+    return layer === null ? SHOWN : layerShowingOf(layer)
+  }
+
+  /** How a layer is shown while layers are shown at all. */
+  function layerShowingOf(id: number): Showing {
+    return layerShowing.value[id] ?? SHOWN
   }
 
   function segmentationShowingOf(id: number): Showing {
@@ -65,7 +75,7 @@ export const useLayers = defineStore('layers', () => {
   }
 
   function showLayer(id: number, change: Partial<Showing>): void {
-    layerShowing.value[id] = { ...(layerShowing.value[id] ?? SHOWN), ...change }
+    layerShowing.value[id] = { ...layerShowingOf(id), ...change }
   }
 
   function showSegmentation(id: number, change: Partial<Showing>): void {
@@ -73,7 +83,7 @@ export const useLayers = defineStore('layers', () => {
   }
 
   return {
-    layers, segmentations, sources, shownSegmentations, hidden, layerShowing, segmentationShowing,
-    showingOf, handOf, segmentationShowingOf, open, refresh, close, showLayer, showSegmentation,
+    layers, own, segmentations, sources, shownSegmentations, hidden, layerShowing, segmentationShowing,
+    showingOf, layerShowingOf, handOf, segmentationShowingOf, open, refresh, close, showLayer, showSegmentation,
   }
 })
