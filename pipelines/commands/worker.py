@@ -9,6 +9,7 @@ import threading
 import click
 
 from imaging.cli import Invocation, workspace_options
+from imaging.logs import start_logging
 from pipelines.jobs import Runner, name_worker
 from pipelines.worker import draw_nothing, work, work_once
 
@@ -19,7 +20,7 @@ from pipelines.worker import draw_nothing, work, work_once
 @workspace_options
 def command(invocation: Invocation, once: bool, parent: int | None) -> None:
     """Run background jobs: ingest, train, predict."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    start_logging(logging.INFO)
     workspace = invocation.workspace()
     if once:
         states = []

@@ -21,6 +21,7 @@ import uvicorn
 
 from imaging.cli import Invocation, workspace_options
 from imaging.errors import InvalidInputError
+from imaging.logs import start_logging
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +170,7 @@ def command(invocation: Invocation, /, *, no_worker: bool, **where: object) -> N
     """Serve the page and the API, with a worker beside them."""
     binding = Binding(**where)  # type: ignore[arg-type]  # click gives exactly these options
     binding.check()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    start_logging(logging.WARNING)
     with ending_in_order(), open_socket(binding) as listening:
         # Later than the address, so that a port in use is told at once.
         from viewer.app import create_app
