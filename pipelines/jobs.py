@@ -31,6 +31,8 @@ LEASE_SECONDS = 60
 class JobCancelledError(ImagingError):
     """Somebody asked for this job to stop."""
 
+    exit_code = 3
+
     def __init__(self) -> None:
         super().__init__("cancelled")
 

@@ -155,8 +155,9 @@ def test_command_line_tells_of_a_cancelled_job(workspace: Workspace, project: Pr
         report(50, "half")
         return None
 
-    with pytest.raises(JobCancelledError):
+    with pytest.raises(JobCancelledError) as refused:
         run_here(workspace, project, IngestWork(upload=upload), draw_nothing, do)
+    assert refused.value.exit_code == 3
 
 
 def test_reader_may_not_run_work(workspace: Workspace, project: Project, upload: UploadKey) -> None:
