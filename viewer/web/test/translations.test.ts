@@ -36,13 +36,21 @@ describe('translations', () => {
     }
   })
 
+  const source = new URL('../src', import.meta.url).pathname
+  const code = files(source).filter((file) => /\.(vue|ts)$/.test(file)).map((file) => readFileSync(file, 'utf8')).join('\n')
+  const found = (pattern: RegExp): string[] => [...code.matchAll(pattern)].map((match) => match[1] ?? '')
+
   test('every key that the page asks for exists', () => {
-    const source = new URL('../src', import.meta.url).pathname
-    const asked = files(source)
-      .filter((file) => /\.(vue|ts)$/.test(file))
-      .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/\bt\(\s*'([\w.-]+)'/g)].map((match) => match[1] ?? ''))
+    const asked = found(/\bt\(\s*'([\w.-]+)'/g)
     expect(asked.length).toBeGreaterThan(80)
     expect(asked.filter((key) => !english.has(key))).toEqual([])
+  })
+
+  test('the page asks for every key that exists', () => {
+    const whole = new Set(found(/'([\w-]+\.[\w.-]+)'/g))
+    const beginnings = [...whole, ...found(/`([\w.-]+)\.\$\{/g)].map((beginning) => `${beginning}.`)
+    const asked = (key: string): boolean => whole.has(key) || beginnings.some((beginning) => key.startsWith(beginning))
+    expect([...english.keys()].filter((key) => !asked(key))).toEqual([])
   })
 
   test('the page says in both languages what it is for', () => {
@@ -51,7 +59,6 @@ describe('translations', () => {
   })
 
   test('no text stands in a template', () => {
-    const source = new URL('../src', import.meta.url).pathname
     const product = /^(Imaging Workspace|CPU|CUDA|mm)$/
     for (const file of files(source).filter((name) => name.endsWith('.vue'))) {
       const template = /<template>([\s\S]*)<\/template>/.exec(readFileSync(file, 'utf8'))?.[1] ?? ''

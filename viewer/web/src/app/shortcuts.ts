@@ -20,7 +20,7 @@ export const SHEET: readonly { readonly name: string; readonly keys: readonly st
   { name: 'shortcut.hairs', keys: ['X'] },
   { name: 'shortcut.undo', keys: ['Ctrl', 'Z'] },
   { name: 'shortcut.redo', keys: ['Ctrl', 'Shift', 'Z'] },
-  { name: 'shortcut.delete', keys: ['Del'] },
+  { name: 'tool.delete', keys: ['Del'] },
   { name: 'shortcut.finish', keys: ['Enter'] },
   { name: 'shortcut.abort', keys: ['Esc'] },
   { name: 'shortcut.help', keys: ['?'] },

@@ -20,7 +20,7 @@ export const i18n = createI18n({
   messages: { en, fr },
 })
 
-export function useLanguage(language: Language): void {
+export function setLanguage(language: Language): void {
   i18n.global.locale.value = language
   localStorage.setItem(STORED, language)
   document.documentElement.lang = language
