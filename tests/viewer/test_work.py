@@ -215,6 +215,8 @@ def test_projects_are_made_and_renamed(as_user):
     assert (edited["name"], edited["pixelAccess"]) == ("third again", "full")
     assert stranger.put(f"/api/project/{made['id']}.json", json={"pixelAccess": "rendered"}).status_code == 200
     assert stranger.post("/api/project.json", json={"name": ""}).status_code == 400
+    assert stranger.post("/api/project.json", json={"name": "n" * 256}).status_code == 200
+    assert stranger.post("/api/project.json", json={"name": "n" * 257}).status_code == 400
 
 
 def test_terms_form_a_tree(as_user):

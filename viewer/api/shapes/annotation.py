@@ -10,7 +10,7 @@ from imaging.domain.annotation import Annotation, AnnotationDraft
 from imaging.domain.base import TermKey
 from imaging.domain.image import Axis, Image
 from imaging.geometry import flip_wkt_y, parse_wkt
-from imaging.project.drawing import plane_of
+from imaging.project.drawing import LONGEST_WKT, plane_of
 from viewer.api.shapes.envelope import Changed, Sent, SentId, Shape, Thing, to_millis
 from viewer.api.shapes.image import place_rank, rank_place
 
@@ -128,7 +128,7 @@ class AnnotationTermChanged(Changed):
 
 
 class _Drawn(Sent):
-    location: str | None = Field(default=None, max_length=20_000_000)
+    location: str | None = Field(default=None, max_length=LONGEST_WKT)
     term: tuple[SentId, ...] | None = None
 
     @field_validator("term", mode="before")
@@ -140,7 +140,7 @@ class _Drawn(Sent):
 class AnnotationSent(_Drawn):
     """What an annotation is made from; the plane comes from `axis` and `index`, else `slice`, else z = 0."""
 
-    location: str = Field(max_length=20_000_000)
+    location: str = Field(max_length=LONGEST_WKT)
     image: SentId | None = None
     slice: SentId | None = None
     axis: Axis | None = None

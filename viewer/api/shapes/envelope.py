@@ -9,12 +9,16 @@ from typing import Annotated, Generic, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
+from imaging.taxonomy import LONGEST_NAME
 from viewer.deps import LARGEST_ID, Paging
 
 ItemT = TypeVar("ItemT")
 
 SentId = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 """An id inside a request body."""
+
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+"""A name inside a request body; what else it must be, the thing that takes it says."""
 
 
 class Shape(BaseModel):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from imaging.domain.base import Record, TermKey
 from imaging.domain.image import Image, ImageAttributes, ImageTerm
-from viewer.api.shapes.envelope import Changed, Sent, Shape, Thing, to_millis
+from viewer.api.shapes.envelope import Changed, Name, Sent, Shape, Thing, to_millis
 
 
 class LevelShape(Record):
@@ -148,7 +148,7 @@ class ImageChanged(Changed):
 class ImageEdited(Sent):
     """What an image is renamed from."""
 
-    instance_filename: str | None = Field(default=None, min_length=1, max_length=200)
+    instance_filename: Name | None = None
 
 
 class SliceShape(Thing):

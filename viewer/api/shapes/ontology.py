@@ -8,7 +8,7 @@ from pydantic import Field
 
 from imaging.domain.base import TermKey
 from imaging.domain.ontology import CodedConcept, Ontology, Term
-from viewer.api.shapes.envelope import Changed, Sent, SentId, Shape, Thing, to_millis
+from viewer.api.shapes.envelope import Changed, Name, Sent, SentId, Shape, Thing, to_millis
 
 _COLOR = r"^#[0-9a-fA-F]{6}$"
 
@@ -144,13 +144,13 @@ class RelationTermChanged(Changed):
 class OntologySent(Sent):
     """What an ontology is made or renamed from."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: Name
 
 
 class TermSent(Sent):
     """What a term is made from."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: Name
     ontology: SentId
     color: str | None = Field(default=None, pattern=_COLOR)
     parent: SentId | None = None
@@ -161,7 +161,7 @@ class TermSent(Sent):
 class TermEdited(Sent):
     """What a term is edited from; what is absent stays."""
 
-    name: str | None = Field(default=None, min_length=1, max_length=200)
+    name: Name | None = None
     color: str | None = Field(default=None, pattern=_COLOR)
     parent: SentId | None = None
     comment: str | None = Field(default=None, max_length=2000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from imaging.domain.project import PixelAccess, ProjectRecord
-from viewer.api.shapes.envelope import Changed, Sent, SentId, Thing, to_millis
+from viewer.api.shapes.envelope import Changed, Name, Sent, SentId, Thing, to_millis
 
 
 class ProjectShape(Thing):
@@ -58,12 +58,12 @@ class ProjectChanged(Changed):
 class ProjectSent(Sent):
     """What a project is made from; without an ontology it gets one of its own."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: Name
     ontology: SentId | None = None
 
 
 class ProjectEdited(Sent):
     """What a project is edited from; what is absent stays."""
 
-    name: str | None = Field(default=None, min_length=1, max_length=200)
+    name: Name | None = None
     pixel_access: PixelAccess | None = None
