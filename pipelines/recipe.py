@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, FiniteFloat, JsonValue, ValidationError, model_validator
 
 from imaging.domain.base import Record
 from imaging.domain.job import Task
@@ -69,7 +69,7 @@ class SegmentationRecipe(Recipe):
     """
 
     foreground: Annotated[float, Field(ge=0, le=1)] = 0.5
-    window: tuple[float, float] | None = None
+    window: tuple[FiniteFloat, FiniteFloat] | None = None
     overlap: Annotated[float, Field(ge=0, lt=0.9)] = 0.25
     flips: Annotated[str, Field(pattern="^z?y?x?$")] | None = None
 

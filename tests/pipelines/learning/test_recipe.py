@@ -29,6 +29,7 @@ def test_settings_of_a_file_become_a_recipe(tmp_path: Path) -> None:
         ({"patch": [1, 4, 4]}, "patch must hold 64"),
         ({"held_out": 1.0}, "held_out: "),
         ({"window": [10, -10]}, "window must be"),
+        ({"window": [float("nan"), 10]}, "window.0: "),
         ({"flips": "ab"}, "flips: "),
     ],
 )
