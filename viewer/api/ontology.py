@@ -36,6 +36,19 @@ def _term_changed(change: str, term: Term) -> TermChanged:
     return TermChanged(message=f"Term: {change}", callback=call_back(change, "Term", term.id), term=TermShape.of(term))
 
 
+def _edit_of(sent: TermSent | TermEdited) -> TermEdit:
+    edit = TermEdit()
+    if sent.name is not None:
+        edit["name"] = sent.name
+    if sent.color is not None:
+        edit["color"] = sent.color
+    if sent.comment is not None:
+        edit["comment"] = sent.comment
+    if "parent" in sent.model_fields_set:
+        edit["parent"] = None if sent.parent is None else TermKey(sent.parent)
+    return edit
+
+
 @router.get("/ontology.json")
 def list_ontologies(door: Entry, page: Page) -> Collection[OntologyShape]:
     """List what the caller made or uses."""
@@ -107,11 +120,7 @@ def add_term(sent: TermSent | list[TermSent], door: Entry) -> TermChanged:
     """Add one term, or several that a client sends as an array; the last one is shown."""
     added: list[Term] = []
     for one in sent if isinstance(sent, list) else [sent]:
-        edit = TermEdit(name=one.name, comment=one.comment)
-        if one.color is not None:
-            edit["color"] = one.color.lower()
-        if one.parent is not None:
-            edit["parent"] = TermKey(one.parent)
+        edit = _edit_of(one)
         if one.concept is not None:
             edit["concept"] = one.concept
         added.append(door.workspace.ontologies.add_term(door.user.id, OntologyKey(one.ontology), **edit))
@@ -123,16 +132,8 @@ def add_term(sent: TermSent | list[TermSent], door: Entry) -> TermChanged:
 @router.put("/term/{term}.json")
 def edit_term(term: Id, sent: TermEdited, door: Entry) -> TermChanged:
     """Change what is given about a term."""
-    edit = TermEdit()
-    if sent.name is not None:
-        edit["name"] = sent.name
-    if sent.color is not None:
-        edit["color"] = sent.color.lower()
-    if sent.comment is not None:
-        edit["comment"] = sent.comment
-    if "parent" in sent.model_fields_set:
-        edit["parent"] = None if sent.parent is None else TermKey(sent.parent)
-    return _term_changed("Edit", door.workspace.ontologies.edit_term(door.user.id, TermKey(term), **edit))
+    edited = door.workspace.ontologies.edit_term(door.user.id, TermKey(term), **_edit_of(sent))
+    return _term_changed("Edit", edited)
 
 
 @router.delete("/term/{term}.json")
