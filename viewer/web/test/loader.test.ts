@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Plane } from '@/core/plane'
 import { FailureError } from '@/domain/failure'
+import type { Place } from '@/domain/image'
 import { PlaneLoader } from '@/sources/loader'
-import type { PixelSource, Wish } from '@/sources/source'
+import type { PixelSource } from '@/sources/source'
 
-function planeOf({ axis, index }: Wish, exact: boolean): Plane {
+function planeOf({ axis, index }: Place, exact: boolean): Plane {
   return { axis, index, rows: 1, columns: 1, rowStep: 1, columnStep: 1, exact, channels: [Uint8Array.of(index)] }
 }
 
@@ -14,13 +15,13 @@ class Source implements PixelSource {
   failure: FailureError | null = null
   coarse = true
 
-  preview(wish: Wish): Plane | null {
+  preview(wish: Place): Plane | null {
     return this.coarse ? planeOf(wish, false) : null
   }
-  held({ index }: Wish): Plane | null {
+  held({ index }: Place): Plane | null {
     return this.kept.get(index) ?? null
   }
-  async plane(wish: Wish, signal: AbortSignal): Promise<Plane> {
+  async plane(wish: Place, signal: AbortSignal): Promise<Plane> {
     this.asked.push(wish.index)
     await new Promise((resolve) => setTimeout(resolve, 10))
     signal.throwIfAborted()
@@ -37,7 +38,7 @@ class Source implements PixelSource {
   }
 }
 
-const at = (index: number): Wish => ({ axis: 'z', index, t: 0, c: 0 })
+const at = (index: number): Place => ({ axis: 'z', index, t: 0, c: 0 })
 
 function loaderOf(source: Source): { loader: PlaneLoader; shown: string[]; failed: unknown[] } {
   const shown: string[] = []

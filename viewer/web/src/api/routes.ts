@@ -2,7 +2,7 @@ import { ask, askCollection, askJson, send } from '@/api/client'
 import * as parse from '@/api/parse'
 import type { Annotation, Identity, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
 import { FailureError } from '@/domain/failure'
-import type { Axis, Image, Window } from '@/domain/image'
+import type { Axis, Image, Place, Window } from '@/domain/image'
 import type { Job, Model, Project, Term, User } from '@/domain/project'
 
 /* ---- session ---- */
@@ -142,14 +142,6 @@ export async function deleteAnnotation({ id, version }: Identity): Promise<void>
 }
 
 /* ---- pixels ---- */
-export interface PlaneQuery {
-  readonly axis: Axis
-  readonly index: number
-  readonly t: number
-  readonly c: number
-  readonly level?: number
-}
-
 export interface PlaneBytes {
   readonly bytes: ArrayBuffer
   readonly rows: number
@@ -166,14 +158,13 @@ async function planeBytes(path: string, fallbackDtype: string, signal?: AbortSig
   return { bytes, rows, columns, dtype: response.headers.get('X-Imaging-Dtype') ?? fallbackDtype }
 }
 
-export function imagePlane(id: number, dtype: string, query: PlaneQuery, signal?: AbortSignal): Promise<PlaneBytes> {
-  const { axis, index, t, c, level = 0 } = query
-  return planeBytes(`/api/imageinstance/${id}/plane/${axis}/${index}?level=${level}&t=${t}&c=${c}`, dtype, signal)
+export function imagePlane(id: number, dtype: string, { axis, index, t, c }: Place, signal?: AbortSignal): Promise<PlaneBytes> {
+  return planeBytes(`/api/imageinstance/${id}/plane/${axis}/${index}?t=${t}&c=${c}`, dtype, signal)
 }
 
 /** A plane as a PNG whose grey levels the server made with this window; null is the window that it finds best. */
 export async function renderedPlane(
-  id: number, { axis, index, t, c }: PlaneQuery, window_: Window | null, signal?: AbortSignal,
+  id: number, { axis, index, t, c }: Place, window_: Window | null, signal?: AbortSignal,
 ): Promise<Blob> {
   const look = window_ === null ? '' : `&center=${window_.center}&width=${window_.width}`
   return (await ask(`/api/imageinstance/${id}/render/${axis}/${index}.png?t=${t}&c=${c}${look}`, { signal })).blob()

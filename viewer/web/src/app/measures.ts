@@ -1,5 +1,5 @@
 import { useI18n } from 'vue-i18n'
-import type { Annotation } from '@/domain/annotation'
+import type { Annotation, ShapeKind } from '@/domain/annotation'
 import type { PlaneFrame } from '@/geometry/frame'
 import { areaOf, lengthOf } from '@/geometry/measure'
 import { isRectangle, parseWkt } from '@/geometry/wkt'
@@ -26,7 +26,7 @@ export function useMeasures() {
   }
 
   /** Which tool would have made it; for its icon and name. */
-  function kindOf(drawing: Annotation, frame: PlaneFrame): 'point' | 'line' | 'rectangle' | 'polygon' {
+  function kindOf(drawing: Annotation, frame: PlaneFrame): ShapeKind {
     const shape = parseWkt(drawing.wkt, frame.rows)
     if (shape === null || shape.kind === 'point') return 'point'
     if (shape.kind === 'line') return 'line'

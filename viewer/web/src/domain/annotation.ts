@@ -1,11 +1,7 @@
-import type { Axis } from '@/domain/image'
+import type { Place } from '@/domain/image'
 
 /** What a member drew: `wkt` in full-resolution pixels of the plane, origin lower-left, y up. */
-export interface Drawing {
-  readonly axis: Axis
-  readonly index: number
-  readonly t: number
-  readonly c: number
+export interface Drawing extends Place {
   readonly wkt: string
   readonly terms: readonly number[]
 }

@@ -2,6 +2,14 @@
 export type Axis = 'z' | 'y' | 'x'
 export const AXES: readonly Axis[] = ['z', 'y', 'x']
 
+/** One plane of an image, at one time point and channel. */
+export interface Place {
+  readonly axis: Axis
+  readonly index: number
+  readonly t: number
+  readonly c: number
+}
+
 export type Vector = readonly [number, number, number]
 /** 4x4: voxel centre (z, y, x, 1) to LPS mm. */
 export type Affine = readonly (readonly number[])[]

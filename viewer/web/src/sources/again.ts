@@ -3,9 +3,9 @@ import { failureOf, isAbort } from '@/domain/failure'
 const AGAIN = 3000
 
 /** Wait, unless it is given up. */
-export function settled(signal: AbortSignal, time: number): Promise<void> {
+export function pause(signal: AbortSignal, milliseconds: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, time)
+    const timer = setTimeout(resolve, milliseconds)
     signal.addEventListener('abort', () => {
       clearTimeout(timer)
       reject(new DOMException('aborted', 'AbortError'))
@@ -26,6 +26,6 @@ export async function askAgain<Answer>(
       const { kind } = failureOf(error)
       if (kind !== 'offline' && kind !== 'broken') throw error
     }
-    await settled(signal, AGAIN)
+    await pause(signal, AGAIN)
   }
 }

@@ -1,6 +1,7 @@
 import type { Plane } from '@/core/plane'
-import { askAgain, settled } from '@/sources/again'
-import type { PixelSource, Wish } from '@/sources/source'
+import type { Place } from '@/domain/image'
+import { askAgain, pause } from '@/sources/again'
+import type { PixelSource } from '@/sources/source'
 
 export interface LoaderListener {
   show(plane: Plane): void
@@ -16,7 +17,7 @@ const AHEAD = [1, 2, -1, 3]
  * Only the newest wish counts; an older request is aborted.
  */
 export class PlaneLoader {
-  private wish: Wish | null = null
+  private wish: Place | null = null
   private current = new AbortController()
   /** Which way the reader goes; 0 until the first step, when nothing speaks for any neighbour. */
   private direction = 0
@@ -28,7 +29,7 @@ export class PlaneLoader {
   ) {}
 
   /** Show this plane from now on. */
-  want(wish: Wish): void {
+  want(wish: Place): void {
     if (this.wish !== null && wish.index !== this.wish.index) this.direction = Math.sign(wish.index - this.wish.index)
     this.wish = wish
     this.current.abort()
@@ -51,12 +52,12 @@ export class PlaneLoader {
     this.current.abort()
   }
 
-  private async load(wish: Wish, signal: AbortSignal, held: boolean, coarse: boolean): Promise<void> {
+  private async load(wish: Place, signal: AbortSignal, held: boolean, coarse: boolean): Promise<void> {
     const failed = (error: unknown): void => this.listener.failed(error)
     try {
       if (!held) {
         // While something is on the screen already, a plane that is only passed by need not be asked for.
-        if (coarse) await settled(signal, SETTLE)
+        if (coarse) await pause(signal, SETTLE)
         const plane = await askAgain(() => this.source.plane(wish, signal), signal, failed)
         if (!signal.aborted) this.listener.show(plane)
       }
@@ -67,9 +68,9 @@ export class PlaneLoader {
     await this.prefetch(wish, signal).catch(() => undefined)
   }
 
-  private async prefetch(wish: Wish, signal: AbortSignal): Promise<void> {
+  private async prefetch(wish: Place, signal: AbortSignal): Promise<void> {
     if (this.direction === 0) return
-    await settled(signal, SETTLE)
+    await pause(signal, SETTLE)
     for (const step of AHEAD) {
       const index = wish.index + step * this.direction
       if (index < 0 || index >= this.planes) continue

@@ -3,9 +3,9 @@ import { ByteCache } from '@/core/cache'
 import { byteLength } from '@/core/plane'
 import type { Plane } from '@/core/plane'
 import { isColour } from '@/domain/image'
-import type { Image, Window } from '@/domain/image'
+import type { Image, Place, Window } from '@/domain/image'
 import { keyOf } from '@/sources/source'
-import type { PixelSource, Wish } from '@/sources/source'
+import type { PixelSource } from '@/sources/source'
 
 /** Shows 8-bit levels as they are. */
 export const LEVELS: Window = { center: 128, width: 256 }
@@ -41,17 +41,17 @@ export class RenderedSource implements PixelSource {
   ) {}
 
   /** The same plane through the window before, until the new one is here. */
-  preview(wish: Wish): Plane | null {
+  preview(wish: Place): Plane | null {
     const rendered = this.planes.get(keyOf(wish))
     return rendered === undefined ? null : { ...rendered.plane, exact: false }
   }
 
-  held(wish: Wish): Plane | null {
+  held(wish: Place): Plane | null {
     const rendered = this.planes.get(keyOf(wish))
     return rendered !== undefined && isSame(rendered.window, this.sent()) ? rendered.plane : null
   }
 
-  async plane(wish: Wish, signal: AbortSignal): Promise<Plane> {
+  async plane(wish: Place, signal: AbortSignal): Promise<Plane> {
     const held = this.held(wish)
     if (held !== null) return held
     const window = this.sent()
@@ -73,7 +73,7 @@ export class RenderedSource implements PixelSource {
     return isColour(this.image) ? null : this.window()
   }
 
-  private async ask(wish: Wish, window: Window | null, signal: AbortSignal): Promise<Plane> {
+  private async ask(wish: Place, window: Window | null, signal: AbortSignal): Promise<Plane> {
     const { axis, index } = wish
     const picture = await renderedPlane(this.image.id, wish, window, signal)
     const { width, height, data } = await this.decode(picture)

@@ -3,25 +3,18 @@ import { byteLength, sampleOf, storedFrom } from '@/core/plane'
 import type { Plane } from '@/core/plane'
 import { imagePlane, segmentationPlane } from '@/api/routes'
 import { extent, isColour } from '@/domain/image'
-import type { Axis, Image } from '@/domain/image'
+import type { Axis, Image, Place } from '@/domain/image'
 import { cutPreview, readPreview } from '@/sources/preview'
 import type { Preview } from '@/sources/preview'
-
-export interface Wish {
-  readonly axis: Axis
-  readonly index: number
-  readonly t: number
-  readonly c: number
-}
 
 /** Where the pixels of one image come from. */
 export interface PixelSource {
   /** A coarse plane that is here already, if any. */
-  preview(wish: Wish): Plane | null
+  preview(wish: Place): Plane | null
   /** The exact plane that is here already, if any. */
-  held(wish: Wish): Plane | null
+  held(wish: Place): Plane | null
   /** The exact plane. */
-  plane(wish: Wish, signal: AbortSignal): Promise<Plane>
+  plane(wish: Place, signal: AbortSignal): Promise<Plane>
   /** Get ready to show coarse planes of a time point; resolves when they are here or cannot be. */
   prepare(t: number, c: number, signal: AbortSignal): Promise<void>
   /** Stored values from all over a time point where it is prepared, else null; for percentiles. */
@@ -31,7 +24,7 @@ export interface PixelSource {
 const BUDGET = 192 * 1024 * 1024
 
 /** Names one plane of an image. */
-export function keyOf({ axis, index, t, c }: Wish): string {
+export function keyOf({ axis, index, t, c }: Place): string {
   return `${axis}/${index}/${t}/${c}`
 }
 
@@ -42,12 +35,12 @@ export class ZarrSource implements PixelSource {
 
   constructor(private readonly image: Image) {}
 
-  preview(wish: Wish): Plane | null {
+  preview(wish: Place): Plane | null {
     const preview = this.previews.get(`${wish.t}/${wish.c}`)
     return preview === undefined ? null : cutPreview(preview, wish.axis, wish.index)
   }
 
-  held(wish: Wish): Plane | null {
+  held(wish: Place): Plane | null {
     const held = this.planes.get(keyOf(wish))
     if (held !== undefined) return held
     const preview = this.preview(wish)
@@ -59,7 +52,7 @@ export class ZarrSource implements PixelSource {
     return volume === undefined ? null : sampleOf(volume)
   }
 
-  async plane(wish: Wish, signal: AbortSignal): Promise<Plane> {
+  async plane(wish: Place, signal: AbortSignal): Promise<Plane> {
     const held = this.held(wish)
     if (held !== null) return held
     const channels = this.channels(wish.c)
