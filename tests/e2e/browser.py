@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image as Picture
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 SAMPLE = Path(__file__).parents[2] / "sample_dicom"
 
-
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-
 
 FLAGS = [
     "--no-sandbox",
@@ -30,7 +28,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
 
 WAIT = 20_000
 
@@ -83,6 +80,14 @@ def ask_api(url: str, token: str) -> Any:
         return answer.json() if path.endswith(".json") or ".json?" in path else answer
 
     return ask
+
+
+def add_member(site: Site, name: str) -> str:
+    """Add an annotator to the site's project and give their password."""
+    added = imaging(site.workspace, "user", "add", name)
+    imaging(site.workspace, "project", "member", "add", str(site.project), name, "annotator")
+    assert isinstance(added["password"], str)
+    return added["password"]
 
 
 def sign_in(page: Page, site: Site, *, password: str | None = None) -> None:
@@ -153,6 +158,18 @@ def wait_until_saved(page: Page) -> None:
     expect(page.get_by_test_id("save-state")).to_have_attribute("data-state", "saved")
 
 
+def take_back(page: Page, site: Site) -> None:
+    """Undo the only drawing, so that the next test finds none."""
+    page.get_by_test_id("undo").click()
+    expect(drawing_rows(page)).to_have_count(0)
+    wait_until_saved(page)
+    assert drawings(site) == []
+
+
+def drawing_rows(page: Page) -> Locator:
+    return page.get_by_test_id("drawing-list").get_by_role("listitem")
+
+
 def drawings(site: Site) -> list[dict[str, Any]]:
     query = f"/api/annotation.json?image={site.image}&showWKT=true&showTerm=true&showMeta=true"
     found = ask_api(site.url, site.token)(query)["collection"]
@@ -162,6 +179,12 @@ def drawings(site: Site) -> list[dict[str, Any]]:
 
 def vertices(wkt: str) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in re.findall(r"(-?[\d.]+) (-?[\d.]+)", wkt)]
+
+
+def draw_point(page: Page) -> None:
+    """Place a point at the middle of the axial plane."""
+    page.get_by_test_id("tool-point").click()
+    page.mouse.click(*centre_of(page))
 
 
 def draw_polygon(page: Page, corners: list[tuple[float, float]]) -> list[tuple[int, int, int]]:

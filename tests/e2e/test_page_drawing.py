@@ -14,17 +14,21 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.browser import (
     Site,
+    add_member,
     ask_api,
     centre_of,
     colour_at,
     drag_window,
+    draw_point,
     draw_polygon,
+    drawing_rows,
     drawings,
     imaging,
     open_from_lists,
     open_image,
     scroll,
     sign_in,
+    take_back,
     vertices,
     wait_for_viewer,
     wait_until_saved,
@@ -42,7 +46,7 @@ def test_annotator_draws_undoes_redoes_and_finds_everything_again(page: Page, si
     page.get_by_test_id(f"term-{site.term}").click()
     corners = [(across - 80, down - 60), (across + 70, down - 50), (across + 60, down + 80), (across - 40, down + 50)]
     voxels = draw_polygon(page, corners)
-    rows = page.get_by_test_id("drawing-list").get_by_role("listitem")
+    rows = drawing_rows(page)
     expect(rows).to_have_count(1)
 
     page.get_by_test_id("undo").click()
@@ -105,8 +109,7 @@ def test_scrolling_does_not_lose_a_polygon_under_way(page: Page, site: Site) -> 
     assert (len(vertices(saved["location"])), saved["term"]) == (4, [site.term])
     page.get_by_test_id("tool-line").click()
     expect(page.get_by_test_id("tool-line")).to_have_attribute("aria-pressed", "true")
-    page.get_by_test_id("undo").click()
-    wait_until_saved(page)
+    take_back(page, site)
 
 
 def test_a_polygon_that_crosses_itself_is_kept_and_one_of_two_corners_waits(page: Page, site: Site) -> None:
@@ -126,13 +129,11 @@ def test_a_polygon_that_crosses_itself_is_kept_and_one_of_two_corners_waits(page
     (saved,) = drawings(site)
     assert saved["location"].startswith("MULTIPOLYGON")
     expect(page.get_by_text("kept as 2 parts")).to_be_visible()
-    row = page.get_by_test_id("drawing-list").get_by_role("listitem")
+    row = drawing_rows(page)
     (text,) = re.findall(r"([\d.,]+) mm²", row.inner_text())
     assert float(text.replace(",", "")) == pytest.approx(saved["areaMm2"], abs=0.5)
     expect(page.get_by_title("1 annotation", exact=True)).to_have_text("1")
-    page.get_by_test_id("undo").click()
-    wait_until_saved(page)
-    assert drawings(site) == []
+    take_back(page, site)
 
 
 def test_many_drawings_scroll_their_panel_and_never_the_page(page: Page, site: Site) -> None:
@@ -142,7 +143,7 @@ def test_many_drawings_scroll_their_panel_and_never_the_page(page: Page, site: S
     keys = [drawn["id"] for drawn in ask("/api/annotation.json", "POST", json=sent)["collection"]]
     sign_in(page, site)
     open_image(page, site)
-    expect(page.get_by_test_id("drawing-list").get_by_role("listitem")).to_have_count(30)
+    expect(drawing_rows(page)).to_have_count(30)
     assert page.evaluate("document.documentElement.scrollHeight - innerHeight") <= 0
     for key in keys:
         ask(f"/api/annotation/{key}.json", "DELETE")
@@ -156,7 +157,7 @@ def test_a_point_beside_the_image_is_refused(page: Page, site: Site) -> None:
     page.get_by_test_id("tool-point").click()
     page.mouse.click(box["x"] + 8, box["y"] + 40)
     expect(page.get_by_text("has to be placed on the image")).to_be_visible()
-    expect(page.get_by_test_id("drawing-list").get_by_role("listitem")).to_have_count(0)
+    expect(drawing_rows(page)).to_have_count(0)
 
 
 def test_drawing_shows_the_layers_that_were_hidden(page: Page, site: Site) -> None:
@@ -164,19 +165,16 @@ def test_drawing_shows_the_layers_that_were_hidden(page: Page, site: Site) -> No
     open_image(page, site)
     page.get_by_test_id("view-layers").click()
     expect(page.get_by_test_id("view-layers")).to_have_attribute("aria-pressed", "true")
-    page.get_by_test_id("tool-point").click()
-    page.mouse.click(*centre_of(page))
+    draw_point(page)
     expect(page.get_by_test_id("view-layers")).to_have_attribute("aria-pressed", "false")
     wait_until_saved(page)
-    page.get_by_test_id("undo").click()
-    wait_until_saved(page)
+    take_back(page, site)
 
 
 def test_editing_what_somebody_deleted_says_so(page: Page, site: Site) -> None:
     sign_in(page, site)
     open_image(page, site)
-    page.get_by_test_id("tool-point").click()
-    page.mouse.click(*centre_of(page))
+    draw_point(page)
     wait_until_saved(page)
     (saved,) = drawings(site)
     ask_api(site.url, site.token)(f"/api/annotation/{saved['id']}.json", "DELETE")
@@ -184,7 +182,7 @@ def test_editing_what_somebody_deleted_says_so(page: Page, site: Site) -> None:
     page.get_by_test_id(f"term-{site.term}").click()
     expect(page.get_by_test_id("conflict")).to_contain_text("This annotation was deleted elsewhere")
     page.get_by_test_id("conflict-theirs").click()
-    expect(page.get_by_test_id("drawing-list").get_by_role("listitem")).to_have_count(0)
+    expect(drawing_rows(page)).to_have_count(0)
     wait_until_saved(page)
 
 
@@ -200,14 +198,11 @@ def test_a_click_on_a_drawing_changes_nothing(page: Page, site: Site) -> None:
         page.mouse.click(across, down)
     wait_until_saved(page)
     assert drawings(site) == [before]
-    page.get_by_test_id("undo").click()
-    wait_until_saved(page)
-    assert drawings(site) == []
+    take_back(page, site)
 
 
 def test_a_colleagues_drawing_cannot_be_deleted(page: Page, site: Site) -> None:
-    imaging(site.workspace, "user", "add", "colleague")
-    imaging(site.workspace, "project", "member", "add", str(site.project), "colleague", "annotator")
+    add_member(site, "colleague")
     theirs = ask_api(site.url, imaging(site.workspace, "user", "token", "colleague")["token"])
     sign_in(page, site)
     open_from_lists(page, site)
@@ -254,9 +249,7 @@ def test_cytomine_client_reads_the_polygon_drawn_in_the_page(page: Page, site: S
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.strip().splitlines()[-1]) == [[saved["id"], saved["location"], [site.term]]]
 
-    page.get_by_test_id("undo").click()
-    wait_until_saved(page)
-    assert drawings(site) == []
+    take_back(page, site)
 
 
 def test_manager_names_a_term_where_it_is_needed(page: Page, site: Site) -> None:
@@ -279,9 +272,8 @@ def test_manager_names_a_term_where_it_is_needed(page: Page, site: Site) -> None
 
 
 def test_member_who_may_not_name_terms_is_told_who_does(page: Page, site: Site) -> None:
-    added = imaging(site.workspace, "user", "add", "reader")
-    imaging(site.workspace, "project", "member", "add", str(site.project), "reader", "annotator")
-    sign_in(page, replace(site, username="reader"), password=added["password"])
+    password = add_member(site, "reader")
+    sign_in(page, replace(site, username="reader"), password=password)
     open_image(page, site)
     expect(page.get_by_test_id("term-managers")).to_be_visible()
     expect(page.get_by_test_id("term-new")).to_have_count(0)
@@ -298,12 +290,10 @@ def test_line_tells_its_length_in_mm(page: Page, site: Site) -> None:
     page.mouse.up()
     wait_until_saved(page)
     (saved,) = drawings(site)
-    shown = page.get_by_test_id("drawing-list").get_by_role("listitem").inner_text()
+    shown = drawing_rows(page).inner_text()
     (text,) = re.findall(r"([\d.,]+) mm", shown)
     assert float(text.replace(",", "")) == pytest.approx(saved["lengthMm"], abs=0.5)
-    page.get_by_test_id("undo").click()
-    expect(page.get_by_test_id("drawing-list").get_by_role("listitem")).to_have_count(0)
-    wait_until_saved(page)
+    take_back(page, site)
 
 
 def test_drawing_has_the_colour_of_its_term_in_every_layout(page: Page, site: Site) -> None:
@@ -325,8 +315,7 @@ def test_drawing_has_the_colour_of_its_term_in_every_layout(page: Page, site: Si
     assert colour_at(page, box["x"] + 110, box["y"] + 60) == pytest.approx((red, green, blue), abs=40)
     page.mouse.up()
     wait_until_saved(page)
-    page.get_by_test_id("undo").click()
-    wait_until_saved(page)
+    take_back(page, site)
 
 
 def test_somebody_elses_newer_version_asks_for_a_decision(page: Page, site: Site) -> None:
@@ -370,8 +359,7 @@ def test_unsaved_drawings_are_asked_for_before_another_image_opens(page: Page, s
     page.route(
         "**/api/annotation.json", lambda route: route.abort() if route.request.method == "POST" else route.fallback()
     )
-    page.get_by_test_id("tool-point").click()
-    page.mouse.click(*centre_of(page))
+    draw_point(page)
     expect(page.get_by_test_id("save-state")).to_have_attribute("data-state", "error")
     asked: list[str] = []
 
@@ -383,11 +371,9 @@ def test_unsaved_drawings_are_asked_for_before_another_image_opens(page: Page, s
     other = f"#/project/{site.project}/image/{site.image + 1}"
     page.evaluate("(hash) => { location.hash = hash }", other)
     page.wait_for_url(re.compile(rf"image/{site.image}(\?|$)"))
-    expect(page.get_by_test_id("drawing-list").get_by_role("listitem")).to_have_count(1)
+    expect(drawing_rows(page)).to_have_count(1)
     assert len(asked) == 1
     page.unroute("**/api/annotation.json")
     page.get_by_role("button", name="Try again").click()
     wait_until_saved(page)
-    page.get_by_test_id("undo").click()
-    wait_until_saved(page)
-    assert drawings(site) == []
+    take_back(page, site)

@@ -9,12 +9,14 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.browser import (
     Site,
+    add_member,
     ask_api,
     centre_of,
+    draw_point,
     drawings,
-    imaging,
     open_image,
     sign_in,
+    take_back,
     wait_until_saved,
 )
 
@@ -57,9 +59,7 @@ def test_session_that_ends_while_drawing_loses_nothing(page: Page, site: Site) -
     expect(page.get_by_test_id("signed-in-user")).to_be_visible()
     expect(page.get_by_text("My layer")).to_be_visible()
     assert page.evaluate("window.before")
-    page.get_by_test_id("undo").click()
-    wait_until_saved(page)
-    assert drawings(site) == []
+    take_back(page, site)
 
 
 def test_reading_on_after_the_end_of_the_session_asks_to_sign_in_over_the_page(page: Page, site: Site) -> None:
@@ -77,36 +77,32 @@ def test_reading_on_after_the_end_of_the_session_asks_to_sign_in_over_the_page(p
 
 
 def test_another_member_never_gets_the_drawings_of_the_first(page: Page, site: Site) -> None:
-    added = imaging(site.workspace, "user", "add", "second")
-    imaging(site.workspace, "project", "member", "add", str(site.project), "second", "annotator")
+    password = add_member(site, "second")
     sign_in(page, site)
     draw_after_the_end(page, site)
     page.once("dialog", lambda dialog: dialog.dismiss())
-    sign_in_again(page, added["password"], "second")
+    sign_in_again(page, password, "second")
     expect(page.get_by_test_id("session-ended")).to_be_visible()
     page.on("dialog", lambda dialog: dialog.accept())
-    sign_in_again(page, added["password"], "second")
+    sign_in_again(page, password, "second")
     expect(page.get_by_test_id(f"project-{site.project}")).to_be_visible()
     expect(page.get_by_test_id("signed-in-user")).to_have_text(re.compile("second", re.I))
     assert drawings(site) == []
 
 
 def test_window_of_another_member_does_not_save_in_their_name(page: Page, site: Site) -> None:
-    added = imaging(site.workspace, "user", "add", "third")
-    imaging(site.workspace, "project", "member", "add", str(site.project), "third", "annotator")
+    password = add_member(site, "third")
     sign_in(page, site)
     open_image(page, site)
     other = page.context.new_page()
     other.goto(site.url)
-    body = {"username": "third", "password": added["password"]}
+    body = {"username": "third", "password": password}
     assert other.request.post(f"{site.url}/api/session.json", data=body).ok
-    page.get_by_test_id("tool-point").click()
-    page.mouse.click(*centre_of(page))
+    draw_point(page)
     expect(page.get_by_test_id("session-ended")).to_be_visible()
     assert drawings(site) == []
     sign_in_again(page, site.password)
     wait_until_saved(page)
     (saved,) = drawings(site)
     assert saved["user"] == ask_api(site.url, site.token)("/api/user/current.json")["id"]
-    page.get_by_test_id("undo").click()
-    wait_until_saved(page)
+    take_back(page, site)
