@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
@@ -92,10 +94,41 @@ class ImageAttributes(Record):
     profile_hash: str = ""
 
 
+@dataclass(frozen=True)
+class SliceOrder:
+    """How Cytomine's slices of one image follow each other: rank = c + channels * (z + planes * t)."""
+
+    channels: int
+    planes: int
+    times: int
+
+    @classmethod
+    def of(cls, axes: str, shape: Sequence[int], photometric: str) -> SliceOrder:
+        """Count what has slices of its own; a colour picture is one channel."""
+        extent = dict(zip(axes, shape, strict=True))
+        channels = 1 if photometric == "RGB" else extent.get("c", 1)
+        return cls(channels, extent.get("z", 1), extent.get("t", 1))
+
+    @property
+    def count(self) -> int:
+        """How many slices there are."""
+        return self.channels * self.planes * self.times
+
+    def place(self, rank: int) -> tuple[int, int, int]:
+        """Give (t, z, c) of the slice of a rank."""
+        rest, c = divmod(rank, self.channels)
+        t, z = divmod(rest, self.planes)
+        return t, z, c
+
+    def rank(self, *, t: int, z: int, c: int) -> int:
+        """Give the rank of the slice at a place."""
+        return c + self.channels * (z + self.planes * t)
+
+
 class Image(Record):
     """A registered image; `shape` follows `attributes.axes`, level 0.
 
-    `slice_base` + rank is the Cytomine id of one z plane, rank = c + C * (z + Z * t).
+    `slice_base` + rank is the Cytomine id of one z plane; `slice_order` tells ranks and places apart.
     `subject`, `study`, `series` are pseudonyms.
     """
 
@@ -125,8 +158,12 @@ class Image(Record):
     @property
     def slices(self) -> int:
         """How many Cytomine slices (z planes times channels times time points) there are."""
-        channels = 1 if self.attributes.photometric == "RGB" else self.extent("c")
-        return channels * self.extent("z") * self.extent("t")
+        return self.slice_order.count
+
+    @property
+    def slice_order(self) -> SliceOrder:
+        """How this image's Cytomine slices follow each other."""
+        return SliceOrder.of(self.attributes.axes, self.shape, self.attributes.photometric)
 
 
 class ImageDraft(Record):

@@ -182,9 +182,8 @@ def _new(draft: AnnotationDraft, drawing: Drawing, key: AnnotationKey, layer: La
 
 def check_place(image: Image, draft: AnnotationDraft) -> None:
     """Refuse a drawing on a plane that its image does not have."""
-    channels = 1 if image.attributes.photometric == "RGB" else image.extent("c")
     places = ((draft.axis.value, draft.index, image.extent(draft.axis.value)), ("t", draft.t, image.extent("t")),
-              ("c", draft.c, channels))  # fmt: skip
+              ("c", draft.c, image.slice_order.channels))  # fmt: skip
     for axis, place, extent in places:
         if not 0 <= place < extent:
             raise InvalidInputError(f"the image has no plane {axis} = {place}")

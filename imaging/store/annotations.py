@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, false, f
 
 from imaging.domain.annotation import Annotation, AnnotationFilter, Box
 from imaging.domain.base import AnnotationKey, ProjectKey, TermKey
-from imaging.domain.image import Axis
+from imaging.domain.image import Axis, SliceOrder
 from imaging.store.database import Transaction
+from imaging.store.images import holds_slice
 from imaging.store.schema import annotation, annotation_term, image
 
 _BATCH = 500
@@ -143,18 +144,15 @@ def _when_and_where(wanted: AnnotationFilter) -> list[ColumnElement[bool]]:
 
 
 def _on_slices(transaction: Transaction, project: ProjectKey, slices: Sequence[int]) -> ColumnElement[bool]:
-    # Slices have no rows: each id is turned into its place, and places that share all but z are asked for together.
+    # Each id is turned into its place, and places that share all but z are asked for together.
     bases = select(image.c.slice_base, image.c.slices, image.c.id, image.c.shape, image.c.attributes)
-    covered = or_(*((image.c.slice_base <= key) & (image.c.slice_base + image.c.slices > key) for key in slices))
+    covered = or_(*(holds_slice(key) for key in slices))
     places: dict[tuple[int, int, int], list[int]] = defaultdict(list)
     for row in transaction.execute(bases.where(image.c.project == project, covered)):
-        axes = str(row.attributes["axes"])
-        extent = {axis: int(length) for axis, length in zip(axes, row.shape, strict=True)}
-        channels = 1 if row.attributes["photometric"] == "RGB" else extent.get("c", 1)
+        order = SliceOrder.of(row.attributes["axes"], row.shape, row.attributes["photometric"])
         for key in slices:
             if 0 <= key - row.slice_base < row.slices:
-                rest, c = divmod(key - row.slice_base, channels)
-                t, z = divmod(rest, extent.get("z", 1))
+                t, z, c = order.place(key - row.slice_base)
                 places[row.id, t, c].append(z)
     columns = annotation.c
     wheres = [

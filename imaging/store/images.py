@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, delete, func, insert, select, update
 
 from imaging.domain.base import ImageKey, LayerKey, ProjectKey, TermKey, UserKey
 from imaging.domain.image import Image, ImageAttributes, ImageTerm
@@ -40,8 +40,12 @@ def get_image(transaction: Transaction, project: ProjectKey, key: ImageKey) -> I
 
 def get_image_of_slice(transaction: Transaction, project: ProjectKey, slice_key: int) -> Image | None:
     """Find the image whose reserved block holds a slice id."""
-    covers = (image.c.slice_base <= slice_key) & (image.c.slice_base + image.c.slices > slice_key)
-    return _first(transaction, _select(project).where(covers))
+    return _first(transaction, _select(project).where(holds_slice(slice_key)))
+
+
+def holds_slice(slice_key: int) -> ColumnElement[bool]:
+    """Whether an image's reserved block holds a slice id: slices have no rows."""
+    return (image.c.slice_base <= slice_key) & (image.c.slice_base + image.c.slices > slice_key)
 
 
 def list_images(transaction: Transaction, project: ProjectKey, *, name: str | None = None) -> list[Image]:

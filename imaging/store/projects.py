@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from sqlalchemy import ColumnElement, RowMapping, Select, delete, func, insert, select, update
+from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 
 from imaging.domain.base import OntologyKey, ProjectKey, UserKey
 from imaging.domain.people import Member, Role
 from imaging.domain.project import PixelAccess, ProjectRecord
 from imaging.store.database import Transaction
+from imaging.store.images import holds_slice
 from imaging.store.people import read_user
 from imaging.store.schema import account, annotation, image, job, layer, member, model, project, segmentation, term
 
@@ -136,8 +137,7 @@ def _owning(statement: Select[tuple[object, ...]], kind: Kind, key: int) -> Sele
         case "project":
             return statement.where(project.c.id == key)
         case "slice":
-            covers: ColumnElement[bool] = (image.c.slice_base <= key) & (image.c.slice_base + image.c.slices > key)
-            return statement.join(image, image.c.project == project.c.id).where(covers)
+            return statement.join(image, image.c.project == project.c.id).where(holds_slice(key))
         case "term":
             return statement.join(term, term.c.ontology == project.c.ontology).where(term.c.id == key)
         case _:

@@ -12,7 +12,6 @@ from imaging.domain.base import ImageKey, SegmentationKey
 from imaging.domain.image import Axis, ImageAttributes, Window
 from imaging.errors import InvalidInputError
 from imaging.pyramid.labels import SegmentationReader
-from viewer.api.shapes.image import place_rank
 from viewer.deps import LARGEST_ID, Entry, Id
 from viewer.pixels import PRESETS, Encoding, encode_picture, pack_plane
 from viewer.reading import (
@@ -146,7 +145,7 @@ def show_slice_thumb(
     project = door.locate("slice", slice)
     require_rendered(project)
     record, rank = project.images.by_slice(slice)
-    t, z, c = place_rank(record, rank)
+    t, z, c = record.slice_order.place(rank)
     pyramid = open_pyramid(project, record.id)
     place = shrink_place(pyramid, Place(Axis.Z, z, 0, t, c), max_size)
     return _send_picture(encode_picture(picture_plane(pyramid, place, window), encoding, max_size=max_size), encoding)

@@ -12,7 +12,6 @@ from imaging.domain.image import Axis, Image
 from imaging.geometry import flip_wkt_y, parse_wkt
 from imaging.project.drawing import LONGEST_WKT, plane_of
 from viewer.api.shapes.envelope import Changed, Sent, SentId, Shape, Thing, to_millis
-from viewer.api.shapes.image import place_rank, rank_place
 
 
 class Centroid(Shape):
@@ -150,7 +149,7 @@ class AnnotationSent(_Drawn):
 
     def draft(self, image: Image, rank: int | None) -> AnnotationDraft:
         """Turn what was sent into the inside convention."""
-        t, z, c = (self.t, 0, self.c) if rank is None else place_rank(image, rank)
+        t, z, c = (self.t, 0, self.c) if rank is None else image.slice_order.place(rank)
         axis = self.axis or Axis.Z
         index = self.index if self.index is not None else (z if axis is Axis.Z else 0)
         return AnnotationDraft(
@@ -189,7 +188,7 @@ def find_slice(drawn: Annotation, image: Image) -> int | None:
     """Give Cytomine's slice id of a z plane; None for other planes."""
     if drawn.axis is not Axis.Z:
         return None
-    return image.slice_base + rank_place(image, t=drawn.t, z=drawn.index, c=drawn.c)
+    return image.slice_base + image.slice_order.rank(t=drawn.t, z=drawn.index, c=drawn.c)
 
 
 def _find_centroid(location: str | None) -> Centroid | None:

@@ -86,7 +86,7 @@ class ImageShape(Thing):
             Given to the image as a whole, by any layer.
         """
         colour = image.attributes.photometric == "RGB"
-        channels = slice_channels(image)
+        channels = image.slice_order.channels
         sizes = [None if size is None else size * 1000 for size in image.attributes.spacing_mm]
         thumb = f"{site}/api/imageinstance/{image.id}/thumb.png"
         return cls(
@@ -172,7 +172,7 @@ class SliceShape(Thing):
     @classmethod
     def of(cls, image: Image, rank: int) -> SliceShape:
         """Show the slice of one rank."""
-        t, z, c = place_rank(image, rank)
+        t, z, c = image.slice_order.place(rank)
         key = image.slice_base + rank
         return cls(
             id=key,
@@ -187,23 +187,6 @@ class SliceShape(Thing):
             time=t,
             rank=rank,
         )
-
-
-def slice_channels(image: Image) -> int:
-    """How many channels get slices of their own: a colour picture is one channel."""
-    return 1 if image.attributes.photometric == "RGB" else image.extent("c")
-
-
-def place_rank(image: Image, rank: int) -> tuple[int, int, int]:
-    """Give (t, z, c) of a slice."""
-    rest, c = divmod(rank, slice_channels(image))
-    t, z = divmod(rest, image.extent("z"))
-    return t, z, c
-
-
-def rank_place(image: Image, *, t: int, z: int, c: int) -> int:
-    """Give the rank of the slice at (t, z, c)."""
-    return c + slice_channels(image) * (z + image.extent("z") * t)
 
 
 class ImageTermShape(Shape):
