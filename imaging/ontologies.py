@@ -5,15 +5,14 @@ from __future__ import annotations
 import builtins
 from typing import Unpack
 
-from imaging.access import Action, allowed
+from imaging.access import Action
 from imaging.change import Change, changing
 from imaging.domain.base import OntologyKey, TermKey, UserKey
 from imaging.domain.ontology import Ontology, Term
 from imaging.errors import ForbiddenError, NotFoundError, StateError
 from imaging.store import ontologies as rows
-from imaging.store import projects
 from imaging.store.database import Database, Transaction
-from imaging.taxonomy import TermEdit, add_term, check_name, delete_term, edit_term
+from imaging.taxonomy import TermEdit, add_term, check_name, delete_term, edit_term, require_projects
 
 
 def create_ontology(change: Change, user: UserKey, name: str) -> Ontology:
@@ -113,12 +112,6 @@ def _require_edit(transaction: Transaction, user: UserKey, key: OntologyKey) -> 
     seen = _get(transaction, user, key)
     everywhere = rows.get_ontology(transaction, key)
     assert everywhere is not None
-    if not everywhere.projects and seen.creator == user:
-        return
-    # A change reaches every project that uses the ontology, so each of them must allow it.
-    for project in everywhere.projects:
-        grant = projects.find_grant(transaction, user, "project", project)
-        if grant is None or not allowed(grant.member.roles, Action.EDIT_ONTOLOGY):
-            raise ForbiddenError(Action.EDIT_ONTOLOGY.value)
-    if not everywhere.projects:
+    if not everywhere.projects and seen.creator != user:
         raise ForbiddenError(Action.EDIT_ONTOLOGY.value)
+    require_projects(transaction, user, everywhere.projects)

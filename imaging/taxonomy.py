@@ -1,4 +1,4 @@
-"""What makes an ontology and its terms valid; shared by the workspace's ontologies and a project's one."""
+"""What makes an ontology and its terms valid and who may change them, in a project or without one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable
 from typing import TypedDict
 
+from imaging.access import Action, allowed
 from imaging.change import Change
-from imaging.domain.base import OntologyKey, TermKey
+from imaging.domain.base import OntologyKey, ProjectKey, TermKey, UserKey
 from imaging.domain.ontology import CodedConcept, Term, TermDraft
-from imaging.errors import InvalidInputError, NotFoundError, StateError
-from imaging.store import ontologies
+from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, StateError
+from imaging.store import ontologies, projects
+from imaging.store.database import Transaction
 
 LONGEST_NAME = 256
 _COLOR = re.compile(r"#[0-9a-f]{6}")
@@ -36,6 +38,14 @@ def check_name(kind: str, name: str) -> str:
     if not 0 < len(trimmed) <= LONGEST_NAME or not trimmed.isprintable():
         raise InvalidInputError(f"the name of a {kind} has 1 to {LONGEST_NAME} printable characters")
     return trimmed
+
+
+def require_projects(transaction: Transaction, user: UserKey, sharing: Iterable[ProjectKey]) -> None:
+    """Refuse unless the user may edit the ontology in each project that shares it: a change reaches all of them."""
+    for project in sharing:
+        grant = projects.find_grant(transaction, user, "project", project)
+        if grant is None or not allowed(grant.member.roles, Action.EDIT_ONTOLOGY):
+            raise ForbiddenError(Action.EDIT_ONTOLOGY.value)
 
 
 def add_term(change: Change, ontology: OntologyKey, edit: TermEdit) -> Term:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from imaging.access import Action, allowed
+from imaging.access import Action
 from imaging.change import Change
 from imaging.domain.base import TermKey
 from imaging.domain.ontology import CodedConcept, Ontology, Term
-from imaging.errors import ForbiddenError, NotFoundError
+from imaging.errors import NotFoundError
 from imaging.project.gate import Gate
 from imaging.store import ontologies as rows
-from imaging.store import projects
-from imaging.taxonomy import TermEdit, add_term, check_name, delete_term, edit_term
+from imaging.taxonomy import TermEdit, add_term, check_name, delete_term, edit_term, require_projects
 
 
 class OntologyManager:
@@ -88,7 +87,4 @@ class OntologyManager:
     def _require_everywhere(self, change: Change) -> None:
         shared = rows.get_ontology(change.transaction, self._gate.record.ontology)
         assert shared is not None
-        for project in shared.projects:
-            grant = projects.find_grant(change.transaction, self._gate.user, "project", project)
-            if grant is None or not allowed(grant.member.roles, Action.EDIT_ONTOLOGY):
-                raise ForbiddenError(Action.EDIT_ONTOLOGY.value)
+        require_projects(change.transaction, self._gate.user, shared.projects)
