@@ -17,11 +17,9 @@ from imaging.errors import InvalidInputError, NotFoundError, StaleRevisionError
 from imaging.project.drawing import Drawing, draw, parse, plane_of
 from imaging.project.gate import Gate
 from imaging.project.images import require_image, require_terms
-from imaging.project.layers import Layers, require_layer, require_writing
+from imaging.project.layers import WRITERS, Layers, require_layer, require_reviewing, require_writing
 from imaging.store import annotations as rows
 from imaging.store.database import Transaction
-
-_WRITERS = (Action.ANNOTATE, Action.REVIEW, Action.IMPORT_ANNOTATIONS, Action.TRAIN)
 
 
 class Annotations:
@@ -62,8 +60,8 @@ class Annotations:
     ) -> tuple[Annotation, ...]:
         """Add many drawings to a layer, all or none."""
         if reviewed:
-            self._gate.require(Action.REVIEW, Action.IMPORT_ANNOTATIONS)
-        with self._gate.change(*_WRITERS) as change:
+            require_reviewing(self._gate)
+        with self._gate.change(*WRITERS) as change:
             records = self._insert(change, self._writable(change.transaction, layer), drafts, reviewed=reviewed)
             change.note("import", "annotation", None, {"layer": layer, "count": len(records)})
         return records
@@ -83,7 +81,7 @@ class Annotations:
         StaleRevisionError
             The annotation is at another version than the one sent.
         """
-        with self._gate.change(*_WRITERS) as change:
+        with self._gate.change(*WRITERS) as change:
             before = self._held(change.transaction, key, version)
             drawing = None
             if wkt is not None:
@@ -95,21 +93,21 @@ class Annotations:
 
     def delete(self, key: AnnotationKey, version: int | None = None) -> None:
         """Remove an annotation; with `version`, only if nobody saved a newer one."""
-        with self._gate.change(*_WRITERS) as change:
+        with self._gate.change(*WRITERS) as change:
             before = self._held(change.transaction, key, version)
             rows.delete_annotation(change.transaction, key)
             change.note("delete", "annotation", key, {"image": before.image, "version": before.version})
 
     def add_term(self, key: AnnotationKey, term: TermKey) -> Annotation:
         """Give a term; the version stays, so that whoever holds the drawing may still save it."""
-        with self._gate.change(*_WRITERS) as change:
+        with self._gate.change(*WRITERS) as change:
             before = self._held(change.transaction, key, None)
             require_terms(change.transaction, self._gate, (term,))
             return self._set_terms(change, before, tuple(dict.fromkeys((*before.terms, term))))
 
     def remove_term(self, key: AnnotationKey, term: TermKey) -> Annotation:
         """Take a term away; the version stays."""
-        with self._gate.change(*_WRITERS) as change:
+        with self._gate.change(*WRITERS) as change:
             before = self._held(change.transaction, key, None)
             if term not in before.terms:
                 raise NotFoundError("term", term)
@@ -137,7 +135,7 @@ class Annotations:
     ) -> Annotation:
         facts: dict[str, object] = {"terms": terms, "version": before.version + 1, "updated": change.at}
         if drawing is not None:
-            facts |= {name: value for name, value in vars(drawing).items() if name != "box"}
+            facts |= drawing.facts
         record = before.model_copy(update=facts)
         rows.update_annotation(change.transaction, record, None if drawing is None else drawing.box)
         change.note("edit", "annotation", record.id, {"image": record.image, "version": record.version})
@@ -166,10 +164,9 @@ class Annotations:
 
 def _new(draft: AnnotationDraft, drawing: Drawing, key: AnnotationKey, layer: Layer, at: datetime) -> Annotation:
     placed = {name: getattr(draft, name) for name in ("image", "axis", "index", "t", "c")}
-    measured = {name: value for name, value in vars(drawing).items() if name != "box"}
     return Annotation(
         **placed,
-        **measured,
+        **drawing.facts,
         id=key,
         project=layer.project,
         layer=layer.id,

@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from imaging.domain.annotation import Box
 from imaging.domain.image import Axis, Image
 from imaging.errors import InvalidInputError
-from imaging.geometry import area_and_length
+from imaging.geometry import Measure, area_and_length, format_wkt
 
 LONGEST_WKT = 8_000_000
 # Checked before parsing: the parser recurses into nested collections, and we take none.
@@ -23,15 +23,16 @@ _COLUMNS_AND_ROWS = {Axis.Z: ("x", "y"), Axis.Y: ("x", "z"), Axis.X: ("y", "z")}
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """A valid drawing within its plane; origin top-left, y down."""
+class Drawing(Measure):
+    """A valid drawing within its plane, measured; origin top-left, y down."""
 
     wkt: str
     box: Box
-    area_px: float
-    length_px: float
-    area_mm2: float | None
-    length_mm: float | None
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What an annotation holds of its drawing, by the names of its fields."""
+        return {name: value for name, value in vars(self).items() if name != "box"}
 
 
 @dataclass(frozen=True)
@@ -66,18 +67,10 @@ def draw(wkt: str, plane: Plane) -> Drawing:
     frame = shapely.box(0, 0, plane.width, plane.height)
     if not shapely.covers(frame, geometry):
         geometry = _keep(shapely.intersection(geometry, frame), kind)
-    text = shapely.to_wkt(geometry, rounding_precision=-1)
+    text = format_wkt(geometry)
     # Text may round a coordinate by its last bit; the box must be that of what is stored.
     x0, y0, x1, y1 = shapely.from_wkt(text).bounds
-    measured = area_and_length(text, plane.spacing)
-    return Drawing(
-        wkt=text,
-        box=Box(x0=x0, y0=y0, x1=x1, y1=y1),
-        area_px=measured.area_px,
-        length_px=measured.length_px,
-        area_mm2=measured.area_mm2,
-        length_mm=measured.length_mm,
-    )
+    return Drawing(**vars(area_and_length(text, plane.spacing)), wkt=text, box=Box(x0=x0, y0=y0, x1=x1, y1=y1))
 
 
 def parse(wkt: str) -> tuple[str, BaseGeometry]:

@@ -13,7 +13,7 @@ from imaging.domain.base import ImageKey, LayerKey, TermKey
 from imaging.domain.image import Image, ImageDraft, ImageTerm
 from imaging.errors import InvalidInputError, NotFoundError, StateError
 from imaging.project.gate import Gate
-from imaging.project.layers import Layers, require_layer, require_writing
+from imaging.project.layers import WRITERS, Layers, require_layer, require_reviewing, require_writing
 from imaging.pyramid.manifest import headers_path, manifest_path
 from imaging.store import ids, ontologies
 from imaging.store import images as rows
@@ -143,9 +143,9 @@ class Images:
         if probability is not None and not 0.0 <= probability <= 1.0:
             raise InvalidInputError("a probability lies between 0 and 1")
         if reviewed:
-            self._gate.require(Action.REVIEW, Action.IMPORT_ANNOTATIONS)
+            require_reviewing(self._gate)
         place = self._layers.mine().id if layer is None else layer
-        with self._gate.change(Action.ANNOTATE, Action.IMPORT_ANNOTATIONS, Action.TRAIN) as change:
+        with self._gate.change(*WRITERS) as change:
             self._require_target(change, image, term, place)
             record = ImageTerm(
                 image=image, term=term, layer=place, probability=probability, reviewed=reviewed, created=change.at
@@ -157,7 +157,7 @@ class Images:
     def remove_term(self, image: ImageKey, term: TermKey, *, layer: LayerKey | None = None) -> None:
         """Take a term from a whole image."""
         place = self._layers.mine().id if layer is None else layer
-        with self._gate.change(Action.ANNOTATE, Action.IMPORT_ANNOTATIONS, Action.TRAIN) as change:
+        with self._gate.change(*WRITERS) as change:
             self._require_target(change, image, term, place)
             if not rows.delete_image_term(change.transaction, image, term, place):
                 raise NotFoundError("term", term)

@@ -9,9 +9,10 @@ from imaging.domain.job import IngestWork, Job, JobState, PredictWork, TrainWork
 from imaging.errors import ForbiddenError, NotFoundError
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
+from imaging.project.uploads import require_upload
 from imaging.queue import Queue, take
 from imaging.store import jobs as rows
-from imaging.store import models, uploads
+from imaging.store import models
 from imaging.store.database import Transaction
 
 
@@ -68,9 +69,7 @@ class Jobs:
     def _check(self, transaction: Transaction, work: Work) -> None:
         match work:
             case IngestWork():
-                upload = uploads.get_upload(transaction, self._gate.project, work.upload)
-                if upload is None or (upload.account != self._gate.user and not self._gate.may(Action.EDIT_PROJECT)):
-                    raise NotFoundError("upload", work.upload)
+                require_upload(transaction, self._gate, work.upload)
             case PredictWork():
                 if models.get_model(transaction, self._gate.project, work.model) is None:
                     raise NotFoundError("model", work.model)

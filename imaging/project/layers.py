@@ -16,6 +16,8 @@ from imaging.store.database import Transaction
 from imaging.taxonomy import check_name
 
 SOURCE = "source"
+WRITERS = (Action.ANNOTATE, Action.REVIEW, Action.IMPORT_ANNOTATIONS, Action.TRAIN)
+"""What lets a member change layers at all; `require_writing` says which of them."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,11 @@ def require_layer(transaction: Transaction, gate: Gate, key: LayerKey) -> Layer:
     if layer is None:
         raise NotFoundError("layer", key)
     return layer
+
+
+def require_reviewing(gate: Gate) -> None:
+    """Refuse unless the member may call content reviewed: a reviewer, or who imports what was reviewed elsewhere."""
+    gate.require(Action.REVIEW, Action.IMPORT_ANNOTATIONS)
 
 
 def require_writing(gate: Gate, layer: Layer) -> None:

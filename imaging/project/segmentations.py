@@ -12,13 +12,11 @@ from imaging.domain.segmentation import Segmentation, TermVoxels
 from imaging.errors import InvalidInputError, NotFoundError, StaleRevisionError
 from imaging.project.gate import Gate
 from imaging.project.images import Images, require_image, require_terms
-from imaging.project.layers import require_layer, require_writing
+from imaging.project.layers import WRITERS, require_layer, require_reviewing, require_writing
 from imaging.pyramid.labels import remove_segmentation, segmentation_path
 from imaging.store import segmentations as rows
 from imaging.store.database import Transaction
 from imaging.taxonomy import check_name
-
-_WRITERS = (Action.ANNOTATE, Action.REVIEW, Action.IMPORT_ANNOTATIONS, Action.TRAIN)
 
 
 class Segmentations:
@@ -63,14 +61,14 @@ class Segmentations:
             Publishes the voxels under the id that it is given; they are removed again when the row cannot be written.
         """
         if reviewed:
-            self._gate.require(Action.REVIEW, Action.IMPORT_ANNOTATIONS)
-        with self._gate.read(*_WRITERS) as transaction:
+            require_reviewing(self._gate)
+        with self._gate.read(*WRITERS) as transaction:
             self._check(transaction, image, layer, terms)
         trimmed = check_name("segmentation", name)
         key = SegmentationKey(self._gate.reserve())
         try:
             write(key)
-            with self._gate.change(*_WRITERS) as change:
+            with self._gate.change(*WRITERS) as change:
                 self._check(change.transaction, image, layer, terms)
                 record = self._new(change, key, image, layer, terms)
                 record = record.model_copy(update={"name": trimmed, "reviewed": reviewed})
@@ -92,8 +90,8 @@ class Segmentations:
     ) -> Segmentation:
         """Publish new voxels of a segmentation as its next revision; with `revision`, only if nobody was quicker."""
         if reviewed:
-            self._gate.require(Action.REVIEW, Action.IMPORT_ANNOTATIONS)
-        with self._gate.change(*_WRITERS) as change:
+            require_reviewing(self._gate)
+        with self._gate.change(*WRITERS) as change:
             before = self._held(change.transaction, key)
             if revision is not None and revision != before.revision:
                 raise StaleRevisionError("segmentation", sent=revision, current=before.revision)
@@ -110,7 +108,7 @@ class Segmentations:
 
     def delete(self, key: SegmentationKey) -> None:
         """Remove a segmentation and its voxels."""
-        with self._gate.change(*_WRITERS) as change:
+        with self._gate.change(*WRITERS) as change:
             before = self._held(change.transaction, key)
             require_writing(self._gate, require_layer(change.transaction, self._gate, before.layer))
             rows.delete_segmentation(change.transaction, key)

@@ -46,9 +46,9 @@ class Uploads:
     def add(self, upload: UploadKey, name: str, stream: BinaryIO) -> int:
         """Encrypt one file into the upload and return its size in bytes."""
         if not 0 < len(name) <= LONGEST_NAME or "\0" in name:
-            raise InvalidInputError("a file needs a name of at most 4096 characters")
+            raise InvalidInputError(f"a file needs a name of at most {LONGEST_NAME} characters")
         with self._gate.read(Action.UPLOAD) as transaction:
-            row = self._mine(transaction, upload)
+            row = require_upload(transaction, self._gate, upload)
         if row.finished is not None:
             raise StateError("upload", "is finished")
         secret, key = self._secret(row), self._gate.reserve()
@@ -84,7 +84,7 @@ class Uploads:
         system takes loses its beginning.
         """
         with self._gate.read(Action.UPLOAD) as transaction:
-            row = self._mine(transaction, upload)
+            row = require_upload(transaction, self._gate, upload)
             waiting = rows.list_waiting(transaction, upload)
         secret, paths = self._secret(row), []
         for file in waiting:
@@ -104,7 +104,7 @@ class Uploads:
             Where the plain file is now; None when its content was never readable.
         """
         with self._gate.read(Action.UPLOAD) as transaction:
-            row = self._mine(transaction, upload)
+            row = require_upload(transaction, self._gate, upload)
         secret, key, size = self._secret(row), self._gate.reserve(), 0
         target = self._folder(upload) / f"{key}.sealed"
         if path is not None and path.is_file():
@@ -124,7 +124,7 @@ class Uploads:
     def names_held(self, upload: UploadKey) -> Counter[tuple[str, int]]:
         """How often each file of an upload, by its name and size in bytes, is held already."""
         with self._gate.read(Action.UPLOAD) as transaction:
-            secret = self._secret(self._mine(transaction, upload))
+            secret = self._secret(require_upload(transaction, self._gate, upload))
             found = rows.list_held(transaction, self._gate.project, upload=upload)
         return Counter((_unseal_name(row, secret), row.size) for row in found)
 
@@ -134,7 +134,7 @@ class Uploads:
             own = None if self._gate.may(Action.DECIDE_QUARANTINE) else self._gate.user
             found = rows.list_held(transaction, self._gate.project, user=own, key=key)
             uploads = {row.upload for row in found}
-            secrets = {upload: self._secret(self._upload(transaction, upload)) for upload in uploads}
+            secrets = {upload: self._secret(_load_upload(transaction, self._gate, upload)) for upload in uploads}
         if key is not None and not found:
             raise NotFoundError("quarantined file", key)
         return [_held_file(row, secrets[row.upload]) for row in found]
@@ -145,7 +145,7 @@ class Uploads:
             found = rows.list_held(transaction, self._gate.project, key=key)
             if not found:
                 raise NotFoundError("quarantined file", key)
-            secret = self._secret(self._upload(transaction, found[0].upload))
+            secret = self._secret(_load_upload(transaction, self._gate, found[0].upload))
         sealed = self._folder(found[0].upload) / f"{key}.sealed"
         if not sealed.is_file():
             return None
@@ -173,7 +173,7 @@ class Uploads:
             Counts for the journal, given back by `outcome_noted` if the job is cut off before it can tell them itself.
         """
         with self._gate.change(Action.UPLOAD) as change:
-            self._mine(change.transaction, upload)
+            require_upload(change.transaction, self._gate, upload)
             waiting = rows.list_waiting(change.transaction, upload)
             rows.finish_upload(change.transaction, upload, change.at)
             change.note("finish", "upload", upload, {"files": len(waiting), **(outcome or {})})
@@ -197,17 +197,20 @@ class Uploads:
     def _secret(self, row: rows.UploadRow) -> bytes:
         return self._project_wrapper().unwrap(row.secret, f"upload:{row.id}")
 
-    def _upload(self, transaction: Transaction, key: UploadKey) -> rows.UploadRow:
-        row = rows.get_upload(transaction, self._gate.project, key)
-        if row is None:
-            raise NotFoundError("upload", key)
-        return row
 
-    def _mine(self, transaction: Transaction, key: UploadKey) -> rows.UploadRow:
-        row = self._upload(transaction, key)
-        if row.account != self._gate.user and not self._gate.may(Action.EDIT_PROJECT):
-            raise NotFoundError("upload", key)
-        return row
+def require_upload(transaction: Transaction, gate: Gate, key: UploadKey) -> rows.UploadRow:
+    """Load an upload of the member, or of anybody for who edits the project; else raise NotFoundError."""
+    row = _load_upload(transaction, gate, key)
+    if row.account != gate.user and not gate.may(Action.EDIT_PROJECT):
+        raise NotFoundError("upload", key)
+    return row
+
+
+def _load_upload(transaction: Transaction, gate: Gate, key: UploadKey) -> rows.UploadRow:
+    row = rows.get_upload(transaction, gate.project, key)
+    if row is None:
+        raise NotFoundError("upload", key)
+    return row
 
 
 def _unseal_name(row: rows.HeldRow, secret: bytes) -> str:
