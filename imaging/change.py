@@ -10,7 +10,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from imaging.domain.base import JobKey, ProjectKey, UserKey
-from imaging.journal import Entry
+from imaging.domain.event import Entry
 from imaging.store import events, ids
 from imaging.store.database import Database, Transaction, now
 

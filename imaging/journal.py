@@ -9,27 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC
 
 from pydantic import JsonValue
 
-from imaging.domain.base import JobKey, ProjectKey, Record, UserKey
-from imaging.domain.event import Event
+from imaging.domain.base import ProjectKey
+from imaging.domain.event import Entry, Event
 from imaging.errors import VerificationError
 
 GENESIS = "0" * 64
-
-
-class Entry(Record):
-    """What happened, before it has a place in a chain; ids only, never a name or a value from a header."""
-
-    at: datetime
-    actor: UserKey | None
-    action: str
-    kind: str
-    key: int | None = None
-    job: JobKey | None = None
-    detail: JsonValue = None
 
 
 def link(entry: Entry, *, project: ProjectKey | None, number: int, previous: str) -> Event:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
-from imaging import journal
 from imaging.accounts import Accounts
 from imaging.change import changing
 from imaging.domain.base import JobKey, OntologyKey, ProjectKey, UserKey
@@ -19,7 +18,7 @@ from imaging.project.gate import Gate, secret_context
 from imaging.project.project import Project
 from imaging.queue import Queue
 from imaging.settings import Settings
-from imaging.store import birth, events, migrate, projects
+from imaging.store import birth, events, ids, migrate, projects
 from imaging.store import ontologies as ontology_rows
 from imaging.store.backup import BackupReport, back_up
 from imaging.store.database import Database
@@ -45,10 +44,8 @@ class WorkspaceJournal:
         VerificationError
             Names the first event that is not as it was written.
         """
-        scope = "the workspace" if project is None else f"project {project}"
         with self._database.read() as transaction:
-            head = events.head(transaction, project)
-            return journal.verify(events.read_events(transaction, project), head, scope=scope)
+            return events.verify_chain(transaction, project)
 
     def verify_all(self) -> int:
         """Walk every chain and count all events."""
@@ -155,7 +152,7 @@ class Workspace:
     def find_project(self, user: User, name_or_id: str) -> ProjectKey:
         """Find a project of the user by id or unique name."""
         mine = self.projects_of(user.id)
-        by_id = [record.id for record in mine if str(record.id) == name_or_id]
+        by_id = [record.id for record in mine if record.id == ids.read_id(name_or_id)]
         named = by_id or [record.id for record in mine if record.name == name_or_id]
         if len(named) > 1:
             raise InvalidInputError("several projects have this name; use the id")

@@ -9,11 +9,9 @@ from pydantic import JsonValue
 from imaging.domain.base import JobKey, ProjectKey, Record, UserKey
 
 
-class Event(Record):
-    """Who did what to which thing, when, from which job; chained by `previous` and `digest` (SHA-256, hex)."""
+class Entry(Record):
+    """Who did what to which thing, when, from which job; ids only, never a name or a value from a header."""
 
-    project: ProjectKey | None
-    number: int
     at: datetime
     actor: UserKey | None
     action: str
@@ -21,5 +19,12 @@ class Event(Record):
     key: int | None = None
     job: JobKey | None = None
     detail: JsonValue = None
+
+
+class Event(Entry):
+    """An entry at its place in a chain; `previous` and `digest` (SHA-256, hex) hold the chain together."""
+
+    project: ProjectKey | None
+    number: int
     previous: str
     digest: str

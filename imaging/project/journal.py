@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pydantic import JsonValue
 
-from imaging import journal
 from imaging.access import Action
 from imaging.domain.event import Event
 from imaging.project.gate import Gate
@@ -30,6 +29,4 @@ class ProjectJournal:
     def verify(self) -> int:
         """Walk the chain and count its events; VerificationError names the first bad one."""
         with self._gate.read(Action.SEE_JOURNAL) as transaction:
-            head = events.head(transaction, self._gate.project)
-            found = events.read_events(transaction, self._gate.project)
-            return journal.verify(found, head, scope=f"project {self._gate.project}")
+            return events.verify_chain(transaction, self._gate.project)

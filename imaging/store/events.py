@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, Select, insert, select, update
 
 from imaging.domain.base import JobKey, ProjectKey, UserKey
-from imaging.domain.event import Event
-from imaging.journal import GENESIS, Entry, link, parse_detail, print_detail
+from imaging.domain.event import Entry, Event
+from imaging.journal import GENESIS, link, parse_detail, print_detail, verify
 from imaging.store.database import Transaction
 from imaging.store.schema import chain, event
 
@@ -23,17 +23,8 @@ def open_chain(transaction: Transaction, project: ProjectKey | None) -> None:
 
 def lock_head(transaction: Transaction, project: ProjectKey | None) -> tuple[int, str]:
     """Return number and digest of the last event; other writers of this chain wait until this transaction ends."""
-    statement = select(chain.c.number, chain.c.digest).where(chain.c.scope == (project or _WORKSPACE)).with_for_update()
-    number, digest = transaction.execute(statement).one()
+    number, digest = transaction.execute(_select_head(project).with_for_update()).one()
     return int(number), str(digest)
-
-
-def head(transaction: Transaction, project: ProjectKey | None) -> tuple[int, str] | None:
-    """Return number and digest of the last event as the chain remembers them."""
-    row = transaction.execute(
-        select(chain.c.number, chain.c.digest).where(chain.c.scope == (project or _WORKSPACE))
-    ).one_or_none()
-    return None if row is None else (int(row[0]), str(row[1]))
 
 
 def append(transaction: Transaction, project: ProjectKey | None, entry: Entry) -> Event:
@@ -72,10 +63,31 @@ def read_events_of_job(
     return [_read(row) for row in transaction.execute(statement).mappings()]
 
 
+def verify_chain(transaction: Transaction, project: ProjectKey | None) -> int:
+    """Walk a stored chain (the workspace's own for None) and count its events.
+
+    Raises
+    ------
+    VerificationError
+        Names the first event that is not as it was written.
+    """
+    scope = "the workspace" if project is None else f"project {project}"
+    return verify(read_events(transaction, project), _head(transaction, project), scope=scope)
+
+
 def scopes(transaction: Transaction) -> list[ProjectKey | None]:
     """Every chain there is, the workspace's own (None) first."""
     found = transaction.execute(select(chain.c.scope).order_by(chain.c.scope)).scalars()
     return [ProjectKey(scope) if scope else None for scope in found]
+
+
+def _head(transaction: Transaction, project: ProjectKey | None) -> tuple[int, str] | None:
+    row = transaction.execute(_select_head(project)).one_or_none()
+    return None if row is None else (int(row[0]), str(row[1]))
+
+
+def _select_head(project: ProjectKey | None) -> Select[int, str]:
+    return select(chain.c.number, chain.c.digest).where(chain.c.scope == (project or _WORKSPACE))
 
 
 def _read(row: RowMapping) -> Event:

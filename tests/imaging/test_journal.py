@@ -11,7 +11,7 @@ from sqlalchemy import delete, update
 
 from imaging import journal
 from imaging.domain.base import ProjectKey, UserKey
-from imaging.domain.event import Event
+from imaging.domain.event import Entry, Event
 from imaging.domain.people import Role
 from imaging.errors import ForbiddenError, VerificationError
 from imaging.project.project import Project
@@ -30,7 +30,7 @@ details = st.recursive(
 def chain_of(contents: list[object]) -> list[Event]:
     events: list[Event] = []
     for number, detail in enumerate(contents, 1):
-        entry = journal.Entry(
+        entry = Entry(
             at=START + timedelta(microseconds=number), actor=UserKey(1), action="add", kind="image", detail=detail
         )
         previous = events[-1].digest if events else journal.GENESIS
