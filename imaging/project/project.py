@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 
 from imaging.access import Action
-from imaging.domain.base import JobKey
+from imaging.domain.base import JobKey, ProjectKey
 from imaging.domain.people import Member
 from imaging.domain.project import PixelAccess, ProjectRecord
 from imaging.errors import NotFoundError
@@ -60,8 +59,8 @@ class Project:
         self.secrets = ProjectSecrets(gate)
         self.journal = ProjectJournal(gate)
 
-    @cached_property
-    def id(self) -> int:
+    @property
+    def id(self) -> ProjectKey:
         """The project's id."""
         return self.record.id
 
@@ -90,8 +89,7 @@ class Project:
             values["pixel_access"] = pixel_access.value
         with self._gate.change(Action.EDIT_PROJECT) as change:
             fields = sorted(values)
-            values |= {"updated": change.at, "version": self.record.version + 1}
-            projects.update_project(change.transaction, self.record.id, values)
+            projects.update_project(change.transaction, self.record.id, values | {"updated": change.at})
             change.note("edit", "project", self.record.id, {"fields": [*fields]})
             record = projects.read_project(change.transaction, self.record.id)
         if record is None:

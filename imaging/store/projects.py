@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 
-from imaging.domain.base import OntologyKey, ProjectKey, UserKey
+from imaging.domain.base import ProjectKey, UserKey
 from imaging.domain.people import Member, Role
 from imaging.domain.project import PixelAccess, ProjectRecord
 from imaging.store.database import Transaction
@@ -61,8 +61,8 @@ def insert_project(transaction: Transaction, record: ProjectRecord, sealed: byte
 
 
 def update_project(transaction: Transaction, key: ProjectKey, values: Mapping[str, object]) -> None:
-    """Change columns of a project."""
-    transaction.execute(update(project).where(project.c.id == key).values(**values))
+    """Change columns and count the version up."""
+    transaction.execute(update(project).where(project.c.id == key).values(version=project.c.version + 1, **values))
 
 
 def read_project(transaction: Transaction, key: ProjectKey) -> ProjectRecord | None:
@@ -71,14 +71,10 @@ def read_project(transaction: Transaction, key: ProjectKey) -> ProjectRecord | N
     return None if row is None else _record(row)
 
 
-def list_projects(
-    transaction: Transaction, user: UserKey, *, ontology: OntologyKey | None = None
-) -> list[ProjectRecord]:
+def list_projects(transaction: Transaction, user: UserKey) -> list[ProjectRecord]:
     """The projects of a member, oldest first."""
     mine = select(member.c.project).where(member.c.account == user)
     statement = select(*_FACTS).where(project.c.id.in_(mine)).order_by(project.c.id)
-    if ontology is not None:
-        statement = statement.where(project.c.ontology == ontology)
     return [_record(row) for row in transaction.execute(statement).mappings()]
 
 
