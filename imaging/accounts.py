@@ -150,14 +150,6 @@ class Accounts:
             change.note("add", "key", user)
         return pair
 
-    def keys_by_public(self, public_key: str) -> tuple[User, ApiKey]:
-        """Find the owner of a public key; the private half stays empty."""
-        with self._database.read() as transaction:
-            found = people.find_key(transaction, public_key)
-        if found is None:
-            raise NotFoundError("key")
-        return found[0], ApiKey(public_key=public_key, private_key="")
-
     def public_keys(self, user: UserKey) -> builtins.list[str]:
         """A user's public keys, newest first."""
         with self._database.read() as transaction:

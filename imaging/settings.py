@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -27,10 +27,10 @@ class Settings:
     master_key_file: Path
     """32 random bytes, hex, mode 0600; wraps the project keys."""
 
-    session_idle_seconds: int = field(default=3600)
+    session_idle_seconds: int = 3600
     """A session ends after this long without a request."""
 
-    session_seconds: int = field(default=12 * 3600)
+    session_seconds: int = 12 * 3600
     """A session ends after this long in any case."""
 
     @property

@@ -11,11 +11,10 @@ from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, false, f
 from imaging.domain.annotation import Annotation, AnnotationFilter, Box
 from imaging.domain.base import AnnotationKey, ProjectKey, TermKey
 from imaging.domain.image import Axis, SliceOrder
-from imaging.store.database import Transaction
+from imaging.store.database import Transaction, batches
 from imaging.store.images import holds_slice
 from imaging.store.schema import annotation, annotation_term, image
 
-_BATCH = 500
 _COLUMNS = [column for column in annotation.c if column.name not in {"x0", "y0", "x1", "y1"}]
 
 
@@ -94,8 +93,8 @@ def list_candidates(
 def fetch_annotations(transaction: Transaction, keys: Sequence[AnnotationKey]) -> list[Annotation]:
     """Load by id, in id order."""
     found: list[Annotation] = []
-    for start in range(0, len(keys), _BATCH):
-        statement = select(*_COLUMNS).where(annotation.c.id.in_(keys[start : start + _BATCH]))
+    for batch in batches(keys):
+        statement = select(*_COLUMNS).where(annotation.c.id.in_(batch))
         rows = transaction.execute(statement.order_by(annotation.c.id)).mappings().all()
         found.extend(_records(transaction, rows))
     return found
@@ -170,9 +169,9 @@ def _values(record: Annotation) -> dict[str, object]:
 def _records(transaction: Transaction, rows: Sequence[RowMapping]) -> list[Annotation]:
     keys = [row["id"] for row in rows]
     terms: dict[object, list[TermKey]] = defaultdict(list)
-    for start in range(0, len(keys), _BATCH):
+    for batch in batches(keys):
         statement = select(annotation_term.c.annotation, annotation_term.c.term)
-        statement = statement.where(annotation_term.c.annotation.in_(keys[start : start + _BATCH]))
+        statement = statement.where(annotation_term.c.annotation.in_(batch))
         for key, term in transaction.execute(statement.order_by(annotation_term.c.term)):
             terms[key].append(TermKey(term))
     return [_record(row, tuple(terms.get(row["id"], ()))) for row in rows]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InterfaceError, OperationalError
@@ -19,8 +19,11 @@ from imaging.errors import ImagingError, InvalidInputError, StateError, Unavaila
 Transaction: TypeAlias = Connection
 """An open transaction; the name that the floors above use, so that they need not know SQLAlchemy."""
 
+T = TypeVar("T")
+
 _IMMEDIATE = "imaging_immediate"
 _BUSY_MILLISECONDS = 30_000
+_BATCH = 500
 _NO_PLACE = "the workspace folder cannot be made here"
 _AWAY = {"08", "25", "40", "53", "55", "57", "58"}
 
@@ -28,6 +31,12 @@ _AWAY = {"08", "25", "40", "53", "55", "57", "58"}
 def now() -> datetime:
     """Read the clock, in UTC."""
     return datetime.now(UTC)
+
+
+def batches(keys: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut keys into runs that one statement takes: SQLite binds a limited number of values."""
+    for start in range(0, len(keys), _BATCH):
+        yield keys[start : start + _BATCH]
 
 
 class Database:

@@ -8,10 +8,9 @@ from sqlalchemy import ColumnElement, RowMapping, Select, delete, func, insert, 
 
 from imaging.domain.base import ImageKey, LayerKey, ProjectKey, TermKey, UserKey
 from imaging.domain.image import Image, ImageAttributes, ImageTerm
-from imaging.store.database import Transaction
+from imaging.store.database import Transaction, batches
 from imaging.store.schema import annotation, image, image_term, segmentation, source_digest
 
-_BATCH = 500
 _COUNTS = tuple(
     select(func.count())
     .select_from(table)
@@ -68,9 +67,8 @@ def delete_image(transaction: Transaction, key: ImageKey) -> None:
 
 def known_digests(transaction: Transaction, project: ProjectKey, digests: Collection[str]) -> set[str]:
     """Which of the source digests belong to an image already."""
-    wanted, known = sorted(set(digests)), set[str]()
-    for start in range(0, len(wanted), _BATCH):
-        batch = wanted[start : start + _BATCH]
+    known = set[str]()
+    for batch in batches(sorted(set(digests))):
         statement = select(source_digest.c.digest).where(source_digest.c.project == project)
         known.update(transaction.execute(statement.where(source_digest.c.digest.in_(batch))).scalars())
     return known
@@ -78,10 +76,10 @@ def known_digests(transaction: Transaction, project: ProjectKey, digests: Collec
 
 def digests_of(transaction: Transaction, keys: Collection[int]) -> dict[str, ImageKey]:
     """Give the source digests of some images, each with its image."""
-    wanted, found = sorted(keys), dict[str, ImageKey]()
-    for start in range(0, len(wanted), _BATCH):
+    found = dict[str, ImageKey]()
+    for batch in batches(sorted(keys)):
         statement = select(source_digest.c.digest, source_digest.c.image)
-        rows = transaction.execute(statement.where(source_digest.c.image.in_(wanted[start : start + _BATCH])))
+        rows = transaction.execute(statement.where(source_digest.c.image.in_(batch)))
         found.update((row.digest, ImageKey(row.image)) for row in rows)
     return found
 

@@ -110,11 +110,9 @@ def touch_token(transaction: Transaction, digest: str, at: datetime) -> None:
     transaction.execute(update(token).where(token.c.digest == digest).values(seen=at))
 
 
-def delete_token(transaction: Transaction, digest: str) -> UserKey | None:
-    """Remove a token; gives its owner."""
-    statement = delete(token).where(token.c.digest == digest).returning(token.c.account)
-    owner = transaction.execute(statement).scalar_one_or_none()
-    return None if owner is None else UserKey(owner)
+def delete_token(transaction: Transaction, digest: str) -> None:
+    """Remove a token."""
+    transaction.execute(delete(token).where(token.c.digest == digest))
 
 
 def delete_tokens(transaction: Transaction, user: UserKey, *, kind: TokenKind | None = None) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, delete, insert, select, update
 
 from imaging.domain.base import ImageKey, ProjectKey, SegmentationKey
 from imaging.domain.segmentation import Segmentation, TermVoxels
-from imaging.store.database import Transaction
+from imaging.store.database import Transaction, batches
 from imaging.store.schema import segmentation, segmentation_term
 
 
@@ -60,8 +60,8 @@ def _put_terms(transaction: Transaction, record: Segmentation) -> None:
 def _records(transaction: Transaction, rows: Sequence[RowMapping]) -> list[Segmentation]:
     terms: dict[object, list[TermVoxels]] = defaultdict(list)
     keys = [row["id"] for row in rows]
-    for start in range(0, len(keys), 500):
-        statement = select(segmentation_term).where(segmentation_term.c.segmentation.in_(keys[start : start + 500]))
+    for batch in batches(keys):
+        statement = select(segmentation_term).where(segmentation_term.c.segmentation.in_(batch))
         for row in transaction.execute(statement.order_by(segmentation_term.c.value)):
             terms[row.segmentation].append(TermVoxels(term=row.term, value=row.value, voxels=row.voxels))
     return [Segmentation.model_validate({**row, "terms": tuple(terms.get(row["id"], ()))}) for row in rows]
