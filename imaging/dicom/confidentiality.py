@@ -12,10 +12,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+
+from imaging.dicom.rules import Rules
 
 EDITION = "2026c"
-_RULES = files("imaging.dicom") / "rules"
 _NOT_OPTIONS = frozenset({"tag", "keyword", "basic", "options_from"})
 _CURVES, _OVERLAYS = 0x5000, 0x6000
 REQUIRED, REQUIRED_MAY_BE_EMPTY, OPTIONAL = 1, 2, 3
@@ -42,7 +42,7 @@ class Row:
 @cache
 def read_table() -> Mapping[str, Row]:
     """Give all rows by tag, eight hex digits; `50xxxxxx`, `60xx3000` and `60xx4000` stand for repeating groups."""
-    lines = csv.DictReader((_RULES / "confidentiality_2026c.csv").read_text("utf-8").splitlines())
+    lines = csv.DictReader(Rules.CONFIDENTIALITY.read().splitlines())
     return {
         line["tag"]: Row(
             line["keyword"],
@@ -83,7 +83,7 @@ def choose_basic(codes: str, attribute_type: int) -> str:
 
 @cache
 def _types() -> Mapping[str, Mapping[str, object]]:
-    loaded: Mapping[str, Mapping[str, object]] = json.loads((_RULES / "attribute_types.json").read_text("utf-8"))
+    loaded: Mapping[str, Mapping[str, object]] = json.loads(Rules.ATTRIBUTE_TYPES.read())
     return loaded
 
 

@@ -5,27 +5,27 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
+
+from imaging.dicom.rules import Rules
 
 _FIRST_PRIVATE = 0x1000
 
 
 @cache
-def read_safe() -> Mapping[tuple[str, int, int], str]:
+def _read_safe() -> Mapping[tuple[str, int, int], str]:
     """Give the value representation of each safe private attribute by creator, group and low byte (PS3.15 E.3.10)."""
-    text = (files("imaging.dicom") / "rules" / "safe_private.csv").read_text("utf-8")
     return {
         (line["creator"], int(line["group"], 16), int(line["element"], 16)): line["vr"]
-        for line in csv.DictReader(text.splitlines())
+        for line in csv.DictReader(Rules.SAFE_PRIVATE.read().splitlines())
     }
 
 
 @cache
 def _groups() -> frozenset[int]:
-    return frozenset(group for _, group, _ in read_safe())
+    return frozenset(group for _, group, _ in _read_safe())
 
 
 def find_safe(header: Dataset, tag: BaseTag) -> tuple[BaseTag, str] | None:
@@ -46,5 +46,5 @@ def find_safe(header: Dataset, tag: BaseTag) -> tuple[BaseTag, str] | None:
     # A creator that cannot be read owns nothing that is safe.
     except Exception:
         return None
-    representation = read_safe().get((creator, tag.group, tag.element & 0xFF))
+    representation = _read_safe().get((creator, tag.group, tag.element & 0xFF))
     return None if representation is None else (reserved, representation)

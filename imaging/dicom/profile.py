@@ -5,26 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from functools import cache, cached_property
-from importlib.resources import files
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from imaging.dicom.rules import FOLDER, digest_rules
 from imaging.domain.base import Record
 from imaging.errors import InvalidInputError
 
 BUILT_IN = ("research", "basic", "longitudinal")
-_RULES = files("imaging.dicom") / "rules"
-_RULE_FILES = (
-    "confidentiality_2026c.csv",
-    "attribute_types.json",
-    "safe_private.csv",
-    "terms.txt",
-    "names.txt",
-    "words.txt",
-)
 _REVISION = 1
 """Raised when the code decides otherwise for the same options and the same rule files."""
 
@@ -67,7 +58,7 @@ class Profile(Record):
     @classmethod
     def built_in(cls, name: str) -> Profile:
         """Give a profile that comes with the product."""
-        return cls(**tomllib.loads((_RULES / f"{name}.toml").read_text(encoding="utf-8")))
+        return cls(**tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8")))
 
     @classmethod
     def read(cls, name_or_path: str | Path) -> Profile:
@@ -98,15 +89,7 @@ class Profile(Record):
         """SHA-256 over the options and the rules, hex: images made under another rule can be told apart."""
         told = {
             "options": self.model_dump(exclude={"name", "version"}),
-            "rules": _digest_rules(),
+            "rules": digest_rules(),
             "revision": _REVISION,
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
-@cache
-def _digest_rules() -> str:
-    digest = hashlib.sha256()
-    for name in _RULE_FILES:
-        digest.update((_RULES / name).read_bytes())
-    return digest.hexdigest()

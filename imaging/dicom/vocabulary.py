@@ -5,37 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import cast
 
 from pydicom.sr._concepts_dict import concepts
 from pydicom.sr._snomed_dict import mapping
 
+from imaging.dicom.rules import Rules
+
 _Concepts = dict[str, dict[str, dict[str, tuple[str, list[int]]]]]
 
-_RULES = files("imaging.dicom") / "rules"
 _WORD = re.compile(r"[^\W_]+(?:\.\d+)?")
 _LENGTH = re.compile(r"\d{1,2}(?:\.\d{1,2})?(?:MM|CM)")
-
-SCHEMES = frozenset({"DCM", "SCT", "SRT", "UCUM", "LN", "RADLEX", "FMA", "NCIt", "UMLS", "MSH", "IBSI", "MDC"})
 
 
 @cache
 def terms() -> frozenset[str]:
     """Defined terms for code strings (VR CS); `~` stands for a blank."""
-    return _read("terms.txt")
+    return _split(Rules.TERMS)
 
 
 @cache
 def names() -> frozenset[str]:
     """Makers, reconstruction kernels and methods, whole values of named attributes; `~` stands for a blank."""
-    return _read("names.txt")
+    return _split(Rules.NAMES)
 
 
 @cache
 def words() -> frozenset[str]:
     """Words of radiology in English and French that a description may keep."""
-    return _read("words.txt")
+    return _split(Rules.WORDS)
 
 
 def is_term(value: str) -> bool:
@@ -69,8 +67,8 @@ def find_meaning(value: str, scheme: str) -> str | None:
     return _meanings(scheme).get(value)
 
 
-def _read(name: str) -> frozenset[str]:
-    return frozenset((_RULES / name).read_text(encoding="utf-8").split())
+def _split(rules: Rules) -> frozenset[str]:
+    return frozenset(rules.read().split())
 
 
 @lru_cache
