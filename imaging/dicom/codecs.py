@@ -15,31 +15,34 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 
-_JPEG = "1.2.840.10008.1.2.4."
+RLE = "1.2.840.10008.1.2.5"
+JPEG = "1.2.840.10008.1.2.4."
+"""The stem of every JPEG, JPEG-LS, JPEG 2000 and HTJ2K syntax."""
+
 _IMAGECODECS = "imagecodecs"
-_LOSSLESS_JPEG = (_JPEG + "57", _JPEG + "70")
-_EXTENDED_JPEG = _JPEG + "51"
+_LOSSLESS_JPEG = (JPEG + "57", JPEG + "70")
+_EXTENDED_JPEG = JPEG + "51"
 
 NATIVE = frozenset({IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED})
 PLUGINS = {
-    _JPEG + "50": "pillow",
+    JPEG + "50": "pillow",
     _EXTENDED_JPEG: _IMAGECODECS,
-    _JPEG + "57": _IMAGECODECS,
-    _JPEG + "70": _IMAGECODECS,
-    _JPEG + "80": "pyjpegls",
-    _JPEG + "81": "pyjpegls",
-    _JPEG + "90": "pylibjpeg",
-    _JPEG + "91": "pylibjpeg",
-    _JPEG + "201": "pylibjpeg",
-    _JPEG + "202": "pylibjpeg",
-    _JPEG + "203": "pylibjpeg",
+    JPEG + "57": _IMAGECODECS,
+    JPEG + "70": _IMAGECODECS,
+    JPEG + "80": "pyjpegls",
+    JPEG + "81": "pyjpegls",
+    JPEG + "90": "pylibjpeg",
+    JPEG + "91": "pylibjpeg",
+    JPEG + "201": "pylibjpeg",
+    JPEG + "202": "pylibjpeg",
+    JPEG + "203": "pylibjpeg",
     # pylibjpeg-rle 2.2.0 is faster but panics on a damaged stream, past every `except Exception`.
-    "1.2.840.10008.1.2.5": "pydicom",
+    RLE: "pydicom",
 }
-LOSSY = frozenset(_JPEG + tail for tail in ("50", "51", "81", "91", "203"))
+LOSSY = frozenset(JPEG + tail for tail in ("50", "51", "81", "91", "203"))
 """Codecs whose values may overshoot what BitsStored holds: they are clipped, since wrapping would turn white black."""
 
-RIGHT_ALIGNED = frozenset(PLUGINS) - {"1.2.840.10008.1.2.5"}
+RIGHT_ALIGNED = frozenset(PLUGINS) - {RLE}
 """Codecs that know samples, not containers: their values begin at bit 0 whatever HighBit says."""
 
 DECODER_DEPENDENCIES = dict.fromkeys((*_LOSSLESS_JPEG, _EXTENDED_JPEG), ("imagecodecs>=2026.3",))

@@ -16,12 +16,12 @@ from pydicom.filereader import read_dataset, read_file_meta_info, read_partial
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
-from imaging.dicom.codecs import DEFLATED, NATIVE, is_supported
+from imaging.dicom.codecs import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, NATIVE, is_supported
 from imaging.dicom.instance import Document, Instance, PixelFormat
 from imaging.dicom.kinds import refuse_kind, refuse_rewriting
-from imaging.dicom.limits import Limits
+from imaging.dicom.limits import RATIO_FREE_BYTES, Limits
 from imaging.dicom.quiet import silence_pydicom
-from imaging.dicom.spans import locate_pixels
+from imaging.dicom.spans import UNDEFINED, locate_pixels
 from imaging.dicom.values import read_integer, read_text
 from imaging.dicom.walk import Found
 from imaging.domain.outcome import Reason
@@ -30,8 +30,6 @@ from imaging.errors import ImagingError, RefusedFileError
 _ISSUER = 0x00100021
 _PIXELS = 0x7FE00010
 _FLOAT_PIXELS = frozenset({0x7FE00008, 0x7FE00009})
-_UNDEFINED = 0xFFFFFFFF
-_RATIO_FREE_BYTES = 64 * 2**20
 _LONGEST_META = 200_000
 """The transfer syntax comes after two UIDs and a version, each of at most 64 KiB in a hostile file."""
 
@@ -184,7 +182,7 @@ class _Stop:
     def __call__(self, tag: BaseTag, _vr: str | None, length: int) -> bool:
         if int(tag) == _PIXELS or int(tag) in _FLOAT_PIXELS:
             return True
-        if length == _UNDEFINED:
+        if length == UNDEFINED:
             return False
         if length > self._size:
             raise RefusedFileError(Reason.TRUNCATED, "the header ends early")
@@ -218,8 +216,8 @@ def _begins_like_dataset(start: bytes, size: int) -> bool:
 def _guess_syntax(header: Dataset) -> str:
     implicit, little = header.original_encoding
     if implicit:
-        return "1.2.840.10008.1.2"
-    return "1.2.840.10008.1.2.1" if little or little is None else "1.2.840.10008.1.2.2"
+        return IMPLICIT
+    return EXPLICIT if little or little is None else BIG_ENDIAN
 
 
 def _inflate(path: Path, limits: Limits) -> bytes:
@@ -228,7 +226,7 @@ def _inflate(path: Path, limits: Limits) -> bytes:
         stream.seek(_meta_end(path))
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         deflated = stream.read()
-        allowed = min(limits.inflated_bytes, max(_RATIO_FREE_BYTES, limits.inflated_ratio * len(deflated)))
+        allowed = min(limits.inflated_bytes, max(RATIO_FREE_BYTES, limits.inflated_ratio * len(deflated)))
         try:
             inflated = inflater.decompress(deflated, allowed)
         except zlib.error:
@@ -247,7 +245,7 @@ def _meta_end(path: Path) -> int:
 
 def _check_whole(header: Dataset, size: int) -> None:
     for element in header.values():
-        if not isinstance(element, RawDataElement) or element.length == _UNDEFINED:
+        if not isinstance(element, RawDataElement) or element.length == UNDEFINED:
             continue
         if element.value_tell + element.length > size:
             raise RefusedFileError(Reason.TRUNCATED, "the header ends early")
@@ -258,7 +256,7 @@ def _explain_missing_pixels(header: Dataset, sop_class: str, stream: BinaryIO, s
     if not len(header):
         return RefusedFileError(Reason.TRUNCATED, "the file ends in its header")
     last = next(reversed(list(header.values())))
-    whole = isinstance(last, RawDataElement) and last.value_tell + last.length in (size, _UNDEFINED)
+    whole = isinstance(last, RawDataElement) and last.value_tell + last.length in (size, UNDEFINED)
     stream.seek(max(0, size - len(_SEQUENCE_END)))
     whole = whole or stream.read() == _SEQUENCE_END
     if "Image Storage" in UID(sop_class).name and not whole:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+RATIO_FREE_BYTES = 64 * 2**20
+"""What unpacks to no more than this may be packed as tightly as it likes."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -16,7 +19,7 @@ class Limits:
     """Unpacked size of one archive."""
 
     archive_ratio: float = 200.0
-    """Unpacked size over packed size of one archive, above the first 64 MiB."""
+    """Unpacked size over packed size of one archive, above `RATIO_FREE_BYTES`."""
 
     folder_depth: int = 64
     """Folders inside folders."""
@@ -28,7 +31,7 @@ class Limits:
     """A deflated data set after inflation, which needs memory of that size."""
 
     inflated_ratio: int = 200
-    """Inflated size over deflated size, above the first 64 MiB."""
+    """Inflated size over deflated size, above `RATIO_FREE_BYTES`."""
 
     frame_pixels: int = 2**28
     """Rows × columns × samples of one frame."""

@@ -8,6 +8,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
+from imaging.dicom.codecs import EXPLICIT
 from imaging.dicom.confidentiality import EDITION
 from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonyms import is_registered
@@ -59,7 +60,7 @@ def rebuild_meta(header: Dataset, result: Dataset) -> FileMetaDataset:
     meta.FileMetaInformationVersion = b"\0\1"
     meta.MediaStorageSOPClassUID = UID(read_text(result, "SOPClassUID"))
     meta.MediaStorageSOPInstanceUID = UID(read_text(result, "SOPInstanceUID"))
-    meta.TransferSyntaxUID = UID(syntax if is_registered(syntax) else "1.2.840.10008.1.2.1")
+    meta.TransferSyntaxUID = UID(syntax if is_registered(syntax) else EXPLICIT)
     meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
     meta.ImplementationVersionName = _IMPLEMENTATION_NAME
     return meta

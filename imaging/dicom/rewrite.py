@@ -19,14 +19,13 @@ from imaging.dicom.instance import Document, Instance, PixelFormat
 from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonymise import Tally, pseudonymise
 from imaging.dicom.pseudonyms import Pseudonyms
+from imaging.dicom.spans import DELIMITER, ITEM, PIXELS, UNDEFINED
 from imaging.dicom.streams import clean_frame
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
 
 _BLOCK = 4 * 2**20
 _ITEM = struct.Struct("<HHL")
-_ITEM_TAG, _DELIMITER_TAG = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
-_UNDEFINED = 0xFFFFFFFF
 
 
 def rewrite(
@@ -87,25 +86,25 @@ def _write_pixels(instance: Instance, syntax: str, sink: BinaryIO) -> None:
                 sink.write(block)
             sink.write(b"\0" * (length % 2))
             return
-        _write_tag(sink, syntax, instance, _UNDEFINED)
+        _write_tag(sink, syntax, instance, UNDEFINED)
         # An empty offset table is allowed, and the frames are one fragment each (PS3.5 A.4).
-        sink.write(_ITEM.pack(*_ITEM_TAG, 0))
+        sink.write(_ITEM.pack(*ITEM, 0))
         for fragments in instance.span.frames:
             frame = b"".join(read_exactly(stream, part.offset, part.length) for part in fragments)
             segment = instance.format.rows * instance.format.columns
             cleaned = clean_frame(instance.syntax, frame, segment_bytes=segment)
-            sink.write(_ITEM.pack(*_ITEM_TAG, len(cleaned) + len(cleaned) % 2))
+            sink.write(_ITEM.pack(*ITEM, len(cleaned) + len(cleaned) % 2))
             sink.write(cleaned + b"\0" * (len(cleaned) % 2))
-        sink.write(_ITEM.pack(*_DELIMITER_TAG, 0))
+        sink.write(_ITEM.pack(*DELIMITER, 0))
 
 
 def _write_tag(sink: BinaryIO, syntax: str, instance: Instance, length: int) -> None:
     if syntax == IMPLICIT:
-        sink.write(struct.pack("<HHL", 0x7FE0, 0x0010, length))
+        sink.write(struct.pack("<HHL", *PIXELS, length))
         return
     wide = syntax in NATIVE and (instance.format.bits_allocated > 8 or instance.span.swapped)
     order = ">" if syntax == BIG_ENDIAN else "<"
-    sink.write(struct.pack(f"{order}HH2sHL", 0x7FE0, 0x0010, b"OW" if wide else b"OB", 0, length))
+    sink.write(struct.pack(f"{order}HH2sHL", *PIXELS, b"OW" if wide else b"OB", 0, length))
 
 
 def _native_blocks(instance: Instance, stream: BinaryIO, length: int) -> Iterator[bytes]:

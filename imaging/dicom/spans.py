@@ -10,10 +10,10 @@ from imaging.dicom.instance import Fragment, PixelFormat, PixelSpan
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
 
-_PIXELS = (0x7FE0, 0x0010)
-_ITEM = (0xFFFE, 0xE000)
-_DELIMITER = (0xFFFE, 0xE0DD)
-_UNDEFINED = 0xFFFFFFFF
+PIXELS = (0x7FE0, 0x0010)
+ITEM = (0xFFFE, 0xE000)
+DELIMITER = (0xFFFE, 0xE0DD)
+UNDEFINED = 0xFFFFFFFF
 _END_OF_IMAGE = b"\xff\xd9"
 
 
@@ -33,18 +33,18 @@ def locate_pixels(stream: BinaryIO, size: int, *, syntax: str, pixel_format: Pix
         TRUNCATED when fewer bytes are there than rows × columns × samples × frames ask for.
     """
     tag, representation, length = _read_element(stream, syntax)
-    if tag != _PIXELS:
+    if tag != PIXELS:
         raise RefusedFileError(Reason.UNSUPPORTED_SYNTAX, "floating-point pixels are not read yet")
     offset = stream.tell()
     if syntax in NATIVE:
         needed = (pixel_format.frame_bits * frames + 7) // 8
-        if length == _UNDEFINED:
+        if length == UNDEFINED:
             raise RefusedFileError(Reason.UNREADABLE, "native pixels of undefined length")
         if min(length, size - offset) < needed:
             raise RefusedFileError(Reason.TRUNCATED, "fewer pixel bytes than the header announces")
         swapped = syntax == BIG_ENDIAN and representation == b"OW" and pixel_format.bits_allocated == 8
         return PixelSpan(offset, needed, deflated=syntax == DEFLATED, swapped=swapped)
-    if length != _UNDEFINED:
+    if length != UNDEFINED:
         raise RefusedFileError(Reason.UNREADABLE, "compressed pixels of defined length")
     fragments, table = _read_fragments(stream, size)
     return PixelSpan(offset, stream.tell() - offset, _group_fragments(stream, fragments, table, frames))
@@ -74,9 +74,9 @@ def _read_fragments(stream: BinaryIO, size: int) -> tuple[list[Fragment], list[i
         if len(start) < 8:
             raise RefusedFileError(Reason.TRUNCATED, "the compressed pixels have no end")
         group, element, length = struct.unpack("<HHL", start)
-        if (group, element) == _DELIMITER:
+        if (group, element) == DELIMITER:
             return fragments, table
-        if (group, element) != _ITEM:
+        if (group, element) != ITEM:
             raise RefusedFileError(Reason.UNREADABLE, "the compressed pixels are not made of items")
         offset = stream.tell()
         if offset + length > size:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Mapping
 
+from imaging.dicom.codecs import JPEG, RLE
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
 
@@ -45,7 +46,7 @@ def clean_frame(syntax: str, frame: bytes, *, segment_bytes: int) -> bytes:
     ITU-T T.81 annex B; T.87 annex C; T.800 annexes A and I; PS3.5 annex G
     """
     try:
-        if syntax == "1.2.840.10008.1.2.5":
+        if syntax == RLE:
             return _clean_rle(frame, segment_bytes)
         return _CLEANERS[syntax](frame)
     except (KeyError, IndexError, struct.error):
@@ -211,8 +212,7 @@ def _cut_packbits(segment: bytes, unpacked: int) -> bytes:
     return cut + b"\0" * (len(cut) % 2)
 
 
-_JPEG = "1.2.840.10008.1.2.4."
 _CLEANERS: Mapping[str, Callable[[bytes], bytes]] = {
-    **dict.fromkeys([_JPEG + tail for tail in ("50", "51", "57", "70", "80", "81")], _clean_jpeg),
-    **dict.fromkeys([_JPEG + tail for tail in ("90", "91", "201", "202", "203")], _clean_j2k),
+    **dict.fromkeys([JPEG + tail for tail in ("50", "51", "57", "70", "80", "81")], _clean_jpeg),
+    **dict.fromkeys([JPEG + tail for tail in ("90", "91", "201", "202", "203")], _clean_j2k),
 }

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
-from imaging.dicom.limits import Limits
+from imaging.dicom.limits import RATIO_FREE_BYTES, Limits
 from imaging.domain.outcome import Reason
 from imaging.errors import InvalidInputError
 
 _ZIP_START = b"PK\x03\x04"
 _ZIP_EMPTY = b"PK\x05\x06"
 _BLOCK = 2**20
-_RATIO_FREE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,7 @@ def _find_member_problem(member: zipfile.ZipInfo) -> str | None:
 
 
 def _allowed_bytes(packed: int, limits: Limits) -> int:
-    return min(limits.archive_bytes, max(_RATIO_FREE_BYTES, int(packed * limits.archive_ratio)))
+    return min(limits.archive_bytes, max(RATIO_FREE_BYTES, int(packed * limits.archive_ratio)))
 
 
 def _escapes(name: str) -> bool:
