@@ -14,8 +14,12 @@ from imaging.dicom.values import read_integer, read_number, read_numbers, read_t
 from imaging.domain.image import Affine, ImageAttributes, Padding, Rescale, Window
 from imaging.geometry import affine_lps, normal_of
 
-_MODALITY_LENGTH = 2
-_PET_UNITS = {"BQML": "BQML"}
+_MODALITIES = frozenset((
+    "AR", "AU", "BDUS", "BI", "BMD", "CR", "CT", "DG", "DX", "ECG", "EPS", "ES", "GM", "IO", "IVOCT", "IVUS",
+    "KER", "LEN", "LS", "MG", "MR", "NM", "OAM", "OCT", "OP", "OPM", "OPT", "OPTBSV", "OPTENF", "OPV", "OSS",
+    "OT", "PT", "PX", "REG", "RF", "RG", "RTDOSE", "RTIMAGE", "SC", "SM", "SMR", "SRF", "TG", "US", "VA", "XA",
+    "XC",
+))  # fmt: skip
 
 
 def describe(planes: Sequence[Plane], *, axes: str) -> ImageAttributes:
@@ -89,16 +93,15 @@ def _units(plane: Plane) -> str:
         return ""
     modality = _modality(instance)
     if modality == "PT":
-        return _PET_UNITS.get(read_text(instance.header, "Units"), "stored")
+        return "BQML" if read_text(instance.header, "Units") == "BQML" else "stored"
     hounsfield = modality == "CT" and is_cross_sectional(instance.sop_class) and plane.rescale_type in ("", "HU")
     return "HU" if hounsfield else "stored"
 
 
 def _modality(instance: Instance) -> str:
-    """A defined term of two or more letters; anything else could be free text."""
+    """A defined term (PS3.3 C.7.3.1.1.1); anything else could be free text."""
     stated = read_text(instance.header, "Modality").upper()
-    known = len(stated) >= _MODALITY_LENGTH and stated.isalpha() and stated in MODALITIES
-    return stated if known else "OT"
+    return stated if stated in _MODALITIES else "OT"
 
 
 def _padding(instance: Instance) -> Padding | None:
@@ -117,57 +120,3 @@ def _as_stored(value: int, pixel_format: PixelFormat) -> int:
     masked = value & ((1 << pixel_format.bits_stored) - 1)
     negative = pixel_format.signed and masked >> (pixel_format.bits_stored - 1)
     return masked - (1 << pixel_format.bits_stored) if negative else masked
-
-
-MODALITIES = frozenset(
-    [
-        "AR",
-        "AU",
-        "BDUS",
-        "BI",
-        "BMD",
-        "CR",
-        "CT",
-        "DG",
-        "DX",
-        "ECG",
-        "EPS",
-        "ES",
-        "GM",
-        "IO",
-        "IVOCT",
-        "IVUS",
-        "KER",
-        "LEN",
-        "LS",
-        "MG",
-        "MR",
-        "NM",
-        "OAM",
-        "OCT",
-        "OP",
-        "OPM",
-        "OPT",
-        "OPTBSV",
-        "OPTENF",
-        "OPV",
-        "OSS",
-        "OT",
-        "PT",
-        "PX",
-        "REG",
-        "RF",
-        "RG",
-        "RTDOSE",
-        "RTIMAGE",
-        "SC",
-        "SM",
-        "SMR",
-        "SRF",
-        "TG",
-        "US",
-        "VA",
-        "XA",
-        "XC",
-    ]
-)

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from pydicom.dataelem import DataElement
 from pydicom.multival import MultiValue
 
+from imaging.dicom.numbers import is_decimal
 from imaging.dicom.vocabulary import is_term
 
 Convert = Callable[[object], object | None]
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _TIME = re.compile(r"(?:[01]\d|2[0-3])(?:[0-5]\d(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?)?")
 _AGE = re.compile(r"(\d{3})([DWMY])")
-_WORD = re.compile(r"[^\W_]{2,}")
 _DUMMIES: dict[str, object] = {
     **dict.fromkeys(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"), "ANONYMISED"),
     **dict.fromkeys(("DS", "IS"), "0"),
@@ -53,10 +52,10 @@ def values_of(element: DataElement) -> list[object]:
 
 
 def keep_number(value: object) -> object | None:
-    """Keep a number; a decimal or integer string keeps its letters (PS3.5 6.2)."""
+    """Keep a number; a decimal or integer string keeps its letters."""
     if isinstance(value, str) or hasattr(value, "original_string"):
         text = str(getattr(value, "original_string", value)).strip(" \0")
-        return text if _NUMBER.fullmatch(text) or text == "" else None
+        return text if is_decimal(text) else None
     return value if isinstance(value, (int, float)) else None
 
 
@@ -87,9 +86,3 @@ def years_of(age: str) -> int | None:
     """Give an age (VR AS) in years when it is told in years."""
     found = _AGE.fullmatch(age.zfill(4))
     return int(found[1]) if found and found[2] == "Y" else None
-
-
-def words_in(value: object) -> list[str]:
-    """Every word of a text, casefolded, but numbers whole: the digits behind a decimal point name nobody."""
-    texts = [str(one).strip(" +-").casefold() for one in (value if isinstance(value, list) else [value])]
-    return [word for text in texts for word in ([text.split(".")[0]] if text[:1].isdigit() else _WORD.findall(text))]

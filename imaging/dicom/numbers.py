@@ -13,7 +13,7 @@ from pydicom.dataelem import RawDataElement
 
 from imaging.dicom.own import OwnWords
 
-_TEXT_NUMBER = re.compile(rb"(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)?")
+_DECIMAL = re.compile(r"(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)?", re.ASCII)
 _TEXT_NUMBERS = frozenset({"DS", "IS"})
 _FORMATS = {"US": "H", "SS": "h", "UL": "L", "SL": "l", "FL": "f", "FD": "d", "SV": "q", "UV": "Q", "AT": "H"}
 _SHORTEST_TEXT = 6
@@ -32,10 +32,8 @@ def is_number(raw: RawDataElement, own: OwnWords) -> bool:
     """
     data = raw.value or b""
     if raw.VR in _TEXT_NUMBERS:
-        parts = [part.strip(b" \0") for part in data.split(b"\\")]
-        return all(_TEXT_NUMBER.fullmatch(part) for part in parts) and not any(
-            own.has_number(part.decode("ascii")) for part in parts
-        )
+        parts = [part.strip(" \0") for part in data.decode("latin-1").split("\\")]
+        return all(is_decimal(part) for part in parts) and not any(own.has_number(part) for part in parts)
     code = _FORMATS.get(raw.VR or "")
     if code is None:
         return False
@@ -45,6 +43,11 @@ def is_number(raw: RawDataElement, own: OwnWords) -> bool:
         return False
     values = struct.unpack(f"{'<' if raw.is_little_endian else '>'}{count}{code}", data)
     return are_numbers(values, raw.VR or "", own)
+
+
+def is_decimal(text: str) -> bool:
+    """Whether a decimal or integer string is empty or one number (PS3.5 6.2)."""
+    return _DECIMAL.fullmatch(text) is not None
 
 
 def are_numbers(values: Iterable[object], representation: str, own: OwnWords) -> bool:

@@ -69,6 +69,12 @@ def read_own(header: Dataset) -> OwnWords:
     return OwnWords(frozenset(found), long, frozenset(run for run in runs if len(run) >= _NUMBER))
 
 
+def words_in(value: object) -> list[str]:
+    """Every word of a value, casefolded, but numbers whole: the digits behind a decimal point name nobody."""
+    texts = [str(one).strip(" +-").casefold() for one in (value if isinstance(value, list) else [value])]
+    return [word for text in texts for word in ([text.split(".")[0]] if text[:1].isdigit() else _WORD.findall(text))]
+
+
 def join_words(text: str) -> str:
     """Give a text without its separators, casefolded."""
     return re.sub(r"[\W_]", "", text).casefold()

@@ -24,13 +24,12 @@ from imaging.dicom.converting import (
     keep_terms,
     keep_time,
     values_of,
-    words_in,
     years_of,
 )
 from imaging.dicom.decisions import Action, decisions_of
 from imaging.dicom.markers import mark, rebuild_meta
 from imaging.dicom.numbers import are_numbers, is_number
-from imaging.dicom.own import OwnWords, read_own, to_date
+from imaging.dicom.own import OwnWords, read_own, to_date, words_in
 from imaging.dicom.private import find_safe
 from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonyms import Pseudonyms

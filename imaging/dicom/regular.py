@@ -47,7 +47,7 @@ def find_irregularity(planes: Sequence[Plane]) -> Irregularity | None:
         return None
     positions = np.array([plane.position for plane in planes], float)
     normal = normal_of(planes[0].orientation or ())
-    steps = np.diff(positions @ normal)
+    steps = np.diff(heights(planes))
     drift = positions - positions[0] - np.outer((positions - positions[0]) @ normal, normal)
     across = float(np.max(np.linalg.norm(drift, axis=1)))
     if across > _DRIFT_FLOOR_MM and across > _TILT_TANGENT * float(np.sum(steps)):
