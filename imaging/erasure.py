@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from imaging.domain.base import ProjectKey, Record
 from imaging.domain.subject import Erasure
 from imaging.project.project import Project
 from imaging.store.database import now
+from imaging.store.keys import create_key_file
 
 _KEY_NAME = "signing.key"
 
@@ -67,11 +67,7 @@ def find_held(project: Project, subject: str) -> list[int]:
 
 def _signing_key(secrets: Path) -> Ed25519PrivateKey:
     path = secrets / _KEY_NAME
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text("ascii")))
-    key = Ed25519PrivateKey.generate()
-    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-        stream.write(key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()).hex() + "\n")
-    return key
+    if not path.exists():
+        key = Ed25519PrivateKey.generate()
+        create_key_file(path, key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
+    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text("ascii")))

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from imaging.cli import Invocation, workspace_options
-from imaging.domain.people import Role
+from imaging.domain.people import Member, Role
 from imaging.ontology_file import read_terms
 
 
@@ -59,7 +59,7 @@ def add(invocation: Invocation, project: str, user: str, role: str) -> None:
     workspace = invocation.workspace()
     opened = invocation.project(workspace, project)
     made = opened.members.add(workspace.accounts.find(user).id, [Role(role)])
-    roles = sorted(held.value for held in made.roles)
+    roles = _roles(made)
     document = {"id": opened.record.id, "name": opened.record.name, "user": made.user.username, "roles": roles}
     invocation.show(document, f"{made.user.username} is {', '.join(roles)} in {opened.record.name}")
 
@@ -72,13 +72,9 @@ def list_members(invocation: Invocation, project: str) -> None:
     workspace = invocation.workspace()
     members = invocation.project(workspace, project).members.list()
     rows: list[dict[str, Any]] = [
-        {"id": held.user.id, "user": held.user.username, "roles": sorted(role.value for role in held.roles)}
-        for held in members
+        {"id": held.user.id, "user": held.user.username, "roles": _roles(held)} for held in members
     ]
-    text = "\n".join(
-        f"{held.user.username}  {', '.join(sorted(role.value for role in held.roles))}" for held in members
-    )
-    invocation.show(rows, text)
+    invocation.show(rows, "\n".join(f"{row['user']}  {', '.join(row['roles'])}" for row in rows))
 
 
 @member.command("remove")
@@ -92,3 +88,7 @@ def remove(invocation: Invocation, project: str, user: str) -> None:
     opened.members.remove(workspace.accounts.find(user).id)
     document = {"id": opened.record.id, "name": opened.record.name, "user": user}
     invocation.show(document, f"{user} is no longer in {opened.record.name}")
+
+
+def _roles(member: Member) -> list[str]:
+    return sorted(role.value for role in member.roles)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-import secrets
 import signal
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -19,8 +17,8 @@ from imaging.dicom.batch import Batch, Order, pseudonymise_folder
 from imaging.dicom.profile import Profile
 from imaging.dicom.report import Language, describe_run, render_run
 from imaging.errors import InvalidInputError
+from imaging.store.keys import KEY_BYTES, create_key_file, make_secret
 
-_KEY_BYTES = 32
 _SHOWN = 40
 
 
@@ -81,19 +79,17 @@ def read_key(path: Path) -> bytes:
     """
     try:
         if not path.exists():
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-                stream.write(secrets.token_hex(_KEY_BYTES) + "\n")
+            create_key_file(path, make_secret())
         data = path.read_bytes()
     except OSError:
         raise InvalidInputError("the key file cannot be read or made") from None
-    if len(data) == _KEY_BYTES:
+    if len(data) == KEY_BYTES:
         return data
     try:
         key = bytes.fromhex(data.decode("ascii"))
     except ValueError:
         key = b""
-    if len(key) != _KEY_BYTES:
+    if len(key) != KEY_BYTES:
         raise InvalidInputError("a key file holds 256 bits: 32 bytes, or 64 hexadecimal digits")
     return key
 
@@ -127,9 +123,7 @@ def _describe(batch: Batch) -> str:
     lines = [f"{held.reason.value:<20} {printable(held.name)}  {held.detail}" for held in batch.quarantined[:_SHOWN]]
     if len(batch.quarantined) > _SHOWN:
         lines.append(f"... and {len(batch.quarantined) - _SHOWN} more")
-    counted = ", ".join(
-        f"{count} {reason}" for reason, count in Counter(held.reason.value for held in batch.quarantined).most_common()
-    )
+    counted = ", ".join(f"{count} {reason}" for reason, count in batch.reasons.most_common())
     held = f" ({counted})" if counted else ""
     lines.append(
         f"{batch.files} files: {batch.written} written, {batch.duplicates} duplicates,"

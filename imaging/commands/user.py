@@ -8,6 +8,10 @@ import click
 
 from imaging.cli import Invocation, workspace_options
 
+_PASSWORD_STDIN = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input instead of drawing one."
+)
+
 
 @click.group("user")
 def command() -> None:
@@ -17,26 +21,26 @@ def command() -> None:
 @command.command("add")
 @click.argument("name")
 @click.option("--operator", is_flag=True, help="May manage accounts and run the system; sees no content by that alone.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of drawing one.")
+@_PASSWORD_STDIN
 @workspace_options
 def add(invocation: Invocation, name: str, operator: bool, password_stdin: bool) -> None:
     """Add an account and show its password once."""
     workspace = invocation.workspace()
     by = invocation.user(workspace)
-    given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    given = _read_password() if password_stdin else None
     user, password = workspace.accounts.add(name, password=given, operator=operator, by=by.id)
     invocation.show({"username": user.username, "password": password}, f"{user.username}  {password}")
 
 
 @command.command("password")
 @click.argument("name")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of drawing one.")
+@_PASSWORD_STDIN
 @workspace_options
 def password(invocation: Invocation, name: str, password_stdin: bool) -> None:
     """Give an account a new password, show it once, and end its sessions."""
     workspace = invocation.workspace()
     by = invocation.user(workspace)
-    given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    given = _read_password() if password_stdin else None
     user, new = workspace.accounts.renew_password(workspace.accounts.find(name).id, password=given, by=by.id)
     invocation.show({"username": user.username, "password": new}, f"{user.username}  {new}")
 
@@ -76,3 +80,7 @@ def list_users(invocation: Invocation) -> None:
         f"{u.id:>6}  {u.username}{'  operator' if u.operator else ''}{'' if u.active else '  inactive'}" for u in users
     )
     invocation.show(rows, text)
+
+
+def _read_password() -> str:
+    return sys.stdin.readline().rstrip("\r\n")

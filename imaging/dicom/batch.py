@@ -104,6 +104,11 @@ class Batch:
     pairs: dict[str, str] = field(default_factory=dict)
     tally: Tally = field(default_factory=Counter)
 
+    @property
+    def reasons(self) -> Counter[str]:
+        """How many files were held for each reason."""
+        return Counter(held.reason.value for held in self.quarantined)
+
 
 def pseudonymise_folder(source: Path, target: Path, order: Order, looked: Looked) -> Batch:
     """Write a pseudonymised copy of every DICOM file below a path.

@@ -98,27 +98,24 @@ _STYLE = (
 
 def describe_run(batch: Batch, profile: Profile) -> dict[str, JsonValue]:
     """Give the report as JSON: counts per attribute and action, the profile, and the outcome of the files."""
-    attributes: dict[str, Counter[str]] = {}
-    for (tag, action), count in batch.tally.items():
-        attributes.setdefault(name_of(tag), Counter())[action.value] += count
-    reasons = Counter(held.reason.value for held in batch.quarantined)
     return {
         "files": batch.files,
         "written": batch.written,
         "duplicates": batch.duplicates,
-        "reasons": {**reasons},
+        "reasons": {**batch.reasons},
         "edition": EDITION,
         "profile": {**profile.model_dump(mode="json"), "hash": profile.hash},
-        "attributes": {name: {**attributes[name]} for name in sorted(attributes)},
+        "attributes": {
+            name: {action.value: count for action, count in counts.items()}
+            for name, counts in _count_actions(batch).items()
+        },
     }
 
 
 def render_run(batch: Batch, profile: Profile, language: Language) -> str:
     """Give the report as a page of its own, without scripts or outside resources."""
     words, said = _WORDS[language], _ACTIONS[language]
-    by_attribute: dict[str, Counter[Action]] = {}
-    for (tag, action), count in batch.tally.items():
-        by_attribute.setdefault(name_of(tag), Counter())[action] += count
+    by_attribute = _count_actions(batch)
     totals: Counter[Action] = Counter()
     for counts in by_attribute.values():
         totals.update(counts)
@@ -130,11 +127,12 @@ def render_run(batch: Batch, profile: Profile, language: Language) -> str:
     ]
     rows = [
         f"<tr><td>{escape(name)}</td><td>{escape(said[action])}</td><td class=n>{count}</td></tr>"
-        for name in sorted(by_attribute)
-        for action, count in by_attribute[name].most_common()
+        for name, counts in by_attribute.items()
+        for action, count in counts.most_common()
     ]
-    reasons = Counter(held.reason.value for held in batch.quarantined)
-    why = [f"<tr><td>{escape(reason)}</td><td class=n>{count}</td></tr>" for reason, count in reasons.most_common()]
+    why = [
+        f"<tr><td>{escape(reason)}</td><td class=n>{count}</td></tr>" for reason, count in batch.reasons.most_common()
+    ]
     options = [
         f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>"
         for name, value in profile.model_dump(mode="json").items()
@@ -150,3 +148,11 @@ def render_run(batch: Batch, profile: Profile, language: Language) -> str:
         f"<h2>{words['actions']}</h2><table>{''.join(summary)}</table>"
         f"<h2>{words['attribute']}</h2><table>{''.join(rows)}</table></html>\n"
     )
+
+
+def _count_actions(batch: Batch) -> dict[str, Counter[Action]]:
+    """Count what was done to each attribute, by name in order."""
+    counts: dict[str, Counter[Action]] = {}
+    for (tag, action), count in batch.tally.items():
+        counts.setdefault(name_of(tag), Counter())[action] += count
+    return dict(sorted(counts.items()))

@@ -1,4 +1,4 @@
-"""The master key, and what it wraps: project secrets and API private keys."""
+"""Key files, the master key, and what it wraps: project secrets and API private keys."""
 
 from __future__ import annotations
 
@@ -53,16 +53,21 @@ def create_master_key(settings: Settings) -> Wrapper:
     """Make the secrets folder (0700) and the key file (0600)."""
     make_private_folder(settings.secrets)
     settings.master_key_file.parent.mkdir(parents=True, exist_ok=True)
+    # An operator may lay the key there beforehand, for instance from a hardware store: it is left as it is.
+    create_key_file(settings.master_key_file, make_secret())
+    return read_master_key(settings)
+
+
+def create_key_file(path: Path, key: bytes) -> None:
+    """Write a key, hex, into a file of mode 0600 and make it durable; a file that is there already stays."""
     try:
-        descriptor = os.open(settings.master_key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        # An operator may lay the key there beforehand, for instance from a hardware store.
-        return read_master_key(settings)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(KEY_BYTES) + "\n")
+        return
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(key.hex() + "\n")
         file.flush()
         os.fsync(file.fileno())
-    return read_master_key(settings)
 
 
 def read_master_key(settings: Settings) -> Wrapper:
