@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imaging.errors import InvalidInputError
 
@@ -24,6 +26,9 @@ ISOTROPIC_ENOUGH = 1.5
 
 _VOLUME_CHUNK, _VOLUME_SHARD = (32, 64, 64), (64, 512, 512)
 _FLAT_CHUNK, _FLAT_SHARD = (1, 512, 512), (1, 4096, 4096)
+
+Stored = NDArray[Any]
+"""Stored voxels of any of `DTYPES`."""
 
 Spacing = tuple[float | None, float | None, float | None]
 Factors = tuple[int, int, int]

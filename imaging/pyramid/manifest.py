@@ -12,7 +12,6 @@ from imaging.domain.base import Record, SegmentationKey
 from imaging.errors import VerificationError
 
 LABELS = "labels"
-_BLOCK = 1 << 20
 
 
 class FileDigest(Record):
@@ -56,12 +55,9 @@ def headers_path(image_path: Path) -> Path:
 
 def digest_file(path: Path, name: str) -> FileDigest:
     """Read one file through and note what it holds."""
-    total, hasher = 0, hashlib.sha256()
     with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            total += len(block)
-            hasher.update(block)
-    return FileDigest(path=name, bytes=total, sha256=hasher.hexdigest())
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return FileDigest(path=name, bytes=stream.tell(), sha256=digest)
 
 
 def take_manifest(group: Path) -> Manifest:

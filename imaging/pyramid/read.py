@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imaging.domain.image import Axis, ImageAttributes
 from imaging.errors import InvalidInputError
 from imaging.pyramid.arrays import StoredArray, open_array
+from imaging.pyramid.layout import Stored
 from imaging.pyramid.metadata import read_group
 
-Stored = NDArray[Any]
 Box = tuple[int, int, int, int, int, int]
 """z0, z1, y0, y1, x0, x1 in voxels of the level; ends are exclusive."""
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging.pyramid.layout import Factors
+from imaging.pyramid.layout import Factors, Stored
 
-Stored = NDArray[Any]
 _WIDE = {
     "i1": np.int16,
     "u1": np.uint16,

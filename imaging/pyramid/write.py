@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imaging.domain.image import ImageAttributes
 from imaging.pyramid.arrays import StoredArray, create_array
-from imaging.pyramid.layout import Layout, Slab, array_metadata, plan_layout
+from imaging.pyramid.layout import Layout, Slab, Stored, array_metadata, plan_layout
 from imaging.pyramid.manifest import Manifest, take_manifest
 from imaging.pyramid.metadata import image_group
 from imaging.pyramid.shrink import shrink_mean
-
-Stored = NDArray[Any]
 
 
 class PyramidWriter:
