@@ -18,7 +18,8 @@ from imaging.workspace import Workspace
 
 _PACKAGES = ("imaging-workspace", "numpy", "pydicom", "zarr", "tensorstore", "sqlalchemy", "dask", "torch", "monai")
 _CODECS = {
-    "JPEG (baseline, extended, lossless)": ("imagecodecs", "pip install imagecodecs"),
+    "JPEG (baseline)": ("PIL", "pip install pillow"),
+    "JPEG (extended, lossless)": ("imagecodecs", "pip install imagecodecs"),
     "JPEG 2000": ("openjpeg", "pip install pylibjpeg-openjpeg"),
     "JPEG-LS": ("jpeg_ls", "pip install pyjpegls"),
     "RLE": ("pydicom", "pip install pydicom"),

@@ -16,6 +16,8 @@ from imaging.store.database import Database
 
 SQLITE = "workspace.sqlite"
 POSTGRESQL = "workspace.dump"
+_PASSING = frozenset({".staging", ".working", "scratch"})
+"""Folders of what is not published yet, or never is; a scratch folder holds plain originals."""
 
 
 class BackupReport(Record):
@@ -88,8 +90,7 @@ def _dump_postgresql(database: Database, target: Path) -> str:
 
 def _copy_tree(source: Path, target: Path) -> None:
     def skip(folder: str, names: list[str]) -> set[str]:
-        # Staging and scratch hold what is not published yet; a scratch folder holds plain originals.
-        return {name for name in names if name in {".staging", "scratch"}}
+        return {name for name in names if name in _PASSING}
 
     shutil.copytree(source, target, ignore=skip, symlinks=True, copy_function=_copy_if_there)
 
