@@ -31,16 +31,6 @@ class Queue:
                 if not _give_up(change, found):
                     return take(change, found, worker, lease_seconds)
 
-    def start(self, key: JobKey, worker: str, lease_seconds: float) -> Job:
-        """Take one particular job that waits; the command line runs its own."""
-        with self._database.write() as transaction:
-            found = jobs.lock_job(transaction, key)
-            if found is None:
-                raise NotFoundError("job", key)
-            if found[0].state is not JobState.QUEUED:
-                raise StateError("job", f"is {found[0].state.value}")
-            return take(_change(transaction, found[0]), found[0], worker, lease_seconds)
-
     def heartbeat(
         self, key: JobKey, worker: str, progress: int, message: str, *, lease_seconds: float | None = None
     ) -> bool:

@@ -69,7 +69,7 @@ def test_workers_at_once_never_take_the_same_job(workspace: Workspace, project: 
 
 def test_progress_shows_and_the_end_frees_the_job(workspace: Workspace, project: Project) -> None:
     job = project.jobs.submit(TRAIN)
-    workspace.queue.start(job.id, "here", 60)
+    workspace.queue.claim("here", 60)
     assert workspace.queue.heartbeat(job.id, "here", 40, "epoch 2") is False
     shown = project.jobs.get(job.id)
     assert (shown.progress, shown.message, shown.attempts) == (40, "epoch 2", 1)
@@ -78,8 +78,7 @@ def test_progress_shows_and_the_end_frees_the_job(workspace: Workspace, project:
     assert (ended.progress, ended.result, ended.finished is not None) == (100, {"dice": 0.9}, True)
     with pytest.raises(StateError):
         workspace.queue.heartbeat(job.id, "here", 50, "")
-    with pytest.raises(StateError):
-        workspace.queue.start(job.id, "here", 60)
+    assert workspace.queue.claim("here", 60) is None
 
 
 def test_a_silent_workers_job_is_taken_up_and_the_silent_one_is_told(
@@ -164,7 +163,7 @@ def test_work_that_names_what_is_not_there_is_refused(workspace: Workspace, proj
     with pytest.raises(NotFoundError):
         project.jobs.get(JobKey(999))
     with pytest.raises(NotFoundError):
-        workspace.queue.start(JobKey(999), "worker", 60)
+        workspace.queue.get(JobKey(999))
     other = workspace.create_project(project.member.user.id, "other")
     job = project.jobs.submit(TRAIN)
     with pytest.raises(NotFoundError):
@@ -187,7 +186,7 @@ def test_every_kind_of_work_survives_the_store(workspace: Workspace, project: Pr
 
 def test_starts_and_ends_are_in_the_journal(workspace: Workspace, project: Project) -> None:
     job = project.jobs.submit(TRAIN)
-    workspace.queue.start(job.id, "here", 60)
+    workspace.queue.claim("here", 60)
     workspace.queue.heartbeat(job.id, "here", 50, "half")
     workspace.queue.finish(job.id, "here", JobState.FAILED, reason="no annotations")
     seen = [(event.action, event.key, event.job) for event in project.journal.list() if event.kind == "job"]
