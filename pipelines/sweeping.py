@@ -13,9 +13,8 @@ from imaging.access import Action
 from imaging.domain.base import ImageKey, SegmentationKey
 from imaging.project.project import Project
 from imaging.pyramid.labels import sweep_segmentations
+from imaging.pyramid.manifest import SUFFIX
 from imaging.pyramid.publish import scratch_folder, staging_area
-
-_IMAGE_SUFFIX = ".ome.zarr"
 
 
 @contextmanager
@@ -52,8 +51,8 @@ def sweep_abandoned(project: Project) -> None:
 def _sweep_images(project: Project) -> None:
     images = {image.id for image in project.images.catalogue()}
     known = {str(image) for image in images}
-    for group in (project.folder / "images").glob(f"*{_IMAGE_SUFFIX}"):
-        if group.name.removesuffix(_IMAGE_SUFFIX) not in known:
+    for group in (project.folder / "images").glob(f"*{SUFFIX}"):
+        if group.name.removesuffix(SUFFIX) not in known:
             shutil.rmtree(group, ignore_errors=True)
     for folder in ("headers", "manifests"):
         for beside in (project.folder / folder).glob("[0-9]*"):

@@ -16,8 +16,9 @@ from imaging.domain.image import Image
 from imaging.errors import InvalidInputError, NotFoundError, StaleRevisionError
 from imaging.project.drawing import Drawing, draw, parse, plane_of
 from imaging.project.gate import Gate
-from imaging.project.images import require_image, require_terms
+from imaging.project.images import require_image
 from imaging.project.layers import WRITERS, Layers, require_layer, require_reviewing, require_writing
+from imaging.project.ontology import require_terms
 from imaging.store import annotations as rows
 from imaging.store.database import Transaction
 

@@ -14,8 +14,9 @@ from imaging.domain.image import Image, ImageDraft, ImageTerm
 from imaging.errors import InvalidInputError, NotFoundError, StateError
 from imaging.project.gate import Gate
 from imaging.project.layers import WRITERS, Layers, require_layer, require_reviewing, require_writing
-from imaging.pyramid.manifest import headers_path, manifest_path
-from imaging.store import ids, ontologies
+from imaging.project.ontology import require_terms
+from imaging.pyramid.manifest import group_path, headers_path, manifest_path
+from imaging.store import ids
 from imaging.store import images as rows
 from imaging.store.database import Transaction
 from imaging.taxonomy import check_name
@@ -110,7 +111,7 @@ class Images:
     def path(self, key: ImageKey) -> Path:
         """Where the image's OME-Zarr group lies."""
         self._gate.require(Action.SEE_IMAGES, Action.UPLOAD)
-        return self._gate.folder / "images" / f"{key}.ome.zarr"
+        return group_path(self._gate.folder, key)
 
     def known_digests(self, digests: Collection[str]) -> set[str]:
         """Which source digests belong to an image of this project already."""
@@ -176,7 +177,7 @@ class Images:
         return image.model_copy(update={"slice_base": change.reserve(image.slices)})
 
     def _remove_files(self, key: ImageKey) -> None:
-        group = self._gate.folder / "images" / f"{key}.ome.zarr"
+        group = group_path(self._gate.folder, key)
         shutil.rmtree(group, ignore_errors=True)
         own = manifest_path(group)
         for path in (headers_path(group), own, *own.parent.glob(f"{key}.*.json")):
@@ -189,12 +190,3 @@ def require_image(transaction: Transaction, gate: Gate, key: ImageKey) -> Image:
     if image is None:
         raise NotFoundError("image", key)
     return image
-
-
-def require_terms(transaction: Transaction, gate: Gate, terms: Collection[TermKey]) -> dict[TermKey, int]:
-    """Check that terms belong to the project's ontology, and give their voxel values."""
-    values = {term.id: term.value for term in ontologies.list_terms(transaction, gate.record.ontology)}
-    for term in terms:
-        if term not in values:
-            raise NotFoundError("term", term)
-    return {term: values[term] for term in terms}

@@ -11,7 +11,7 @@ from imaging.domain.base import ModelKey
 from imaging.domain.model import Model, ModelDraft
 from imaging.errors import NotFoundError
 from imaging.project.gate import Gate
-from imaging.project.images import require_terms
+from imaging.project.ontology import require_terms
 from imaging.store import ids
 from imaging.store import models as rows
 from imaging.taxonomy import check_name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Unpack
 
 from imaging.access import Action
@@ -11,6 +12,7 @@ from imaging.domain.ontology import CodedConcept, Ontology, Term
 from imaging.errors import NotFoundError
 from imaging.project.gate import Gate
 from imaging.store import ontologies as rows
+from imaging.store.database import Transaction
 from imaging.taxonomy import TermEdit, add_term, check_name, delete_term, edit_term, require_projects
 
 
@@ -88,3 +90,12 @@ class OntologyManager:
         shared = rows.get_ontology(change.transaction, self._gate.record.ontology)
         assert shared is not None
         require_projects(change.transaction, self._gate.user, shared.projects)
+
+
+def require_terms(transaction: Transaction, gate: Gate, terms: Collection[TermKey]) -> dict[TermKey, int]:
+    """Check that terms belong to the project's ontology, and give their voxel values."""
+    values = {term.id: term.value for term in rows.list_terms(transaction, gate.record.ontology)}
+    for term in terms:
+        if term not in values:
+            raise NotFoundError("term", term)
+    return {term: values[term] for term in terms}

@@ -11,8 +11,9 @@ from imaging.domain.base import ImageKey, LayerKey, SegmentationKey
 from imaging.domain.segmentation import Segmentation, TermVoxels
 from imaging.errors import InvalidInputError, NotFoundError, StaleRevisionError
 from imaging.project.gate import Gate
-from imaging.project.images import Images, require_image, require_terms
+from imaging.project.images import Images, require_image
 from imaging.project.layers import WRITERS, require_layer, require_reviewing, require_writing
+from imaging.project.ontology import require_terms
 from imaging.pyramid.labels import remove_segmentation, segmentation_path
 from imaging.store import segmentations as rows
 from imaging.store.database import Transaction

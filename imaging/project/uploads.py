@@ -52,7 +52,7 @@ class Uploads:
         if row.finished is not None:
             raise StateError("upload", "is finished")
         secret, key = self._secret(row), self._gate.reserve()
-        target = self._folder(upload) / f"{key}.sealed"
+        target = self._sealed(upload, key)
         size = vault.seal_file(stream, target, secret, f"file:{key}")
         try:
             with self._gate.change(Action.UPLOAD) as change:
@@ -91,7 +91,7 @@ class Uploads:
             name = Wrapper(secret).unwrap(file.name, f"name:{file.id}").decode()
             target = _place(scratch, name, file.id)
             with target.open("xb") as plain:
-                vault.open_file(self._folder(upload) / f"{file.id}.sealed", plain, secret, f"file:{file.id}")
+                vault.open_file(self._sealed(upload, file.id), plain, secret, f"file:{file.id}")
             paths.append(target)
         return paths
 
@@ -106,7 +106,7 @@ class Uploads:
         with self._gate.read(Action.UPLOAD) as transaction:
             row = require_upload(transaction, self._gate, upload)
         secret, key, size = self._secret(row), self._gate.reserve(), 0
-        target = self._folder(upload) / f"{key}.sealed"
+        target = self._sealed(upload, key)
         if path is not None and path.is_file():
             with path.open("rb") as plain:
                 size = vault.seal_file(plain, target, secret, f"file:{key}")
@@ -146,7 +146,7 @@ class Uploads:
             if not found:
                 raise NotFoundError("quarantined file", key)
             secret = self._secret(_load_upload(transaction, self._gate, found[0].upload))
-        sealed = self._folder(found[0].upload) / f"{key}.sealed"
+        sealed = self._sealed(found[0].upload, key)
         if not sealed.is_file():
             return None
         target = scratch / str(key)
@@ -162,7 +162,7 @@ class Uploads:
                 raise NotFoundError("quarantined file", key)
             rows.delete_held(change.transaction, key)
             change.note("refuse", "file", key, {"upload": found[0].upload})
-        (self._folder(found[0].upload) / f"{key}.sealed").unlink(missing_ok=True)
+        self._sealed(found[0].upload, key).unlink(missing_ok=True)
 
     def finish(self, upload: UploadKey, outcome: dict[str, int] | None = None) -> None:
         """Delete the originals: every file has its outcome, and what is held was kept by `hold`.
@@ -178,7 +178,7 @@ class Uploads:
             rows.finish_upload(change.transaction, upload, change.at)
             change.note("finish", "upload", upload, {"files": len(waiting), **(outcome or {})})
         for file in waiting:
-            (self._folder(upload) / f"{file.id}.sealed").unlink(missing_ok=True)
+            self._sealed(upload, file.id).unlink(missing_ok=True)
 
     def outcome_noted(self, upload: UploadKey) -> dict[str, int] | None:
         """Give the counts with which an earlier attempt of the acting job finished this upload; None if none did."""
@@ -190,6 +190,9 @@ class Uploads:
 
     def _folder(self, upload: UploadKey) -> Path:
         return self._gate.settings.quarantine / str(self._gate.project) / str(upload)
+
+    def _sealed(self, upload: UploadKey, key: int) -> Path:
+        return self._folder(upload) / f"{key}.sealed"
 
     def _project_wrapper(self) -> Wrapper:
         return Wrapper(self._gate.key(_PURPOSE))

@@ -84,9 +84,9 @@ def _check_headers(project: Project, headers: Path | None, manifest: Manifest) -
 
 
 def _find_strays(project: Project, images: list[Image]) -> Iterator[Difference]:
-    known = {f"{image.id}.ome.zarr" for image in images}
+    known = {project.images.path(image.id) for image in images}
     for path in sorted((project.folder / "images").glob("[!.]*")):
-        if path.name not in known:
+        if path not in known:
             yield Difference(path=_relative(project, path), problem="extra")
     for image in images:
         path = project.images.path(image.id)

@@ -1,4 +1,4 @@
-"""Which files belong to an image or a segmentation, with the digest of every byte."""
+"""Which files belong to an image or a segmentation, where they lie, and the digest of every byte."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from imaging.domain.base import Record, SegmentationKey
+from imaging.domain.base import ImageKey, Record, SegmentationKey
 from imaging.errors import VerificationError
 
 LABELS = "labels"
+SUFFIX = ".ome.zarr"
 
 
 class FileDigest(Record):
@@ -41,16 +42,21 @@ class Difference(Record):
     problem: str
 
 
+def group_path(project: Path, key: ImageKey) -> Path:
+    """Where the group of an image lies in the folder of its project."""
+    return project / "images" / f"{key}{SUFFIX}"
+
+
 def manifest_path(image_path: Path, segmentation: SegmentationKey | None = None) -> Path:
     """Where the manifest of an image, or of one of its segmentations, lies: beside the images, out of their reach."""
-    image = image_path.name.removesuffix(".ome.zarr")
+    image = image_path.name.removesuffix(SUFFIX)
     name = image if segmentation is None else f"{image}.{LABELS}.{segmentation}"
     return image_path.parent.parent / "manifests" / f"{name}.json"
 
 
 def headers_path(image_path: Path) -> Path:
     """Where the pseudonymised headers of an image lie."""
-    return image_path.parent.parent / "headers" / f"{image_path.name.removesuffix('.ome.zarr')}.jsonl.gz"
+    return image_path.parent.parent / "headers" / f"{image_path.name.removesuffix(SUFFIX)}.jsonl.gz"
 
 
 def digest_file(path: Path, name: str) -> FileDigest:
