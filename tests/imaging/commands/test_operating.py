@@ -259,6 +259,21 @@ def test_a_backup_is_made_once_and_without_the_master_key(made: Run, folder: Pat
     assert refusal(made("backup", str(tmp_path / "copy"))) == 3
 
 
+def test_a_backup_leaves_out_what_is_unpublished_or_plain(made: Run, folder: Path, tmp_path: Path) -> None:
+    kept = folder / "projects" / "1" / "images" / "kept"
+    passing = [
+        folder / "projects" / "1" / "images" / ".staging" / "part",
+        folder / "projects" / "1" / ".working" / "patches",
+        folder / "quarantine" / "scratch" / "original",
+    ]
+    for file in (kept, *passing):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    document(made("backup", str(tmp_path / "copy"), "--json"))
+    assert (tmp_path / "copy" / kept.relative_to(folder)).is_file()
+    assert not [file for file in passing if (tmp_path / "copy" / file.relative_to(folder)).exists()]
+
+
 def test_a_place_that_cannot_be_written_is_one_line(made: Run, run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert refusal(made("backup", str(tmp_path / "file" / "copy"))) == 2
