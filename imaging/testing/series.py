@@ -46,7 +46,6 @@ class Written:
         Names inside the folder, in the order of the planes.
     """
 
-    series_uid: str
     transfer_syntax: str
     files: tuple[str, ...]
 
@@ -90,7 +89,7 @@ def _write(phantom: Phantom, folder: Path, syntax: UID, kind: UID, stored: NDArr
         name = f"I{names[index] + 1:04d}.dcm"
         header.save_as(folder / name, enforce_file_format=True)
         files.append(name)
-    return Written(str(make_uid(phantom.number, role)), str(syntax), tuple(files))
+    return Written(str(syntax), tuple(files))
 
 
 def _put_pixels(header: Dataset, plane: NDArray[np.generic], syntax: UID) -> None:
