@@ -112,6 +112,77 @@ def test_scrolling_does_not_lose_a_polygon_under_way(page: Page, site: Site) -> 
     take_back(page, site)
 
 
+def test_undo_in_the_middle_of_a_polygon_takes_back_corners_only(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_image(page, site)
+    draw_point(page)
+    wait_until_saved(page)
+    scroll(page, 2)
+    across, down = centre_of(page)
+    corners = [(across - 60, down - 40), (across + 50, down - 30), (across + 10, down + 60)]
+    page.get_by_test_id("tool-polygon").click()
+    for x, y in corners:
+        page.mouse.click(x, y)
+    undo, redo = page.get_by_test_id("undo"), page.get_by_test_id("redo")
+    expect(undo).to_have_accessible_name("Undo: last point")
+    expect(redo).to_be_disabled()
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Backspace")
+    expect(redo).to_have_accessible_name("Redo: last point")
+    redo.click()
+    page.keyboard.press("Control+Shift+z")
+    expect(redo).to_be_disabled()
+    page.keyboard.press("Delete")
+    page.keyboard.press("Enter")
+    wait_until_saved(page)
+    point, polygon = sorted(drawings(site), key=lambda drawn: drawn["id"])
+    assert (point["location"].startswith("POINT"), len(vertices(polygon["location"]))) == (True, 4)
+
+    for x, y in corners[:2]:
+        page.mouse.click(x, y)
+    for _ in range(2):
+        undo.click()
+    expect(undo).to_have_accessible_name("Undo: draw")
+    assert len(drawings(site)) == 2
+    # What is taken back on another plane is shown there.
+    page.keyboard.press("Control+z")
+    expect(drawing_rows(page)).to_have_count(1)
+    page.keyboard.press("Control+z")
+    expect(page.get_by_test_id("place-z")).to_contain_text(f"z {point['index']}")
+    expect(drawing_rows(page)).to_have_count(0)
+    wait_until_saved(page)
+    assert drawings(site) == []
+
+
+def test_only_a_double_click_the_first_corner_or_enter_closes_a_polygon(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_image(page, site)
+    across, down = centre_of(page)
+    corners = [(across - 60, down - 40), (across + 50, down - 30), (across + 10, down + 60)]
+    page.get_by_test_id("tool-polygon").click()
+    for x, y in corners:
+        page.mouse.click(x, y)
+    page.mouse.click(across + 7, down + 60)
+    page.wait_for_timeout(600)
+    page.mouse.click(across + 7, down + 60)
+    page.wait_for_timeout(600)
+    expect(drawing_rows(page)).to_have_count(0)
+    page.mouse.click(across - 57, down - 37)
+    expect(drawing_rows(page)).to_have_count(1)
+    wait_until_saved(page)
+    (saved,) = drawings(site)
+    assert len(vertices(saved["location"])) == 5
+    take_back(page, site)
+
+    page.mouse.click(*corners[0])
+    page.mouse.click(*corners[1])
+    page.mouse.dblclick(*corners[2])
+    expect(drawing_rows(page)).to_have_count(1)
+    wait_until_saved(page)
+    assert len(vertices(drawings(site)[0]["location"])) == 4
+    take_back(page, site)
+
+
 def test_a_polygon_that_crosses_itself_is_kept_and_one_of_two_corners_waits(page: Page, site: Site) -> None:
     sign_in(page, site)
     open_from_lists(page, site)

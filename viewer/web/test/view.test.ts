@@ -33,7 +33,7 @@ test('a drawing under way keeps its tool, its plane and its pane, and the notice
   const notices = useNotices()
   viewer.open(IMAGE, 'full')
   viewer.useTool('polygon')
-  viewer.sketch('z', true)
+  viewer.sketch('z', { corners: 2, taken: 0 })
   const before = viewer.view
   viewer.useTool('line')
   viewer.moveTo('z', 9)
@@ -43,7 +43,7 @@ test('a drawing under way keeps its tool, its plane and its pane, and the notice
   viewer.moveTo('y', 7)
   expect(viewer.position.y).toBe(7)
   expect(notices.notices.map(({ text }) => text)).toEqual(['drawing.finishFirst'])
-  viewer.sketch('z', false)
+  viewer.sketch('z', { corners: 0, taken: 0 })
   expect(notices.notices).toEqual([])
   viewer.useTool('line')
   expect(viewer.tool).toBe('line')

@@ -1,6 +1,6 @@
 import { useI18n } from 'vue-i18n'
 
-const NAMED: ReadonlySet<string> = new Set(['PgUp', 'PgDn', 'Home', 'End', 'Shift', 'Del', 'Enter', 'Esc'])
+const NAMED: ReadonlySet<string> = new Set(['PgUp', 'PgDn', 'Home', 'End', 'Shift', 'Del', 'Backspace', 'Enter', 'Esc'])
 
 /** What stands on a key of the reader's keyboard. */
 export function useKeyName(): (key: string) => string {

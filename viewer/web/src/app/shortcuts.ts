@@ -1,4 +1,5 @@
 import { onBeforeUnmount, onMounted } from 'vue'
+import { useHistory } from '@/app/history'
 import { useDrawing } from '@/app/stores/drawing'
 import { useLayers } from '@/app/stores/layers'
 import { useViewer } from '@/app/stores/viewer'
@@ -22,6 +23,7 @@ export const SHEET: readonly { readonly name: string; readonly keys: readonly st
   { name: 'shortcut.redo', keys: ['Ctrl', 'Shift', 'Z'] },
   { name: 'tool.delete', keys: ['Del'] },
   { name: 'shortcut.finish', keys: ['Enter'] },
+  { name: 'shortcut.takeBack', keys: ['Backspace'] },
   { name: 'shortcut.abort', keys: ['Esc'] },
   { name: 'shortcut.help', keys: ['?'] },
 ]
@@ -45,6 +47,7 @@ export function useShortcuts(options: { help: () => void; mayDraw: () => boolean
   const viewer = useViewer()
   const drawing = useDrawing()
   const layers = useLayers()
+  const history = useHistory()
 
   const scroll = (steps: number) => (): void => viewer.moveTo(viewer.active, viewer.position[viewer.active] + steps)
   const last = (): number => (viewer.image === null ? 0 : extent(viewer.image, viewer.active) - 1)
@@ -52,6 +55,10 @@ export function useShortcuts(options: { help: () => void; mayDraw: () => boolean
   function abort(): void {
     viewer.ask('abort')
     drawing.selected = null
+  }
+
+  function remove(): void {
+    if (!viewer.isBusy()) drawing.removeSelected()
   }
 
   const plain: Record<string, () => void> = {
@@ -63,8 +70,8 @@ export function useShortcuts(options: { help: () => void; mayDraw: () => boolean
     End: () => viewer.moveTo(viewer.active, last()),
     Escape: abort,
     Enter: () => viewer.ask('finish'),
-    Delete: () => drawing.removeSelected(),
-    Backspace: () => drawing.removeSelected(),
+    Delete: remove,
+    Backspace: () => (viewer.sketching === null ? remove() : history.undo()),
     '+': () => viewer.ask('zoomIn'),
     '=': () => viewer.ask('zoomIn'),
     '-': () => viewer.ask('zoomOut'),
@@ -83,8 +90,8 @@ export function useShortcuts(options: { help: () => void; mayDraw: () => boolean
 
   function undoOrRedo(event: KeyboardEvent): boolean {
     const key = event.key.toLowerCase()
-    if (key === 'y' || (key === 'z' && event.shiftKey)) drawing.redo()
-    else if (key === 'z') drawing.undo()
+    if (key === 'y' || (key === 'z' && event.shiftKey)) history.redo()
+    else if (key === 'z') history.undo()
     else return false
     return true
   }

@@ -92,8 +92,56 @@ export class DragInteraction extends PointerInteraction {
   }
 }
 
+/** How far a drawing under way has come; no corners where there is none. */
+export interface Progress {
+  readonly corners: number
+  /** Corners taken back that can be put again. */
+  readonly taken: number
+}
+
+export interface SketchListener {
+  sketching(progress: Progress): void
+  finished(geometry: Geometry): void
+}
+
+/** What draws a shape of several points. */
+export interface Sketcher extends Interaction {
+  /** Of the drawing under way; 0 where there is none. */
+  readonly corners: number
+  setColour(colour: string): void
+  abort(): void
+  finish(): void
+  /** Take back the last corner; without any the drawing is given up. */
+  takeBack(): void
+  /** Put again what was taken back last. */
+  putBack(): void
+}
+
+/** A click of the left button that does not drag. */
+export class ClickInteraction extends PointerInteraction {
+  private downAt: number[] = [0, 0]
+
+  constructor(private readonly clicked: (event: MapBrowserEvent<PointerEvent>) => void) {
+    super()
+  }
+
+  override handleDownEvent(event: MapBrowserEvent<PointerEvent>): boolean {
+    this.downAt = event.pixel
+    return event.originalEvent.button === 0
+  }
+
+  override handleUpEvent(event: MapBrowserEvent<PointerEvent>): boolean {
+    if (distance(this.downAt, event.pixel) <= CLICK) this.clicked(event)
+    return false
+  }
+}
+
+function distance(a: number[], b: number[]): number {
+  return Math.hypot((a[0] ?? 0) - (b[0] ?? 0), (a[1] ?? 0) - (b[1] ?? 0))
+}
+
 /** Draws what two points make, a line or an upright rectangle: by dragging, or by two clicks. */
-export class TwoPointInteraction extends PointerInteraction {
+export class TwoPointInteraction extends PointerInteraction implements Sketcher {
   private from: number[] | null = null
   private downAt: number[] = [0, 0]
   private pressed = false
@@ -102,13 +150,14 @@ export class TwoPointInteraction extends PointerInteraction {
 
   constructor(
     private readonly kind: 'line' | 'rectangle',
-    style: StyleFunction,
-    private readonly listener: { sketching(underWay: boolean): void; finished(geometry: Geometry): void },
+    private readonly styleOf: (colour: string) => StyleFunction,
+    colour: string,
+    private readonly listener: SketchListener,
   ) {
     super()
     this.overlay = new VectorLayer({
       source: new VectorSource({ useSpatialIndex: false }),
-      style,
+      style: styleOf(colour),
       updateWhileInteracting: true,
       updateWhileAnimating: true,
     })
@@ -119,21 +168,30 @@ export class TwoPointInteraction extends PointerInteraction {
     this.overlay.setMap(map)
   }
 
-  /** Whether the first point is placed and the second is not. */
-  get underWay(): boolean {
-    return this.from !== null
+  get corners(): number {
+    return this.from === null ? 0 : 1
   }
 
-  setStyle(style: StyleFunction): void {
-    this.overlay.setStyle(style)
+  setColour(colour: string): void {
+    this.overlay.setStyle(this.styleOf(colour))
   }
 
   abort(): void {
-    if (this.from !== null) this.listener.sketching(false)
+    const underWay = this.from !== null
     this.from = null
     this.pressed = false
     this.overlay.getSource()?.clear()
+    if (underWay) this.listener.sketching({ corners: 0, taken: 0 })
   }
+
+  /** The second point finishes it, nothing else does. */
+  finish(): void {}
+
+  takeBack(): void {
+    this.abort()
+  }
+
+  putBack(): void {}
 
   override handleEvent(event: MapBrowserEvent<PointerEvent>): boolean {
     if (event.type === 'pointermove' && this.from !== null && !this.pressed) this.show(event.coordinate)
@@ -145,8 +203,9 @@ export class TwoPointInteraction extends PointerInteraction {
     if (event.originalEvent.button !== 0) return false
     this.pressed = true
     this.downAt = event.pixel
-    if (this.from === null) this.listener.sketching(true)
+    const begins = this.from === null
     this.from ??= event.coordinate
+    if (begins) this.listener.sketching({ corners: 1, taken: 0 })
     return true
   }
 
@@ -160,11 +219,9 @@ export class TwoPointInteraction extends PointerInteraction {
     const map = this.getMap()
     if (from === null || map === null) return false
     const start = map.getPixelFromCoordinate(from)
-    const apart = (a: number[], b: number[]): number =>
-      Math.hypot((a[0] ?? 0) - (b[0] ?? 0), (a[1] ?? 0) - (b[1] ?? 0))
-    const farFromStart = apart(start, event.pixel) > CLICK
+    const farFromStart = distance(start, event.pixel) > CLICK
     // The first click only sets the start; a press at the start that did not move waits for the second click.
-    if (!farFromStart || (apart(this.downAt, event.pixel) <= CLICK && apart(this.downAt, start) <= CLICK)) return false
+    if (!farFromStart || (distance(this.downAt, event.pixel) <= CLICK && distance(this.downAt, start) <= CLICK)) return false
     const geometry = this.geometry(from, event.coordinate)
     this.abort()
     this.listener.finished(geometry)

@@ -2,18 +2,19 @@ import OlMap from 'ol/Map'
 import View from 'ol/View'
 import Collection from 'ol/Collection'
 import Feature from 'ol/Feature'
-import { Polygon } from 'ol/geom'
+import { Point } from 'ol/geom'
 import type { Geometry } from 'ol/geom'
-import Draw from 'ol/interaction/Draw'
 import Modify from 'ol/interaction/Modify'
 import Translate from 'ol/interaction/Translate'
 import type Interaction from 'ol/interaction/Interaction'
 import VectorLayer from 'ol/layer/Vector'
 import Projection from 'ol/proj/Projection'
 import VectorSource from 'ol/source/Vector'
+import type { StyleFunction } from 'ol/style/Style'
 import { toGeometry, toShape } from '@/app/pane/geometry'
-import { DragInteraction, TwoPointInteraction, WheelInteraction } from '@/app/pane/interactions'
-import type { Drag } from '@/app/pane/interactions'
+import { ClickInteraction, DragInteraction, TwoPointInteraction, WheelInteraction } from '@/app/pane/interactions'
+import type { Drag, Progress, Sketcher } from '@/app/pane/interactions'
+import { PolygonInteraction } from '@/app/pane/polygon'
 import { SliceLayer } from '@/app/pane/slice-layer'
 import type { Sheet } from '@/app/pane/slice-layer'
 import { NO_TERM, sketchStyle, stylesFor } from '@/app/pane/styles'
@@ -41,8 +42,8 @@ export interface PaneListener {
   selected(key: string | null): void
   maximise(): void
   moved(): void
-  /** Whether a drawing is under way. */
-  sketching(underWay: boolean): void
+  /** A drawing under way got on, or there is none any more. */
+  sketching(progress: Progress): void
   /** A point was to be placed where the image is not. */
   outside(): void
   /** A polygon was to be closed that has too few corners. */
@@ -52,7 +53,6 @@ export interface PaneListener {
 }
 
 const HIT = 6
-const CLOSE = 4
 /** Room for the letters around the picture. */
 const MARGIN = 24
 
@@ -68,7 +68,7 @@ export class Pane {
   private tool: Tool = 'window'
   private colour = NO_TERM
   private untouched = true
-  private sketch: Feature<Geometry> | null = null
+  private sketcher: Sketcher | null = null
   private readonly density = new AbortController()
 
   constructor(
@@ -167,10 +167,7 @@ export class Pane {
     if (colour === this.colour) return
     this.colour = colour
     // The drawing under way goes on in the new colour.
-    for (const extra of this.extras) {
-      if (extra instanceof Draw) extra.getOverlay().setStyle(this.style())
-      if (extra instanceof TwoPointInteraction) extra.setStyle(this.style())
-    }
+    this.sketcher?.setColour(colour)
   }
 
   useTool(tool: Tool): void {
@@ -180,35 +177,34 @@ export class Pane {
     }
     this.drag.left = left[tool] ?? null
     if (tool === 'select') this.setExtras(this.editors())
-    else if (tool === 'line' || tool === 'rectangle') this.setExtras([this.twoPoints(tool)])
-    else if (tool === 'polygon' || tool === 'point') this.setExtras([this.drawing(tool)])
+    else if (tool === 'point') this.setExtras([new ClickInteraction((event) => this.finished(new Point(event.coordinate)))])
+    else if (tool === 'line' || tool === 'rectangle' || tool === 'polygon') this.useSketcher(this.sketcherOf(tool))
     else this.setExtras([])
   }
 
   /** Give up the drawing under way, if there is one. */
   abort(): void {
-    for (const extra of this.extras) {
-      if (extra instanceof Draw) extra.abortDrawing()
-      if (extra instanceof TwoPointInteraction) extra.abort()
-    }
+    this.sketcher?.abort()
+  }
+
+  /** Take back the last corner of the drawing under way. */
+  takeBack(): void {
+    this.sketcher?.takeBack()
+  }
+
+  /** Put again the corner that was taken back last. */
+  putBack(): void {
+    this.sketcher?.putBack()
   }
 
   /** Corners of the drawing under way; 0 where there is none. */
   get corners(): number {
-    for (const extra of this.extras) if (extra instanceof TwoPointInteraction && extra.underWay) return 1
-    const geometry = this.sketch?.getGeometry()
-    // The ring of a sketch also holds the pointer and closes itself.
-    return geometry instanceof Polygon ? Math.max(1, (geometry.getCoordinates()[0]?.length ?? 0) - 2) : 0
+    return this.sketcher?.corners ?? 0
   }
 
   /** Close the polygon under way; one of fewer than three corners stays as it is. */
   finish(): void {
-    if (this.sketch === null) return
-    if (this.corners < 3) {
-      this.listener.unfinished()
-      return
-    }
-    for (const extra of this.extras) if (extra instanceof Draw) extra.finishDrawing()
+    this.sketcher?.finish()
   }
 
   /** Show the whole plane. */
@@ -277,6 +273,7 @@ export class Pane {
 
   private setExtras(extras: readonly Interaction[]): void {
     this.abort()
+    this.sketcher = null
     for (const extra of this.extras.splice(0)) {
       this.map.removeInteraction(extra)
       extra.dispose()
@@ -287,18 +284,17 @@ export class Pane {
     }
   }
 
+  private useSketcher(sketcher: Sketcher): void {
+    this.setExtras([sketcher])
+    this.sketcher = sketcher
+  }
+
   private editors(): Interaction[] {
     const translate = new Translate({ features: this.editing, hitTolerance: HIT })
     translate.on('translateend', (event) => this.changed(event.features.getArray()))
     const modify = new Modify({ features: this.editing, pixelTolerance: 8 })
     modify.on('modifyend', (event) => this.changed(event.features.getArray() as Feature<Geometry>[]))
-    const picker = new DragInteraction({
-      start: () => undefined,
-      move: () => undefined,
-      end: (_drag, moved, pixel) => !moved && this.pick(pixel),
-    })
-    picker.left = 'crosshair'
-    return [picker, translate, modify]
+    return [new ClickInteraction((event) => this.pick(event.pixel)), translate, modify]
   }
 
   private changed(features: readonly Feature<Geometry>[]): void {
@@ -313,42 +309,20 @@ export class Pane {
     return clampShape(shape, this.frame.rows, this.frame.columns)
   }
 
-  private style() {
-    return sketchStyle(this.colour, (geometry) => {
+  private readonly style = (colour: string): StyleFunction =>
+    sketchStyle(colour, (geometry) => {
       const shape = toShape(geometry, this.frame)
       return shape === null ? '' : this.listener.caption(shape)
     })
-  }
 
-  private twoPoints(kind: 'line' | 'rectangle'): Interaction {
+  private sketcherOf(kind: 'line' | 'rectangle' | 'polygon'): Sketcher {
     const listener = {
-      sketching: (underWay: boolean) => this.listener.sketching(underWay),
+      sketching: (progress: Progress) => this.listener.sketching(progress),
       finished: (geometry: Geometry) => this.finished(geometry),
+      unfinished: () => this.listener.unfinished(),
     }
-    return new TwoPointInteraction(kind, this.style(), listener)
-  }
-
-  private drawing(kind: 'polygon' | 'point'): Interaction {
-    const draw = new Draw({
-      type: kind === 'point' ? 'Point' : 'Polygon',
-      // With the default of 12 px a small polygon closes itself early.
-      snapTolerance: CLOSE,
-      stopClick: true,
-      condition: (event) => (event.originalEvent as PointerEvent).button === 0,
-      style: this.style(),
-    })
-    const sketched = (feature: Feature<Geometry> | null): void => {
-      this.sketch = feature
-      this.listener.sketching(this.corners > 0)
-    }
-    draw.on('drawstart', (event) => sketched(event.feature))
-    draw.on('drawabort', () => sketched(null))
-    draw.on('drawend', (event) => {
-      sketched(null)
-      const geometry = event.feature.getGeometry()
-      if (geometry !== undefined) this.finished(geometry)
-    })
-    return draw
+    if (kind === 'polygon') return new PolygonInteraction(this.colour, listener)
+    return new TwoPointInteraction(kind, this.style, this.colour, listener)
   }
 
   private finished(geometry: Geometry): void {

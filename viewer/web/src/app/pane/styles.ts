@@ -6,6 +6,7 @@ import Fill from 'ol/style/Fill'
 import Stroke from 'ol/style/Stroke'
 import Style from 'ol/style/Style'
 import Text from 'ol/style/Text'
+import { TARGET } from '@/core/corners'
 import { borderColour, parseColour } from '@/core/overlay'
 import type { Hand } from '@/core/overlay'
 
@@ -85,7 +86,24 @@ function handles(geometry: Geometry, colour: string): Style {
   })
 }
 
-/** The drawing under way. */
+/** The lines of a polygon under way. */
+export function outlineStyle(colour: string): Style[] {
+  return stylesFor({ colour, opacity: 1, hand: 'member', selected: false, caption: '' }, undefined)
+}
+
+/** Its corners. */
+export function cornerStyle(colour: string): Style {
+  const [fill, stroke] = [new Fill({ color: '#ffffff' }), new Stroke({ color: colour, width: 1.5 })]
+  return new Style({ image: new CircleStyle({ radius: 3, fill, stroke }) })
+}
+
+/** The corner that closes it. */
+export function targetStyle(colour: string): Style {
+  const [fill, stroke] = [new Fill({ color: withAlpha('#ffffff', 0.35) }), new Stroke({ color: colour, width: 2 })]
+  return new Style({ image: new CircleStyle({ radius: TARGET, fill, stroke }) })
+}
+
+/** The line or rectangle under way. */
 export function sketchStyle(colour: string, caption: (geometry: Geometry) => string) {
   return (feature: FeatureLike): Style[] => {
     const geometry = feature.getGeometry() as Geometry | undefined

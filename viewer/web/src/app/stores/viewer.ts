@@ -1,5 +1,6 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
+import type { Progress } from '@/app/pane/interactions'
 import { useNotices } from '@/app/stores/notices'
 import type { Layout, View } from '@/app/view-memory'
 import { percentiles, windowBetween } from '@/core/lut'
@@ -8,7 +9,7 @@ import { realValue } from '@/core/paint'
 import { sampleOf } from '@/core/plane'
 import type { Plane } from '@/core/plane'
 import { extent, isColour, planeAxes, viewableAxes } from '@/domain/image'
-import type { Axis, Image, Vector, Window } from '@/domain/image'
+import type { Axis, Image, Place, Vector, Window } from '@/domain/image'
 import type { Tool } from '@/domain/tools'
 import type { PixelAccess } from '@/domain/project'
 import { presetsFor } from '@/domain/windows'
@@ -26,6 +27,11 @@ export interface Reading {
   /** Real value, three of a colour picture; null until the exact plane is here. */
   readonly values: readonly number[] | null
   readonly world: Vector | null
+}
+
+/** A drawing under way. */
+export interface Sketch extends Progress {
+  readonly axis: Axis
 }
 
 /** What is looked at, where, and how. */
@@ -48,15 +54,21 @@ export const useViewer = defineStore('viewer', () => {
   const term = ref<number | null>(null)
   let termsOf: number | null = null
   const crosshair = ref(true)
+  const underWay = shallowRef<Sketch | null>(null)
   /** Where a drawing is under way: until it is finished, nothing may take its plane or its tool away. */
-  const sketching = ref<Axis | null>(null)
+  const sketching = computed(() => underWay.value?.axis ?? null)
   const pointed = shallowRef<Reading | null>(null)
   const prepared = ref(0)
   /** Counts what panes are asked to do; they watch it. */
-  const asked = ref({ abort: 0, finish: 0, fit: 0, zoomIn: 0, zoomOut: 0 })
+  const asked = ref({ abort: 0, finish: 0, takeBack: 0, putBack: 0, fit: 0, zoomIn: 0, zoomOut: 0 })
   const planes = shallowRef<Partial<Record<Axis, Plane>>>({})
 
   const axes = computed(() => (image.value === null ? [] : viewableAxes(image.value)))
+  /** The planes on the screen: the large pane first, then the others. */
+  const order = computed<readonly Axis[]>(() => {
+    if (layout.value === 'single') return [main.value]
+    return layout.value === 'row' ? axes.value : [main.value, ...axes.value.filter((axis) => axis !== main.value)]
+  })
   const presets = computed(() => {
     const all = image.value === null ? [] : presetsFor(image.value)
     // The others are found from stored values, which pictures do not have.
@@ -135,7 +147,7 @@ export const useViewer = defineStore('viewer', () => {
     frames.value = {}
     planes.value = {}
     pointed.value = null
-    sketching.value = null
+    underWay.value = null
   }
 
   /** Get the coarse level of this time point; panes refresh when it is here. */
@@ -156,10 +168,11 @@ export const useViewer = defineStore('viewer', () => {
     return sketching.value !== null
   }
 
-  function sketch(axis: Axis, underWay: boolean): void {
-    if (underWay) sketching.value = axis
-    else if (sketching.value === axis) sketching.value = null
-    if (!underWay) notices.settled(['drawing.finishFirst', 'drawing.threeCorners'])
+  /** A drawing on a plane got on; without corners there is none any more. */
+  function sketch(axis: Axis, { corners, taken }: Progress): void {
+    if (corners > 0) underWay.value = { axis, corners, taken }
+    else if (sketching.value === axis) underWay.value = null
+    if (corners === 0) notices.settled(['drawing.finishFirst', 'drawing.threeCorners'])
   }
 
   function useTool(chosen: Tool): void {
@@ -170,6 +183,24 @@ export const useViewer = defineStore('viewer', () => {
     if (isBusy()) return
     if (chosen === 'single') main.value = active.value
     layout.value = chosen
+  }
+
+  /** Whether a drawing at this place is on a plane on the screen. */
+  function shows(place: Place): boolean {
+    return (
+      order.value.includes(place.axis) && place.index === position.value[place.axis] && place.t === t.value &&
+      (channels.value === 1 || place.c === c.value)
+    )
+  }
+
+  /** Bring a plane to the screen, unless a drawing is under way. */
+  function goTo(place: Place): void {
+    if (isBusy()) return
+    t.value = place.t
+    c.value = place.c < channels.value ? place.c : 0
+    active.value = place.axis
+    if (!order.value.includes(place.axis)) main.value = place.axis
+    moveTo(place.axis, place.index)
   }
 
   function moveToVoxel([z, y, x]: Vector): void {
@@ -267,7 +298,8 @@ export const useViewer = defineStore('viewer', () => {
 
   return {
     image, source, access, frames, position, t, c, window: window_, preset, inverted, tool, active, main, layout, term,
-    crosshair, reading, prepared, planes, axes, presets, look, times, channels,
-    asked, ask, sketching, isBusy, sketch, view, recall, useTool, useLayout, open, close, prepare, moveTo, moveToVoxel, setWindow, dragWindow, usePreset, showing, readAt, point, maximise,
+    crosshair, reading, prepared, planes, axes, order, presets, look, times, channels,
+    asked, ask, underWay, sketching, isBusy, sketch, view, recall, useTool, useLayout, open, close, prepare, moveTo, shows, goTo,
+    moveToVoxel, setWindow, dragWindow, usePreset, showing, readAt, point, maximise,
   }
 })
