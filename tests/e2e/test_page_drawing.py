@@ -154,6 +154,40 @@ def test_undo_in_the_middle_of_a_polygon_takes_back_corners_only(page: Page, sit
     assert drawings(site) == []
 
 
+def test_leaving_in_the_middle_of_a_drawing_asks_first(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_image(page, site)
+    across, down = centre_of(page)
+    page.get_by_test_id("tool-polygon").click()
+    for x, y in [(across - 60, down - 40), (across + 50, down - 30), (across + 10, down + 60)]:
+        page.mouse.click(x, y)
+    state = page.get_by_test_id("save-state")
+    expect(state).to_have_text("Drawing…")
+    asked: list[str] = []
+
+    def stay(dialog: Any) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.get_by_test_id("back-to-project").click()
+    page.get_by_test_id("sign-out").click()
+    assert [message.startswith("The drawing under way") for message in asked] == [True, True]
+    unload = "() => !dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    assert page.evaluate(unload)
+    page.keyboard.press("Enter")
+    wait_until_saved(page)
+    assert len(vertices(drawings(site)[0]["location"])) == 4
+    assert not page.evaluate(unload)
+    take_back(page, site)
+
+    page.mouse.click(across, down)
+    page.remove_listener("dialog", stay)
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_test_id("sign-out").click()
+    expect(page.get_by_test_id("sign-in-username")).to_be_visible()
+
+
 def test_only_a_double_click_the_first_corner_or_enter_closes_a_polygon(page: Page, site: Site) -> None:
     sign_in(page, site)
     open_image(page, site)

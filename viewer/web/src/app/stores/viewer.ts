@@ -175,6 +175,12 @@ export const useViewer = defineStore('viewer', () => {
     if (corners === 0) notices.settled(['drawing.finishFirst', 'drawing.threeCorners'])
   }
 
+  /** Give up the drawing under way, wherever it is. */
+  function giveUp(): void {
+    underWay.value = null
+    ask('abort')
+  }
+
   function useTool(chosen: Tool): void {
     if (chosen !== tool.value && !isBusy()) tool.value = chosen
   }
@@ -299,7 +305,7 @@ export const useViewer = defineStore('viewer', () => {
   return {
     image, source, access, frames, position, t, c, window: window_, preset, inverted, tool, active, main, layout, term,
     crosshair, reading, prepared, planes, axes, order, presets, look, times, channels,
-    asked, ask, underWay, sketching, isBusy, sketch, view, recall, useTool, useLayout, open, close, prepare, moveTo, shows, goTo,
+    asked, ask, underWay, sketching, isBusy, sketch, giveUp, view, recall, useTool, useLayout, open, close, prepare, moveTo, shows, goTo,
     moveToVoxel, setWindow, dragWindow, usePreset, showing, readAt, point, maximise,
   }
 })
