@@ -67,7 +67,10 @@ export function stylesFor(look: MarkLook, geometry: Geometry | undefined): Style
 }
 
 function anchorOf(geometry: Geometry | undefined): Geometry | undefined {
-  return geometry instanceof LineString ? new LineString([geometry.getLastCoordinate(), geometry.getLastCoordinate()]) : geometry
+  if (geometry instanceof LineString) return new LineString([geometry.getLastCoordinate(), geometry.getLastCoordinate()])
+  // OpenLayers would write the whole area on every part.
+  if (geometry instanceof MultiPolygon) return geometry.getPolygons().reduce((a, b) => (b.getArea() > a.getArea() ? b : a))
+  return geometry
 }
 
 function handles(geometry: Geometry, colour: string): Style {
