@@ -151,6 +151,21 @@ def test_reload_keeps_the_window_the_crosshair_and_the_large_pane(page: Page, si
     expect(page.get_by_test_id("readout")).to_have_attribute("data-index", ",".join(str(part) for part in before))
 
 
+def test_choosing_an_image_leaves_its_card_as_it_is(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    page.get_by_test_id(f"project-{site.project}").click()
+    card = page.get_by_test_id(f"image-{site.image}")
+    for width, height in ((1280, 800), (1920, 1080)):
+        page.set_viewport_size({"width": width, "height": height})
+        picture = card.locator("img")
+        expect(picture).to_be_visible()
+        before = card.bounding_box(), picture.bounding_box()
+        card.get_by_role("checkbox").check()
+        expect(page.get_by_test_id("predict-open")).to_be_visible()
+        assert (card.bounding_box(), picture.bounding_box()) == before
+        card.get_by_role("checkbox").uncheck()
+
+
 def test_address_of_no_image_leads_back(page: Page, site: Site) -> None:
     sign_in(page, site)
     expect(page.get_by_test_id(f"project-{site.project}")).to_be_visible()
