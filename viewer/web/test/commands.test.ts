@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { CommandBus } from '@/commands/bus'
 import { applyChange } from '@/commands/document'
 import type { Change, Drawings } from '@/commands/document'
@@ -167,6 +167,49 @@ describe('saver', () => {
     await saver.retry()
     expect(saver.pending).toBe(0)
     expect(server.rows.size).toBe(2)
+  })
+
+  test('what fails for a while is sent again by itself, less and less often', async () => {
+    vi.useFakeTimers()
+    for (const failure of [{ kind: 'offline' }, ...[502, 503, 504].map((status) => ({ kind: 'broken', status }) as const)] as const) {
+      const server = new Server()
+      const { saver, states } = saverOf(server)
+      server.failure = new FailureError(failure)
+      saver.want('a', drawing('a', 'P1'))
+      await vi.advanceTimersByTimeAsync(0)
+      const calls: number[] = []
+      for (let second = 1; second <= 120; second += 1) {
+        const before = server.calls
+        await vi.advanceTimersByTimeAsync(1000)
+        if (server.calls > before) calls.push(second)
+      }
+      expect(calls).toEqual([2, 6, 14, 30, 60, 90, 120])
+      // The button to try again stays where it is meanwhile.
+      expect(states.slice(1).every(({ kind }) => kind === 'error')).toBe(true)
+      server.failure = null
+      await vi.advanceTimersByTimeAsync(30_000)
+      expect([server.rows.size, saver.pending, states.at(-1)]).toEqual([1, 0, { kind: 'saved' }])
+      expect(vi.getTimerCount()).toBe(0)
+    }
+    vi.useRealTimers()
+  })
+
+  test('what only somebody can mend, and what is closed, is not sent again', async () => {
+    vi.useFakeTimers()
+    const server = new Server()
+    const { saver } = saverOf(server)
+    server.failure = new FailureError({ kind: 'broken', status: 500 })
+    saver.want('a', drawing('a', 'P1'))
+    await vi.advanceTimersByTimeAsync(0)
+    expect(vi.getTimerCount()).toBe(0)
+    server.failure = new FailureError({ kind: 'offline' })
+    await saver.retry()
+    expect(vi.getTimerCount()).toBe(1)
+    saver.close()
+    expect(vi.getTimerCount()).toBe(0)
+    await saver.retry()
+    expect(vi.getTimerCount()).toBe(0)
+    vi.useRealTimers()
   })
 
   test('what the server refuses for good is given up and stands in nobody\'s way', async () => {

@@ -20,6 +20,16 @@ function isForGood(failure: Failure): boolean {
   return failure.kind === 'forbidden' || failure.kind === 'refused'
 }
 
+const PASSING = new Set([502, 503, 504])
+
+/** Whether waiting helps: the server does not answer, or what stands before it says so. */
+function isPassing(failure: Failure): boolean {
+  return failure.kind === 'offline' || (failure.kind === 'broken' && PASSING.has(failure.status))
+}
+
+const FIRST_WAIT = 2000
+const LONGEST_WAIT = 30_000
+
 interface Wish {
   readonly key: string
   readonly wanted: Annotation | null
@@ -30,13 +40,16 @@ interface Wish {
  *
  * A drawing's newest wish replaces its older ones still waiting, so a fast undo costs one request at most. What the
  * server refuses for good is given up and told, so that it stands in nobody's way; after any other failure everything
- * still wished for is kept until `retry`.
+ * still wished for is kept until `retry`, which comes by itself where the server does not answer.
  */
 export class Saver {
   private readonly identities = new Map<string, Identity>()
   private readonly wishes = new Map<string, Wish>()
   private running: Promise<void> | null = null
   private halted = false
+  private closed = false
+  private failures = 0
+  private waiting: ReturnType<typeof setTimeout> | undefined
 
   constructor(
     private readonly shelf: Shelf,
@@ -67,8 +80,14 @@ export class Saver {
 
   /** Try again what failed; resolves when nothing is left or it failed again. */
   retry(): Promise<void> {
-    this.halted = false
-    return this.start()
+    this.failures = 0
+    return this.again()
+  }
+
+  /** Send nothing again by itself from now on. */
+  close(): void {
+    this.closed = true
+    clearTimeout(this.waiting)
   }
 
   /** Settle a conflict in favour of the page: build on what the server has now, or make it anew where it is gone. */
@@ -86,6 +105,12 @@ export class Saver {
     return this.retry()
   }
 
+  private again(): Promise<void> {
+    clearTimeout(this.waiting)
+    this.halted = false
+    return this.start()
+  }
+
   private start(): Promise<void> {
     this.running ??= this.run().finally(() => {
       this.running = null
@@ -97,7 +122,8 @@ export class Saver {
     for (;;) {
       const wish = this.wishes.values().next().value
       if (wish === undefined) break
-      this.tell({ kind: 'saving' })
+      // What is tried again by itself goes on being told as not saved until it is.
+      if (this.failures === 0) this.tell({ kind: 'saving' })
       try {
         await this.save(wish)
       } catch (error) {
@@ -108,6 +134,7 @@ export class Saver {
         }
         this.refused(wish.key, failure)
       }
+      this.failures = 0
       // A newer wish for the same drawing may have come meanwhile; it stays.
       if (this.wishes.get(wish.key) === wish) this.wishes.delete(wish.key)
     }
@@ -132,5 +159,8 @@ export class Saver {
     this.halted = true
     if (failure.kind === 'conflict') this.tell({ kind: 'conflict', key: wish.key, revision: failure.revision })
     else this.tell({ kind: 'error', failure })
+    if (!isPassing(failure) || this.closed) return
+    this.waiting = setTimeout(() => void this.again(), Math.min(FIRST_WAIT * 2 ** this.failures, LONGEST_WAIT))
+    this.failures += 1
   }
 }

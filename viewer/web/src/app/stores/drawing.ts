@@ -109,6 +109,7 @@ export const useDrawing = defineStore('drawing', () => {
   }
 
   function close(): void {
+    saver?.close()
     saver = null
     bus = new CommandBus(() => undefined)
     drawings.value = new Map()
