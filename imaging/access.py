@@ -31,6 +31,9 @@ class Action(Enum):
     SEE_JOURNAL = "see the journal"
 
 
+INGEST = (Action.UPLOAD, Action.DECIDE_QUARANTINE)
+"""Whoever may do one of these makes images: of an upload, or of what was held from one."""
+
 _SEE = frozenset({Action.SEE_PROJECT, Action.SEE_JOBS})
 _LOOK = _SEE | {Action.SEE_IMAGES, Action.SEE_ANNOTATIONS}
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
-from pathlib import Path
 
 from imaging.contracts import Reader
 from imaging.dicom.headers import read_instance
@@ -15,20 +14,11 @@ from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.dicom.walk import Found, Refusal
 from imaging.domain.base import ImageKey
 from imaging.domain.outcome import Reason
+from imaging.domain.upload import FileToHold, PaintedBox
 from imaging.errors import RefusedFileError
 
 READERS = "imaging.readers"
 _START_BYTES = 16
-
-
-@dataclass(frozen=True)
-class Refused:
-    """One file that becomes no image; `path` is None where there are no bytes to keep."""
-
-    name: str
-    path: Path | None
-    reason: Reason
-    detail: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +28,18 @@ class PictureFile:
     found: Found
     reader: Reader
     digest: str
+    reviewed: bool = False
+    painted: tuple[PaintedBox, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Arrived:
-    """One DICOM instance with the keyed digest of its file."""
+    """One DICOM instance with the keyed digest of its file and its pseudonymous series."""
 
     found: Found
     instance: Instance
     digest: str
+    series: str
 
 
 @dataclass
@@ -56,7 +49,7 @@ class Arrivals:
     files: int = 0
     instances: list[Arrived] = field(default_factory=list)
     pictures: list[PictureFile] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[FileToHold] = field(default_factory=list)
     duplicates: int = 0
     earlier: dict[ImageKey, list[str]] = field(default_factory=dict)
     """Names of the files that became these images in an earlier attempt of the same job."""
@@ -65,7 +58,9 @@ class Arrivals:
         """Note that an accepted file becomes no image after all."""
         # Of a person who objects not even a held copy is kept.
         path = None if error.reason is Reason.SUBJECT_OPPOSED else file.found.path
-        self.refused.append(Refused(file.found.name, path, error.reason, error.detail))
+        series = file.series if isinstance(file, Arrived) else ""
+        held = FileToHold(file.found.name, path, error.reason, error.detail, file.digest, series)
+        self.refused.append(held)
 
 
 def sort_arrivals(
@@ -96,12 +91,12 @@ def sort_arrivals(
         arrivals.files += 1
         looked(0.0)
         if isinstance(item, Refusal):
-            arrivals.refused.append(Refused(item.name, item.path, item.reason, item.detail))
+            arrivals.refused.append(FileToHold(item.name, item.path, item.reason, item.detail))
             continue
         try:
             digested.append((item, pseudonyms.digest(item.path)))
         except OSError:
-            arrivals.refused.append(Refused(item.name, None, Reason.UNREADABLE, "the file cannot be read"))
+            arrivals.refused.append(FileToHold(item.name, None, Reason.UNREADABLE, "the file cannot be read"))
     taken = set(known_digests({digest for _, digest in digested}))
     unseen = dict(earlier)
     for number, (found, digest) in enumerate(digested):
@@ -110,7 +105,7 @@ def sort_arrivals(
             arrivals.earlier.setdefault(unseen.pop(digest), []).append(found.name)
         elif digest in taken:
             arrivals.duplicates += 1
-        elif _sort_one(found, digest, arrivals):
+        elif _sort_one(found, digest, arrivals, pseudonyms):
             taken.add(digest)
     _refuse_opposed(arrivals, pseudonyms, opposed)
     return arrivals
@@ -127,7 +122,7 @@ def _refuse_opposed(arrivals: Arrivals, pseudonyms: Pseudonyms, opposed: Collect
             arrivals.instances.append(item)
 
 
-def _sort_one(found: Found, digest: str, arrivals: Arrivals) -> bool:
+def _sort_one(found: Found, digest: str, arrivals: Arrivals, pseudonyms: Pseudonyms) -> bool:
     """Tell whether the file was accepted: a refused file is held each time it comes."""
     try:
         with found.path.open("rb") as stream:
@@ -138,12 +133,12 @@ def _sort_one(found: Found, digest: str, arrivals: Arrivals) -> bool:
                 return True
         instance = read_instance(found)
     except RefusedFileError as error:
-        arrivals.refused.append(Refused(found.name, found.path, error.reason, error.detail))
+        arrivals.refused.append(FileToHold(found.name, found.path, error.reason, error.detail, digest))
         return False
     except OSError:
-        arrivals.refused.append(Refused(found.name, None, Reason.UNREADABLE, "the file cannot be read"))
+        arrivals.refused.append(FileToHold(found.name, None, Reason.UNREADABLE, "the file cannot be read"))
         return False
-    arrivals.instances.append(Arrived(found, instance, digest))
+    arrivals.instances.append(Arrived(found, instance, digest, pseudonyms.uid(instance.series)))
     return True
 
 

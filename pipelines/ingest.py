@@ -104,6 +104,24 @@ class _Options:
     prefix: str = ""
 
 
+def ingest_held(
+    project: Project, files: Sequence[Found], report: Report, review: Callable[[Arrivals], None]
+) -> IngestReport:
+    """Turn files that were held into images; those that are refused again are told, and not held once more.
+
+    Parameters
+    ----------
+    review
+        Marks what a person decided on the files that arrived, before any of them is looked at for text.
+    """
+    return_freed_memory()
+    ingestion = _Ingestion(project, report, Profile())
+    with publishing(project):
+        ingestion.sort(files, review)
+        ingestion.publish_all(os.cpu_count() or 1)
+    return ingestion.sum_up()
+
+
 def _ingest(project: Project, paths: Sequence[Path], report: Report, options: _Options) -> IngestReport:
     project.require(Action.UPLOAD)
     return_freed_memory()
@@ -112,7 +130,8 @@ def _ingest(project: Project, paths: Sequence[Path], report: Report, options: _O
         found = find_files(paths, Limits(), scratch)
         ingestion.sort(replace(item, name=item.name.removeprefix(options.prefix)) for item in found)
         ingestion.publish_all(options.workers)
-        return ingestion.hold_refused(options.upload)
+        ingestion.hold_refused(options.upload)
+    return ingestion.sum_up()
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +158,7 @@ class _Ingestion:
         resumed = {image.series for image in self._existing if image.id in set(self._earlier.values())}
         self._unfinished = Unfinished(project.folder, resumed)
 
-    def sort(self, files: Iterable[Found | Refusal]) -> None:
+    def sort(self, files: Iterable[Found | Refusal], review: Callable[[Arrivals], None] | None = None) -> None:
         """Look at every file, without its pixels."""
         self._arrivals = sort_arrivals(
             files,
@@ -151,6 +170,8 @@ class _Ingestion:
         )
         if not self._arrivals.files:
             raise InvalidInputError("there is no file to ingest")
+        if review is not None:
+            review(self._arrivals)
         by_key = {image.id: image for image in self._existing}
         for key, names in sorted(self._arrivals.earlier.items()):
             self._images.append(_describe(self._project, by_key[key], tuple(names)))
@@ -178,21 +199,26 @@ class _Ingestion:
             if not left[candidate.series]:
                 self._unfinished.end(candidate.series)
 
-    def hold_refused(self, upload: UploadKey | None) -> IngestReport:
-        """Keep every refused file in quarantine and sum up."""
+    def hold_refused(self, upload: UploadKey | None) -> None:
+        """Keep every refused file in quarantine, once."""
+        if not self._arrivals.refused:
+            return
+        uploads = self._project.uploads
+        place = uploads.create("command line") if upload is None else upload
+        held = uploads.names_held(place)
+        for item in self._arrivals.refused:
+            size = item.path.stat().st_size if item.path is not None and item.path.is_file() else 0
+            if held[item.name, size]:
+                # An earlier attempt came this far with it.
+                held[item.name, size] -= 1
+            elif not uploads.holds(item.digest):
+                uploads.hold(place, item)
+        if upload is None:
+            uploads.finish(place)
+
+    def sum_up(self) -> IngestReport:
+        """Give the outcome of every file."""
         refused = self._arrivals.refused
-        if refused:
-            place = self._project.uploads.create("command line") if upload is None else upload
-            held = self._project.uploads.names_held(place)
-            for item in refused:
-                size = item.path.stat().st_size if item.path is not None and item.path.is_file() else 0
-                if held[item.name, size]:
-                    # An earlier attempt came this far with it.
-                    held[item.name, size] -= 1
-                    continue
-                self._project.uploads.hold(place, item.name, item.reason, path=item.path, detail=item.detail)
-            if upload is None:
-                self._project.uploads.finish(place)
         return IngestReport(
             files=self._arrivals.files,
             images=tuple(self._images),
@@ -210,7 +236,7 @@ class _Ingestion:
         for stack in grouped.stacks:
             files = tuple(arrived[id(instance)] for instance in stack.instances)
             make = partial(stack_source, stack, digests, profile=self._profile, pseudonyms=self._pseudonyms)
-            yield _Candidate(self._pseudonyms.uid(stack.instances[0].series), files, make)
+            yield _Candidate(files[0].series, files, make)
 
     def _pictures(self) -> Iterator[_Candidate]:
         for picture in self._arrivals.pictures:

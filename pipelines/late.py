@@ -50,8 +50,8 @@ def hold_late(
 ) -> None:
     """Refuse instances of series that have an image already.
 
-    A UID that is published with other bytes is a conflict; any other instance of the series is late. Accepting a late
-    one makes a new image; the old keeps its annotations.
+    A UID that is published with other bytes is a conflict; any other instance of the series is late. One that a person
+    let pass makes a new image; the old keeps its annotations.
     """
     by_series: dict[str, list[Image]] = defaultdict(list)
     for image in existing:
@@ -60,7 +60,7 @@ def hold_late(
     published: dict[str, set[str]] = {}
     kept: list[Arrived] = []
     for item in arrivals.instances:
-        series = pseudonyms.uid(item.instance.series)
+        series = item.series
         if series not in by_series:
             kept.append(item)
             continue
@@ -68,7 +68,7 @@ def hold_late(
             published[series] = _instance_uids(project, by_series[series])
         if pseudonyms.uid(item.instance.uid) in published[series]:
             error = RefusedFileError(Reason.UID_CONFLICT, "an instance with this UID and other bytes is published")
-        elif series in unfinished:
+        elif series in unfinished or item.instance.reviewed:
             kept.append(item)
             continue
         else:

@@ -13,6 +13,7 @@ from imaging.dicom.instance import Instance, Stored
 from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonymise import pseudonymise
 from imaging.dicom.pseudonyms import Pseudonyms
+from imaging.dicom.redact import paint
 from imaging.dicom.screen import screen_picture
 from imaging.dicom.stack import Stack
 from imaging.domain.image import ImageAttributes
@@ -43,7 +44,10 @@ def stack_source(stack: Stack, digests: Mapping[int, str], *, profile: Profile, 
         update={"profile_hash": profile.hash, "frame_of_reference": str(frame_of_reference)}
     )
     # One at a time: rewritten headers of a long series together weigh as much as two slabs.
-    headers = (pseudonymise(instance.header, profile, pseudonyms) for instance in stack.instances)
+    headers = (
+        pseudonymise(instance.header, profile, pseudonyms, cleaned_pixels=bool(instance.painted))
+        for instance in stack.instances
+    )
     return Source(
         label=f"{attributes.modality} {subject}",
         description=str(cleaned.get("SeriesDescription", "")),
@@ -62,8 +66,9 @@ def stack_source(stack: Stack, digests: Mapping[int, str], *, profile: Profile, 
 
 def picture_source(picture: PictureFile, pseudonyms: Pseudonyms) -> Source:
     """Decode a picture; nothing says who is on it, so each picture is a subject of its own."""
-    stored = picture.reader.read(picture.found.path).stored
-    screen_picture(stored, load_detector())
+    stored = paint(picture.reader.read(picture.found.path).stored, 0, picture.painted)
+    if not picture.reviewed:
+        screen_picture(stored, load_detector())
     colour = stored.ndim == 3
     volume = stored[:, np.newaxis] if colour else stored[np.newaxis]
     attributes = ImageAttributes(

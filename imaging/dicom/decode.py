@@ -14,6 +14,7 @@ from imaging.dicom.codecs import BIG_ENDIAN, EXPLICIT, LOSSY, NATIVE, PLUGINS, R
 from imaging.dicom.headers import open_pixels
 from imaging.dicom.instance import Instance, PixelFormat, Stored
 from imaging.dicom.quiet import silence_pydicom
+from imaging.dicom.redact import paint
 from imaging.dicom.stack import Plane, Stack
 from imaging.domain.outcome import Reason
 from imaging.errors import ImagingError, RefusedFileError
@@ -103,7 +104,7 @@ class _Frames:
         if self._last is not None and self._last[0] is instance and self._last[1] == frame:
             return self._last[2]
         try:
-            decoded = _decode(instance, self._read_bytes(instance, frame))
+            decoded = paint(_decode(instance, self._read_bytes(instance, frame)), frame, instance.painted)
         except ImagingError:
             raise
         except OSError:

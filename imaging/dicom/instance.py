@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from imaging.domain.upload import PaintedBox
+
 Stored = NDArray[np.integer]
 
 _COLOUR = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420", "YBR_PARTIAL_422"})
@@ -96,6 +98,10 @@ class Instance:
         The original header without pixels. It identifies a person: it stays inside this package and in memory.
     syntax
         Transfer syntax UID.
+    reviewed
+        Whether a person let it pass: nobody looks for text again.
+    painted
+        What is painted over when its pixels are read.
     """
 
     path: Path
@@ -111,6 +117,8 @@ class Instance:
     sop_class: str
     issuer: str
     patient_id: str
+    reviewed: bool = False
+    painted: tuple[PaintedBox, ...] = ()
 
     @cached_property
     def owner(self) -> tuple[str, str, str, str]:

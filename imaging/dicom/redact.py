@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from imaging.dicom.instance import Stored
+from imaging.domain.upload import PaintedBox
 from imaging.text import Box
 
 MARGIN = 2
@@ -39,6 +40,19 @@ def redact(frame: Stored, boxes: Iterable[Box], *, margin: int = MARGIN) -> Stor
         if top < bottom and left < right:
             painted[..., top:bottom, left:right] = _find_ground(frame[..., top:bottom, left:right])[..., None, None]
     return painted
+
+
+def paint(frame: Stored, number: int, boxes: Iterable[PaintedBox]) -> Stored:
+    """Fill the boxes that belong to a frame, each exactly; see `redact`.
+
+    Parameters
+    ----------
+    frame : (y, x) or (c, y, x)
+    number
+        Of the frame in its file, from 0.
+    """
+    here = [Box(box.top, box.left, box.rows, box.columns) for box in boxes if box.frame in (None, number)]
+    return redact(frame, here, margin=0) if here else frame
 
 
 def _find_ground(inside: Stored) -> Stored:

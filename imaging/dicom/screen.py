@@ -24,7 +24,8 @@ def screen(instance: Instance, detector: TextDetector | None = None) -> None:
 
     A secondary capture passes only as a label map: placed in the patient, one channel, at most 32 distinct values.
     Its BurnedInAnnotation (0028,0301) = NO is not believed: review stations write it on captures that show a name.
-    Every frame of what passes so far is looked at: localizers and scouts carry text without saying so.
+    Every frame of what passes so far is looked at: localizers and scouts carry text without saying so. What a person
+    has reviewed passes.
 
     Parameters
     ----------
@@ -36,6 +37,8 @@ def screen(instance: Instance, detector: TextDetector | None = None) -> None:
     RefusedFileError
         BURNED_IN_RISK.
     """
+    if instance.reviewed:
+        return
     stated = read_text(instance.header, "BurnedInAnnotation").upper()
     if stated == "YES":
         raise RefusedFileError(Reason.BURNED_IN_RISK, "the header says that text is burned in")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -22,6 +22,8 @@ from imaging.domain.image import Irregularity
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
 from imaging.text import TextDetector
+
+VOLUME_WAITS = "another slice of its volume waits for review"
 
 _SEPARATE_DEGREES = 30.0
 
@@ -51,7 +53,8 @@ class _Verdict:
 def group(instances: Sequence[Instance], detector: TextDetector | None = None) -> Grouped:
     """Sort instances into images, refusals and duplicates.
 
-    Files that may carry burned-in text are refused here too, so that nobody can forget to ask `screen`.
+    Files that may carry burned-in text are refused here too, so that nobody can forget to ask `screen`. A volume of
+    which one slice is refused for that waits whole: without it, it would be another volume.
 
     Parameters
     ----------
@@ -59,18 +62,25 @@ def group(instances: Sequence[Instance], detector: TextDetector | None = None) -
         Looks for burned-in text; see `screen`.
     """
     grouped = Grouped()
+    passed, with_text = _screened(instances, grouped, detector)
     planes: list[Plane] = []
-    for instance in _drop_duplicates(_screened(instances, grouped, detector), grouped):
+    held = {id(instance) for instance in with_text}
+    for instance in [*_drop_duplicates(passed, grouped), *with_text]:
         try:
             planes.extend(cut_planes(instance))
         except RefusedFileError as refusal:
-            grouped.refused.append((instance, refusal.reason, refusal.detail))
+            if id(instance) not in held:
+                grouped.refused.append((instance, refusal.reason, refusal.detail))
     verdicts = [verdict for bucket in _bucket(planes) for verdict in _judge(bucket)]
-    _settle(verdicts, grouped)
+    _settle([_wait(verdict, held) for verdict in verdicts], grouped)
     return grouped
 
 
-def _screened(instances: Iterable[Instance], grouped: Grouped, detector: TextDetector | None) -> list[Instance]:
+def _screened(
+    instances: Iterable[Instance], grouped: Grouped, detector: TextDetector | None
+) -> tuple[list[Instance], list[Instance]]:
+    """Part what passes from what is held for text; what cannot be decoded is neither."""
+
     def judge(instance: Instance) -> RefusedFileError | None:
         try:
             screen(instance, detector)
@@ -78,15 +88,23 @@ def _screened(instances: Iterable[Instance], grouped: Grouped, detector: TextDet
             return refusal
         return None
 
-    passed = []
+    passed, with_text = [], []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         judged = list(instances)
         for instance, refusal in zip(judged, pool.map(judge, judged), strict=True):
             if refusal is None:
                 passed.append(instance)
-            else:
-                grouped.refused.append((instance, refusal.reason, refusal.detail))
-    return passed
+                continue
+            grouped.refused.append((instance, refusal.reason, refusal.detail))
+            if refusal.reason is Reason.BURNED_IN_RISK:
+                with_text.append(instance)
+    return passed, with_text
+
+
+def _wait(verdict: _Verdict, held: Collection[int]) -> _Verdict:
+    if verdict.refusal is None and any(key in held for key in verdict.instances):
+        return replace(verdict, refusal=(Reason.BURNED_IN_RISK, VOLUME_WAITS))
+    return verdict
 
 
 def _drop_duplicates(instances: Sequence[Instance], grouped: Grouped) -> list[Instance]:
@@ -242,7 +260,8 @@ def _settle(verdicts: list[_Verdict], grouped: Grouped) -> None:
     for verdict in pending:
         grouped.stacks.append(_build(verdict.times))
         grouped.duplicates.extend(verdict.copies)
-    grouped.refused.extend((instance, *refusal) for instance, refusal in refused.values())
+    told = {id(instance) for instance, _, _ in grouped.refused}
+    grouped.refused.extend((instance, *refusal) for key, (instance, refusal) in refused.items() if key not in told)
 
 
 def _spread_refusals(

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from imaging.domain.base import ImageKey, JobKey, ModelKey, ProjectKey, Record, UploadKey, UserKey
+from imaging.domain.upload import PaintedBox
 
 
 class JobState(Enum):
@@ -55,6 +56,28 @@ class IngestWork(Record):
     upload: UploadKey
 
 
+class ReviewWork(Record):
+    """Turn held files into images after all.
+
+    Attributes
+    ----------
+    boxes
+        What is painted over in each of them.
+    find
+        Whether what the text detector finds is painted over too.
+    """
+
+    kind: Literal["review"] = "review"
+    items: tuple[int, ...] = Field(min_length=1)
+    boxes: tuple[PaintedBox, ...] = ()
+    find: bool = False
+
+    @property
+    def decision(self) -> str:
+        """The word for the journal."""
+        return "redact" if self.boxes or self.find else "accept"
+
+
 class TrainWork(Record):
     """Train a model on the project's reviewed annotations."""
 
@@ -74,7 +97,7 @@ class PredictWork(Record):
     device: Device = Device.AUTO
 
 
-Work = Annotated[IngestWork | TrainWork | PredictWork, Field(discriminator="kind")]
+Work = Annotated[IngestWork | ReviewWork | TrainWork | PredictWork, Field(discriminator="kind")]
 
 
 class Job(Record):
@@ -97,5 +120,5 @@ class Job(Record):
 
     @property
     def kind(self) -> str:
-        """The kind of work: ingest, train or predict."""
+        """The kind of work: ingest, review, train or predict."""
         return self.work.kind

@@ -1,15 +1,26 @@
-"""What waits in quarantine."""
+"""What waits in quarantine, and what somebody decides about it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import Annotated
 
-from imaging.domain.base import Record, UploadKey
+from pydantic import Field
+
+from imaging.domain.base import ImageKey, Record, UploadKey
 from imaging.domain.outcome import Reason
+
+_Place = Annotated[int, Field(ge=0)]
+_Extent = Annotated[int, Field(ge=1)]
 
 
 class HeldFile(Record):
-    """One file that stays in quarantine until somebody decides; `name` is stored only encrypted, never logged."""
+    """One file that stays in quarantine until somebody decides; `name` is stored only encrypted, never logged.
+
+    `digest` is the keyed digest of its bytes, `series` its pseudonymous series; empty where it could not be read.
+    """
 
     id: int
     upload: UploadKey
@@ -18,3 +29,48 @@ class HeldFile(Record):
     detail: str
     size: int
     created: datetime
+    digest: str = ""
+    series: str = ""
+
+
+@dataclass(frozen=True)
+class FileToHold:
+    """One file that becomes no image, on its way into quarantine.
+
+    Attributes
+    ----------
+    name
+        As typed or found.
+    path
+        Where the plain file is now; None when there are no bytes to keep.
+    """
+
+    name: str
+    path: Path | None
+    reason: Reason
+    detail: str = ""
+    digest: str = ""
+    series: str = ""
+
+
+class PaintedBox(Record):
+    """A rectangle of a held file that is painted over, in pixels of a frame from its upper left corner.
+
+    `frame` counts from 0; None means every frame.
+    """
+
+    top: _Place
+    left: _Place
+    rows: _Extent
+    columns: _Extent
+    frame: _Place | None = None
+
+
+class Reviewed(Record):
+    """What became of one held file that somebody decided on: part of an image, a duplicate, or held still."""
+
+    id: int
+    decision: str
+    image: ImageKey | None = None
+    reason: Reason | None = None
+    detail: str = ""

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from imaging.access import Action
+from imaging.access import INGEST, Action
 from imaging.change import Change
 from imaging.domain.base import ImageKey, LayerKey, TermKey
 from imaging.domain.image import Image, ImageDraft, ImageTerm
@@ -36,7 +36,7 @@ class Images:
 
     def catalogue(self) -> tuple[Image, ...]:
         """Facts of all images for ingestion: even who may only upload must not publish a series twice."""
-        with self._gate.read(Action.UPLOAD, Action.SEE_IMAGES) as transaction:
+        with self._gate.read(*INGEST, Action.SEE_IMAGES) as transaction:
             return tuple(rows.list_images(transaction, self._gate.project))
 
     def get(self, key: ImageKey) -> Image:
@@ -76,11 +76,11 @@ class Images:
         prepare
             Puts the files in place under the id that it is given; they are removed again when registering fails.
         """
-        self._gate.require(Action.UPLOAD)
+        self._gate.require(*INGEST)
         key = ImageKey(self._gate.reserve())
         try:
             prepare(key)
-            with self._gate.change(Action.UPLOAD) as change:
+            with self._gate.change(*INGEST) as change:
                 image = self._draft_image(change, key, draft)
                 known = rows.known_digests(change.transaction, self._gate.project, draft.source_digests)
                 if known:
@@ -110,18 +110,18 @@ class Images:
 
     def path(self, key: ImageKey) -> Path:
         """Where the image's OME-Zarr group lies."""
-        self._gate.require(Action.SEE_IMAGES, Action.UPLOAD)
+        self._gate.require(Action.SEE_IMAGES, *INGEST)
         return group_path(self._gate.folder, key)
 
     def known_digests(self, digests: Collection[str]) -> set[str]:
         """Which source digests belong to an image of this project already."""
-        with self._gate.read(Action.UPLOAD) as transaction:
+        with self._gate.read(*INGEST) as transaction:
             return rows.known_digests(transaction, self._gate.project, digests)
 
     def made_by_job(self) -> dict[str, ImageKey]:
         """Source digests, each with its image, of the images that earlier attempts of the acting job made."""
         keys = [event.key for event in self._gate.done_by_job("add", "image") if event.key is not None]
-        with self._gate.read(Action.UPLOAD) as transaction:
+        with self._gate.read(*INGEST) as transaction:
             return rows.digests_of(transaction, keys)
 
     def terms(self, key: ImageKey | None = None) -> builtins.list[ImageTerm]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from imaging.access import Action
 from imaging.change import Change
 from imaging.domain.base import JobKey
-from imaging.domain.job import IngestWork, Job, JobState, PredictWork, TrainWork, Work
+from imaging.domain.job import IngestWork, Job, JobState, PredictWork, ReviewWork, TrainWork, Work
 from imaging.errors import ForbiddenError, NotFoundError
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
@@ -75,8 +77,15 @@ class Jobs:
                     raise NotFoundError("model", work.model)
                 for image in work.images:
                     require_image(transaction, self._gate, image)
+            case ReviewWork():
+                self._check_held(transaction, work.items)
             case TrainWork():
                 pass
+
+    def _check_held(self, transaction: Transaction, items: Sequence[int]) -> None:
+        for item in items:
+            if not uploads.list_held(transaction, self._gate.project, key=item):
+                raise NotFoundError("quarantined file", item)
 
 
 def required_action(work: Work) -> Action:
@@ -84,5 +93,7 @@ def required_action(work: Work) -> Action:
     match work:
         case IngestWork():
             return Action.UPLOAD
+        case ReviewWork():
+            return Action.DECIDE_QUARANTINE
         case TrainWork() | PredictWork():
             return Action.TRAIN

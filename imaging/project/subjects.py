@@ -7,7 +7,7 @@ from functools import cached_property
 
 from pydantic import JsonValue
 
-from imaging.access import Action
+from imaging.access import INGEST, Action
 from imaging.domain.base import ImageKey
 from imaging.domain.subject import Erasure, Identity
 from imaging.errors import InvalidInputError, NotFoundError
@@ -35,10 +35,10 @@ class Subjects:
         StateError
             Another person has the same pseudonym.
         """
-        self._gate.require(Action.UPLOAD)
+        self._gate.require(*INGEST)
         if self._mapping.find(subject) == identity:
             return
-        with self._gate.change(Action.UPLOAD) as change:
+        with self._gate.change(*INGEST) as change:
             if self._mapping.add(subject, identity, at=change.at, by=self._gate.user):
                 change.note("add", "subject", None, {"subject": subject})
             else:

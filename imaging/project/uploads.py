@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from pydantic import JsonValue
+
 from imaging.access import Action
 from imaging.domain.base import UploadKey
-from imaging.domain.outcome import Reason
-from imaging.domain.upload import HeldFile
+from imaging.domain.upload import FileToHold, HeldFile
 from imaging.errors import InvalidInputError, NotFoundError, StateError
 from imaging.project.gate import Gate
 from imaging.pyramid.publish import scratch_folder
@@ -95,27 +96,23 @@ class Uploads:
             paths.append(target)
         return paths
 
-    def hold(self, upload: UploadKey, name: str, reason: Reason, *, path: Path | None, detail: str = "") -> int:
-        """Keep one file in quarantine with the reason why, and return its id.
-
-        Parameters
-        ----------
-        path
-            Where the plain file is now; None when its content was never readable.
-        """
+    def hold(self, upload: UploadKey, file: FileToHold) -> int:
+        """Keep one file in quarantine with the reason why, and return its id."""
         with self._gate.read(Action.UPLOAD) as transaction:
             row = require_upload(transaction, self._gate, upload)
         secret, key, size = self._secret(row), self._gate.reserve(), 0
         target = self._sealed(upload, key)
-        if path is not None and path.is_file():
-            with path.open("rb") as plain:
+        if file.path is not None and file.path.is_file():
+            with file.path.open("rb") as plain:
                 size = vault.seal_file(plain, target, secret, f"file:{key}")
         try:
             with self._gate.change(Action.UPLOAD) as change:
-                sealed = Wrapper(secret).wrap(name.encode("utf-8", "surrogateescape"), f"name:{key}")
-                held = rows.HeldRow(key, upload, sealed, reason, detail, size, change.at)
+                sealed = Wrapper(secret).wrap(file.name.encode("utf-8", "surrogateescape"), f"name:{key}")
+                held = rows.HeldRow(
+                    key, upload, sealed, file.reason, file.detail, size, change.at, file.digest, file.series
+                )
                 rows.insert_held(change.transaction, self._gate.project, held)
-                change.note("hold", "file", key, {"upload": upload, "reason": reason.value})
+                change.note("hold", "file", key, {"upload": upload, "reason": file.reason.value})
         except BaseException:
             target.unlink(missing_ok=True)
             raise
@@ -127,6 +124,11 @@ class Uploads:
             secret = self._secret(require_upload(transaction, self._gate, upload))
             found = rows.list_held(transaction, self._gate.project, upload=upload)
         return Counter((_unseal_name(row, secret), row.size) for row in found)
+
+    def holds(self, digest: str) -> bool:
+        """Whether these bytes are held already from an upload of this member; never for an unknown digest."""
+        with self._gate.read(Action.UPLOAD) as transaction:
+            return bool(digest) and rows.holds_digest(transaction, self._gate.project, self._gate.user, digest)
 
     def held(self, key: int | None = None) -> list[HeldFile]:
         """Held files, oldest first: all for who decides on them, else those of the member's own uploads."""
@@ -156,12 +158,19 @@ class Uploads:
 
     def refuse(self, key: int) -> None:
         """Delete a held file for good."""
+        self._decide(key, "refuse", {})
+
+    def release(self, key: int, decision: str, detail: dict[str, JsonValue]) -> None:
+        """Delete a held file that became part of an image, or came again as one; the journal says by what decision."""
+        self._decide(key, decision, detail)
+
+    def _decide(self, key: int, decision: str, detail: dict[str, JsonValue]) -> None:
         with self._gate.change(Action.DECIDE_QUARANTINE) as change:
             found = rows.list_held(change.transaction, self._gate.project, key=key)
             if not found:
                 raise NotFoundError("quarantined file", key)
             rows.delete_held(change.transaction, key)
-            change.note("refuse", "file", key, {"upload": found[0].upload})
+            change.note(decision, "file", key, {"upload": found[0].upload, **detail})
         self._sealed(found[0].upload, key).unlink(missing_ok=True)
 
     def finish(self, upload: UploadKey, outcome: dict[str, int] | None = None) -> None:
@@ -230,6 +239,8 @@ def _held_file(row: rows.HeldRow, secret: bytes) -> HeldFile:
         detail=row.detail,
         size=row.size,
         created=row.created,
+        digest=row.digest,
+        series=row.series,
     )
 
 

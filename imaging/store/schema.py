@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -21,9 +18,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.types import TypeDecorator
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from imaging.store.moment import Moment
 
 metadata = MetaData(
     naming_convention={
@@ -33,21 +29,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-
-class Moment(TypeDecorator[datetime]):
-    """A point in time as whole microseconds since 1970, the same on both databases."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Store as an integer; a naive time is refused by the subtraction."""
-        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        """Read back in UTC."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
 def _key() -> Column[int]:
@@ -370,8 +351,11 @@ held_file = Table(
     Column("detail", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("created", Moment, nullable=False),
+    Column("digest", String(64), nullable=False, server_default=""),
+    Column("series", String(64), nullable=False, server_default=""),
     Index(None, "project", "id"),
     Index(None, "upload"),
+    Index(None, "digest"),
 )
 
 chain = Table(

@@ -45,6 +45,8 @@ class HeldRow:
     detail: str
     size: int
     created: datetime
+    digest: str = ""
+    series: str = ""
 
 
 def insert_upload(transaction: Transaction, project: ProjectKey, row: UploadRow) -> None:
@@ -104,6 +106,13 @@ def _uploads_of(user: UserKey) -> Select[tuple[int]]:
     return select(upload.c.id).where(upload.c.account == user)
 
 
+def holds_digest(transaction: Transaction, project: ProjectKey, user: UserKey, digest: str) -> bool:
+    """Whether these bytes are held already from an upload of this user."""
+    held = held_file.c.id
+    statement = select(held).where(held_file.c.project == project, held_file.c.digest == digest)
+    return transaction.execute(statement.where(held_file.c.upload.in_(_uploads_of(user))).limit(1)).first() is not None
+
+
 def delete_held(transaction: Transaction, key: int) -> None:
     """Remove a held file's row."""
     transaction.execute(delete(held_file).where(held_file.c.id == key))
@@ -129,4 +138,6 @@ def _held(row: RowMapping) -> HeldRow:
         detail=row["detail"],
         size=row["size"],
         created=row["created"],
+        digest=row["digest"],
+        series=row["series"],
     )

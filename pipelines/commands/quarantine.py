@@ -1,0 +1,133 @@
+"""`imaging quarantine`: what is held and why; decide it."""
+
+from __future__ import annotations
+
+import click
+from pydantic import TypeAdapter
+
+from imaging.cli import ID, Invocation, printable, workspace_options
+from imaging.domain.job import ReviewWork
+from imaging.domain.upload import HeldFile, PaintedBox, Reviewed
+from imaging.errors import InvalidInputError
+from pipelines.jobs import run_here
+
+
+class _BoxType(click.ParamType[PaintedBox]):
+    """`TOP,LEFT,ROWS,COLUMNS`, with `@FRAME` behind for one frame only."""
+
+    name = "TOP,LEFT,ROWS,COLUMNS[@FRAME]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> PaintedBox:
+        """Read one box."""
+        if isinstance(value, PaintedBox):
+            return value
+        place, _, frame = str(value).partition("@")
+        try:
+            top, left, rows, columns = (int(part) for part in place.split(","))
+            return PaintedBox(top=top, left=left, rows=rows, columns=columns, frame=int(frame) if frame else None)
+        except ValueError:
+            self.fail("a box is TOP,LEFT,ROWS,COLUMNS in pixels, with @FRAME for one frame", param, ctx)
+
+
+@click.group("quarantine")
+def command() -> None:
+    """Files that did not become images, and what becomes of them."""
+
+
+@command.command("list")
+@click.argument("project")
+@workspace_options
+def list_held(invocation: Invocation, project: str) -> None:
+    """List the held files with the reason of each."""
+    held = invocation.project(invocation.workspace(), project).uploads.held()
+    invocation.show([_row(file) for file in held], "\n".join(_line(file) for file in held) or "nothing is held")
+
+
+@command.command("show")
+@click.argument("project")
+@click.argument("item", type=ID)
+@workspace_options
+def show(invocation: Invocation, project: str, item: int) -> None:
+    """Show one held file."""
+    (held,) = invocation.project(invocation.workspace(), project).uploads.held(item)
+    row = _row(held)
+    invocation.show(row, "\n".join(f"{name:<9}{printable(str(value))}" for name, value in row.items()))
+
+
+@command.command("refuse")
+@click.argument("project")
+@click.argument("item", type=ID)
+@workspace_options
+def refuse(invocation: Invocation, project: str, item: int) -> None:
+    """Delete one held file for good."""
+    invocation.project(invocation.workspace(), project).uploads.refuse(item)
+    invocation.show({"id": item, "decision": "refused"}, f"{item}  refused and deleted")
+
+
+@command.command("accept")
+@click.argument("project")
+@click.argument("items", metavar="ITEM...", nargs=-1, required=True, type=ID)
+@workspace_options
+def accept(invocation: Invocation, project: str, items: tuple[int, ...]) -> None:
+    """Make images of held files as they are: you have seen that they name nobody."""
+    _review(invocation, project, ReviewWork(items=tuple(dict.fromkeys(items))))
+
+
+@command.command("redact")
+@click.argument("project")
+@click.argument("items", metavar="ITEM...", nargs=-1, required=True, type=ID)
+@click.option(
+    "--box",
+    "boxes",
+    type=_BoxType(),
+    multiple=True,
+    help="What to paint over, in pixels, on every frame or on one that counts from 0. May be given several times.",
+)
+@click.option("--find/--no-find", default=None, help="Paint over what the text detector finds; default without --box.")
+@workspace_options
+def redact(
+    invocation: Invocation, project: str, items: tuple[int, ...], boxes: tuple[PaintedBox, ...], find: bool | None
+) -> None:
+    """Paint over text in held files, then make images of them; every other pixel stays as it is."""
+    find = not boxes if find is None else find
+    if not find and not boxes:
+        raise InvalidInputError("nothing to paint over: give --box or --find, or accept the file as it is")
+    _review(invocation, project, ReviewWork(items=tuple(dict.fromkeys(items)), boxes=boxes, find=find))
+
+
+def _review(invocation: Invocation, project: str, work: ReviewWork) -> None:
+    workspace = invocation.workspace()
+    opened = invocation.project(workspace, project)
+    with invocation.progress("review") as draw:
+        job = run_here(workspace, opened, work, draw)
+    outcomes = TypeAdapter(tuple[Reviewed, ...]).validate_python(job.result, strict=False)
+    rows = [outcome.model_dump(mode="json") for outcome in outcomes]
+    invocation.show(rows, "\n".join(_outcome_line(outcome) for outcome in outcomes))
+    if all(outcome.reason is not None for outcome in outcomes):
+        raise InvalidInputError("nothing was released: all of it stays held")
+
+
+def _row(file: HeldFile) -> dict[str, object]:
+    return {
+        "id": file.id,
+        "name": file.name,
+        "reason": file.reason.value,
+        "detail": file.detail,
+        "bytes": file.size,
+        "upload": file.upload,
+        "held": file.created.isoformat(timespec="seconds"),
+    }
+
+
+def _line(file: HeldFile) -> str:
+    return f"{file.id:>6}  {file.reason.value:<20} {printable(file.name)}"
+
+
+def _outcome_line(outcome: Reviewed) -> str:
+    if outcome.reason is not None:
+        return f"{outcome.id:>6}  held still: {outcome.reason.value}" + (
+            f" ({outcome.detail})" if outcome.detail else ""
+        )
+    if outcome.image is None:
+        return f"{outcome.id:>6}  a duplicate of what is published; deleted"
+    return f"{outcome.id:>6}  part of image {outcome.image}"
