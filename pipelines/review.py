@@ -1,0 +1,148 @@
+"""Makes images of held files as a person decided: let pass, or painted over where text stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from imaging.access import Action
+from imaging.cli import Report
+from imaging.dicom.decode import read_frames
+from imaging.dicom.instance import Stored
+from imaging.dicom.overpaint import cover_text
+from imaging.dicom.walk import Found
+from imaging.domain.job import ReviewWork
+from imaging.domain.outcome import IngestReport, Reason
+from imaging.domain.upload import HeldFile, PaintedBox, Reviewed
+from imaging.errors import NotFoundError, RefusedFileError, UnavailableError
+from imaging.project.project import Project
+from imaging.text import TextDetector, load_detector
+from pipelines.arrivals import Arrivals, Arrived, PictureFile
+from pipelines.ingest import ingest_held
+
+
+def review(project: Project, work: ReviewWork, report: Report) -> tuple[Reviewed, ...]:
+    """Ingest held files after all and delete those that became part of an image; the others stay held.
+
+    The slices of a volume that wait for one of them come along.
+
+    Returns
+    -------
+    tuple of Reviewed
+        One for each file that was asked for or came along.
+
+    Raises
+    ------
+    NotFoundError
+        One of the files is not held.
+    UnavailableError
+        Text is to be found, and no text detector is installed.
+    """
+    project.require(Action.DECIDE_QUARANTINE)
+    detector = load_detector() if work.find else None
+    if work.find and detector is None:
+        raise UnavailableError("text detector", "install the extra text, or name the boxes to paint over")
+    items = _with_companions(project.uploads.held(), work.items)
+    with project.uploads.scratch() as scratch:
+        files = _open(project, items, scratch)
+        decision = _Decision(frozenset(map(str, work.items)), work.boxes, detector)
+        made = ingest_held(project, files, report, decision.mark) if files else None
+        outcomes = _tell(items, made)
+    for outcome in outcomes:
+        if outcome.reason is None:
+            detail: dict[str, JsonValue] = {"image": outcome.image, "boxes": len(work.boxes), "found": work.find}
+            project.uploads.release(outcome.id, work.decision, detail)
+    return outcomes
+
+
+def _with_companions(held: Sequence[HeldFile], keys: Sequence[int]) -> list[HeldFile]:
+    """Add what is held for text in the same series: without it a volume would come out short of slices."""
+    by_key = {item.id: item for item in held}
+    for key in keys:
+        if key not in by_key:
+            raise NotFoundError("quarantined file", key)
+    series = {by_key[key].series for key in keys} - {""}
+    return [
+        item for item in held if item.id in keys or (item.series in series and item.reason is Reason.BURNED_IN_RISK)
+    ]
+
+
+def _open(project: Project, items: Sequence[HeldFile], scratch: Path) -> list[Found]:
+    """Decrypt what was kept; each file goes by its id."""
+    opened = ((item.id, project.uploads.open_held(item.id, scratch)) for item in items)
+    return [Found(path, str(key)) for key, path in opened if path is not None]
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """What is done to the files that were decided on, named by their ids; others keep being looked at for text."""
+
+    keys: frozenset[str]
+    boxes: tuple[PaintedBox, ...]
+    detector: TextDetector | None
+
+    def mark(self, arrivals: Arrivals) -> None:
+        """Let the files pass, painted over as asked; one on which that cannot be done is refused."""
+        instances, arrivals.instances = arrivals.instances, []
+        for item in instances:
+            with _refusing(arrivals, item):
+                arrivals.instances.append(self._mark_instance(item) if item.found.name in self.keys else item)
+        pictures, arrivals.pictures = arrivals.pictures, []
+        for picture in pictures:
+            with _refusing(arrivals, picture):
+                arrivals.pictures.append(self._mark_picture(picture) if picture.found.name in self.keys else picture)
+
+    def _mark_instance(self, item: Arrived) -> Arrived:
+        seen = item.instance
+        painted = self._paint((seen.frames, seen.format.rows, seen.format.columns), lambda: read_frames(seen))
+        return replace(item, instance=replace(seen, reviewed=True, painted=painted))
+
+    def _mark_picture(self, picture: PictureFile) -> PictureFile:
+        stored = picture.reader.read(picture.found.path).stored
+        shape = (1, *stored.shape[-2:])
+        return replace(
+            picture,
+            reviewed=True,
+            painted=self._paint(shape, lambda: [stored.reshape(-1, *shape[1:])]),
+        )
+
+    def _paint(self, shape: tuple[int, int, int], read: Callable[[], Iterable[Stored]]) -> tuple[PaintedBox, ...]:
+        frames, rows, columns = shape
+        if any(
+            box.top + box.rows > rows or box.left + box.columns > columns or (box.frame or 0) >= frames
+            for box in self.boxes
+        ):
+            # Painting nothing would let the text pass that the box was meant for.
+            raise RefusedFileError(Reason.BURNED_IN_RISK, "a box reaches out of the picture")
+        found = () if self.detector is None else cover_text(read(), self.detector)
+        return (*self.boxes, *found)
+
+
+@contextmanager
+def _refusing(arrivals: Arrivals, file: Arrived | PictureFile) -> Iterator[None]:
+    try:
+        yield
+    except RefusedFileError as error:
+        arrivals.refuse(file, error)
+
+
+def _tell(items: Sequence[HeldFile], made: IngestReport | None) -> tuple[Reviewed, ...]:
+    images = {} if made is None else {name: image.id for image in made.images for name in image.inputs}
+    refused = {} if made is None else {held.name: held for held in made.quarantined}
+    outcomes = []
+    for item in items:
+        key = str(item.id)
+        if key in images:
+            outcomes.append(Reviewed(id=item.id, decision="released", image=images[key]))
+        elif key in refused:
+            why = refused[key]
+            outcomes.append(Reviewed(id=item.id, decision="held", reason=why.reason, detail=why.detail))
+        elif item.size:
+            outcomes.append(Reviewed(id=item.id, decision="duplicate"))
+        else:
+            outcomes.append(Reviewed(id=item.id, decision="held", reason=item.reason, detail="its bytes were not kept"))
+    return tuple(outcomes)
