@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Picture
-from PIL import ImageDraw, ImageFont
 
 from imaging.dicom.headers import read_instance
 from imaging.dicom.screen import screen, screen_picture
@@ -16,8 +15,7 @@ from imaging.dicom.walk import Found
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
 from imaging.text import TextDetector, load_detector
-
-SIDE = 256
+from tests.imaging.dicom.burned_in import NAME, SIDE, body, written
 
 
 @pytest.fixture(scope="session")
@@ -25,21 +23,6 @@ def detector() -> TextDetector:
     found = load_detector()
     assert found is not None, "the extra `text` belongs to the test environment"
     return found
-
-
-def body() -> np.ndarray:
-    """A body-like ellipse with noise, 12 bits."""
-    y, x = np.mgrid[:SIDE, :SIDE]
-    inside = ((y - 128) / 90) ** 2 + ((x - 128) / 110) ** 2 < 1
-    noise = np.random.default_rng(7).normal(0, 12, (SIDE, SIDE))
-    return np.clip(inside * 1040 + 40 + noise, 0, 4095).astype(np.uint16)
-
-
-def written(text: str, size: int, grey: int, place: tuple[int, int] = (10, 10)) -> np.ndarray:
-    mask = Picture.new("L", (SIDE, SIDE))
-    ImageDraw.Draw(mask).text(place, text, fill=255, font=ImageFont.load_default(size))
-    share = np.asarray(mask, np.float32) / 255
-    return (body() * (1 - share) + grey * share).astype(np.uint16)
 
 
 def held(factory, pixels: np.ndarray, detector: TextDetector | None, **changes: object) -> bool:
@@ -54,11 +37,11 @@ def held(factory, pixels: np.ndarray, detector: TextDetector | None, **changes: 
     ("size", "grey"), [*((size, 3000) for size in (12, 16, 24, 32, 48)), *((size, 300) for size in (12, 16, 24, 32))]
 )
 def test_a_name_on_an_unflagged_slice_is_found(factory, detector: TextDetector, size: int, grey: int):
-    assert held(factory, written("PHANTOM ALPHA 1943", size, grey), detector)
+    assert held(factory, written(NAME, size, grey), detector)
 
 
 def test_a_name_is_found_in_the_dark_polarity_too(factory, detector: TextDetector):
-    inverted = (4095 - written("PHANTOM ALPHA 1943", 20, 3000)).astype(np.uint16)
+    inverted = (4095 - written(NAME, 20, 3000)).astype(np.uint16)
     assert held(factory, inverted, detector, PhotometricInterpretation="MONOCHROME1")
 
 
@@ -69,7 +52,7 @@ def test_a_clean_slice_passes_with_and_without_a_detector(factory, detector: Tex
 
 def test_one_frame_of_forty_is_enough(factory, detector: TextDetector):
     frames = np.stack([body()] * 40)
-    frames[27] = written("PHANTOM ALPHA 1943", 20, 3000)
+    frames[27] = written(NAME, 20, 3000)
     assert held(factory, frames, detector, NumberOfFrames=40)
 
 
@@ -81,7 +64,7 @@ def test_classes_at_risk_are_held_even_without_a_detector(factory, sop_class: st
 def test_a_label_map_passes_and_one_with_text_does_not(factory, detector: TextDetector):
     secondary = "1.2.840.10008.5.1.4.1.1.7"
     labels = (body() > 500).astype(np.uint16)
-    text = np.maximum(labels, (written("PHANTOM ALPHA 1943", 20, 4000) > 3000).astype(np.uint16))
+    text = np.maximum(labels, (written(NAME, 20, 4000) > 3000).astype(np.uint16))
     assert not held(factory, labels, detector, SOPClassUID=secondary)
     assert not held(factory, labels, None, SOPClassUID=secondary)
     assert held(factory, text, detector, SOPClassUID=secondary)
@@ -90,14 +73,14 @@ def test_a_label_map_passes_and_one_with_text_does_not(factory, detector: TextDe
 
 def test_grouping_asks_the_detector(factory, detector: TextDetector):
     header = factory.header(Rows=SIDE, Columns=SIDE)
-    instance = read_instance(Found(factory.write(header, written("PHANTOM ALPHA 1943", 20, 3000)), "x"))
+    instance = read_instance(Found(factory.write(header, written(NAME, 20, 3000)), "x"))
     assert [reason for _, reason, _ in group([instance], detector).refused] == [Reason.BURNED_IN_RISK]
     assert len(group([instance]).stacks) == 1
 
 
 def test_a_picture_with_a_name_is_held(detector: TextDetector):
     with pytest.raises(RefusedFileError):
-        screen_picture((written("PHANTOM ALPHA 1943", 20, 3000) // 16).astype(np.uint8), detector)
+        screen_picture((written(NAME, 20, 3000) // 16).astype(np.uint8), detector)
     screen_picture((body() // 16).astype(np.uint8), detector)
 
 

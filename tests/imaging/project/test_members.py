@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imaging.access import Action, allowed
+from imaging.access import INGEST, Action, allowed
 from imaging.domain.annotation import AnnotationDraft
 from imaging.domain.base import UserKey
 from imaging.domain.image import Image, ImageDraft
@@ -32,16 +32,16 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
     absent = 999_999
     return {
         "images.list": ({Action.SEE_IMAGES}, project.images.list),
-        "images.catalogue": ({Action.UPLOAD, Action.SEE_IMAGES}, project.images.catalogue),
+        "images.catalogue": ({*INGEST, Action.SEE_IMAGES}, project.images.catalogue),
         "images.get": ({Action.SEE_IMAGES}, lambda: project.images.get(image.id)),
         "images.find": ({Action.SEE_IMAGES}, lambda: project.images.find("phantom")),
         "images.by_slice": ({Action.SEE_IMAGES}, lambda: project.images.by_slice(image.slice_base)),
-        "images.path": ({Action.SEE_IMAGES, Action.UPLOAD}, lambda: project.images.path(image.id)),
-        "images.register": ({Action.UPLOAD}, lambda: project.images.register(draft, lambda key: None)),
+        "images.path": ({Action.SEE_IMAGES, *INGEST}, lambda: project.images.path(image.id)),
+        "images.register": (set(INGEST), lambda: project.images.register(draft, lambda key: None)),
         "images.rename": ({Action.EDIT_IMAGES}, lambda: project.images.rename(image.id, "phantom")),
         "images.delete": ({Action.EDIT_IMAGES, Action.ERASE}, lambda: project.images.delete(absent)),
-        "images.known_digests": ({Action.UPLOAD}, lambda: project.images.known_digests(["a"])),
-        "images.made_by_job": ({Action.UPLOAD}, project.images.made_by_job),
+        "images.known_digests": (set(INGEST), lambda: project.images.known_digests(["a"])),
+        "images.made_by_job": (set(INGEST), project.images.made_by_job),
         "images.terms": ({see}, project.images.terms),
         "images.add_term": (draw, lambda: project.images.add_term(image.id, lung)),
         "images.remove_term": (draw, lambda: project.images.remove_term(image.id, lung)),
@@ -102,13 +102,18 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "uploads.outcome_noted": ({Action.UPLOAD}, lambda: project.uploads.outcome_noted(absent)),
         "uploads.held": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, project.uploads.held),
         "uploads.open_held": ({Action.DECIDE_QUARANTINE}, lambda: project.uploads.open_held(absent, Path())),
+        "uploads.holds": ({Action.UPLOAD}, lambda: project.uploads.holds("")),
+        "uploads.release": (
+            {Action.DECIDE_QUARANTINE},
+            lambda: project.uploads.release(absent, "accept", {}),
+        ),
         "uploads.refuse": ({Action.DECIDE_QUARANTINE}, lambda: project.uploads.refuse(absent)),
         "uploads.finish": ({Action.UPLOAD}, lambda: project.uploads.finish(absent)),
         "secrets.pseudonym_secret": (
             {Action.UPLOAD, Action.DECIDE_QUARANTINE, Action.ERASE},
             project.secrets.pseudonym_secret,
         ),
-        "subjects.remember": ({Action.UPLOAD}, lambda: project.subjects.remember("S", PERSON)),
+        "subjects.remember": (set(INGEST), lambda: project.subjects.remember("S", PERSON)),
         "subjects.reidentify": ({Action.REIDENTIFY}, lambda: project.subjects.reidentify("absent", "to see")),
         "subjects.oppose": ({Action.DECIDE_QUARANTINE}, lambda: project.subjects.oppose([])),
         "subjects.withdraw": ({Action.DECIDE_QUARANTINE}, lambda: project.subjects.withdraw([])),

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from imaging.domain.outcome import Reason
 from imaging.domain.people import Role
+from imaging.domain.upload import FileToHold
 from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, StateError
 from imaging.project.project import Project
 from imaging.settings import Settings
@@ -41,7 +42,7 @@ def test_neither_name_nor_content_lies_in_the_clear(project: Project, settings: 
     project.uploads.add(upload, NAME, io.BytesIO(CONTENT))
     with project.uploads.scratch() as scratch:
         (path,) = project.uploads.open_files(upload, scratch)
-        project.uploads.hold(upload, NAME, Reason.BURNED_IN_RISK, path=path)
+        project.uploads.hold(upload, FileToHold(NAME, path, Reason.BURNED_IN_RISK))
     stored = [path for path in settings.workspace.rglob("*") if path.is_file()]
     assert len([path for path in stored if path.suffix == ".sealed"]) == 2
     for path in stored:
@@ -105,8 +106,8 @@ def test_a_held_file_says_why_until_it_is_refused(project: Project, settings: Se
     plain = tmp_path / "plain"
     plain.write_bytes(CONTENT)
     upload = project.uploads.create("command line")
-    key = project.uploads.hold(upload, NAME, Reason.TRUNCATED, detail="ends in the pixel data", path=plain)
-    unread = project.uploads.hold(upload, "\udcff.dcm", Reason.UNREADABLE, path=None)
+    key = project.uploads.hold(upload, FileToHold(NAME, plain, Reason.TRUNCATED, "ends in the pixel data"))
+    unread = project.uploads.hold(upload, FileToHold("\udcff.dcm", None, Reason.UNREADABLE))
     first, second = project.uploads.held()
     assert (first.id, first.name, first.reason, first.size) == (key, NAME, Reason.TRUNCATED, len(CONTENT))
     assert first.detail == "ends in the pixel data"
@@ -127,7 +128,7 @@ def test_finishing_deletes_the_originals_and_keeps_what_is_held(project: Project
     project.uploads.add(upload, NAME, io.BytesIO(CONTENT))
     with project.uploads.scratch() as scratch:
         (path,) = project.uploads.open_files(upload, scratch)
-        project.uploads.hold(upload, NAME, Reason.NOT_DICOM, path=path)
+        project.uploads.hold(upload, FileToHold(NAME, path, Reason.NOT_DICOM))
     project.uploads.finish(upload)
     assert len(list(settings.quarantine.rglob("*.sealed"))) == 1
     assert [held.name for held in project.uploads.held()] == [NAME]
@@ -141,7 +142,7 @@ def test_an_uploader_sees_the_own_held_files_and_who_decides_sees_all(
 ) -> None:
     one, other, controller = as_role(Role.UPLOADER), as_role(Role.UPLOADER), as_role(Role.CONTROLLER)
     upload = one.uploads.create("page")
-    key = one.uploads.hold(upload, NAME, Reason.NOT_DICOM, path=None)
+    key = one.uploads.hold(upload, FileToHold(NAME, None, Reason.NOT_DICOM))
     assert [held.id for held in one.uploads.held()] == [key]
     assert other.uploads.held() == []
     assert [held.id for held in controller.uploads.held()] == [key]
@@ -159,7 +160,7 @@ def test_another_projects_upload_is_absent(workspace: Workspace, project: Projec
     for ask in (
         lambda: other.uploads.add(upload, "x", io.BytesIO()),
         lambda: other.uploads.finish(upload),
-        lambda: other.uploads.hold(upload, "x", Reason.NOT_DICOM, path=None),
+        lambda: other.uploads.hold(upload, FileToHold("x", None, Reason.NOT_DICOM)),
     ):
         with pytest.raises(NotFoundError):
             ask()

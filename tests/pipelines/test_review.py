@@ -1,0 +1,196 @@
+"""What a person decides on held files: let pass, painted over, or still held."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image as Picture
+from pydicom.uid import generate_uid
+
+from imaging.cli import main
+from imaging.dicom.headers_store import unpack_headers
+from imaging.domain.job import ReviewWork
+from imaging.domain.outcome import Reason
+from imaging.domain.upload import PaintedBox, Reviewed
+from imaging.errors import NotFoundError
+from imaging.project.project import Project
+from imaging.pyramid.manifest import headers_path
+from pipelines.review import review
+from tests.imaging.dicom.burned_in import NAME, SIDE, body, written
+from tests.pipelines.ingesting import silent, take, voxels_of
+
+BOX = PaintedBox(top=4, left=4, rows=32, columns=230)
+
+
+@pytest.fixture
+def volume(template: pydicom.Dataset, tmp_path: Path) -> np.ndarray:
+    """A series of four slices, a name on the second: (z, y, x)."""
+    planes = np.stack([body(), written(NAME, 20, 3000), body(), body()])
+    series = generate_uid()
+    (tmp_path / "in").mkdir()
+    for z, plane in enumerate(planes):
+        header = copy.deepcopy(template)
+        header.PatientID, header.PatientName = "PHA-000001", "PHANTOM^ALPHA"
+        header.SeriesInstanceUID, header.SOPInstanceUID = series, generate_uid()
+        header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
+        header.ImageOrientationPatient, header.PixelSpacing = [1, 0, 0, 0, 1, 0], [1, 1]
+        header.ImagePositionPatient = [0, 0, 2 * z]
+        header.Rows = header.Columns = SIDE
+        header.PixelData = plane.astype(np.int16).tobytes()
+        header.save_as(tmp_path / "in" / f"{z}.dcm")
+    return planes.astype(np.int16)
+
+
+def decide(project: Project, *items: int, boxes: tuple[PaintedBox, ...] = (), find: bool = False) -> list[Reviewed]:
+    return list(review(project, ReviewWork(items=items, boxes=boxes, find=find), silent))
+
+
+def shown(project: Project) -> int:
+    """The id of the one held file on which text was found."""
+    (key,) = (item.id for item in project.uploads.held() if item.detail == "text was found in the picture")
+    return key
+
+
+def test_a_volume_waits_whole_for_the_slice_that_shows_a_name(project: Project, volume: np.ndarray, tmp_path: Path):
+    made = take(project, tmp_path / "in")
+    assert not made.images
+    assert [item.reason for item in made.quarantined] == [Reason.BURNED_IN_RISK] * 4
+
+
+def test_painting_what_is_found_releases_the_volume_and_changes_nothing_outside(
+    project: Project, volume: np.ndarray, tmp_path: Path
+):
+    take(project, tmp_path / "in")
+    outcomes = decide(project, shown(project), find=True)
+    (image,) = project.images.list()
+    assert {outcome.image for outcome in outcomes} == {image.id}
+    assert len(outcomes) == 4
+    assert project.uploads.held() == []
+    stored = voxels_of(project)
+    changed = np.argwhere(stored != volume)
+    assert set(changed[:, 0]) == {1}
+    top, left, bottom, right = *changed[:, 1:].min(0), *changed[:, 1:].max(0)
+    assert (top >= 4, bottom <= 40, left >= 2, right <= 245) == (True,) * 4
+    bright = volume[1] > 2000
+    assert (stored[1][bright] < 1500).all()
+
+
+def test_the_headers_of_a_painted_slice_say_so(project: Project, volume: np.ndarray, tmp_path: Path):
+    take(project, tmp_path / "in")
+    decide(project, shown(project), boxes=(BOX,))
+    (image,) = project.images.list()
+    headers = list(unpack_headers(headers_path(project.images.path(image.id)).read_bytes()))
+    cleaned = ["113101" in [code.CodeValue for code in header.DeidentificationMethodCodeSequence] for header in headers]
+    assert cleaned == [False, True, False, False]
+    assert headers[1].BurnedInAnnotation == "NO"
+
+
+def test_a_box_is_painted_exactly_and_on_its_frame_only(project: Project, volume: np.ndarray, tmp_path: Path):
+    take(project, tmp_path / "in")
+    decide(project, shown(project), boxes=(BOX,))
+    stored = voxels_of(project)
+    expected = volume.copy()
+    inside = expected[1, BOX.top : BOX.top + BOX.rows, BOX.left : BOX.left + BOX.columns]
+    inside[...] = stored[1, BOX.top, BOX.left]
+    np.testing.assert_array_equal(stored, expected)
+    assert stored[1, BOX.top, BOX.left] < 200
+
+
+def test_an_accepted_file_keeps_every_pixel(project: Project, volume: np.ndarray, tmp_path: Path):
+    take(project, tmp_path / "in")
+    decide(project, shown(project))
+    np.testing.assert_array_equal(voxels_of(project), volume)
+
+
+def test_deciding_on_a_clean_slice_does_not_release_the_one_with_the_name(
+    project: Project, volume: np.ndarray, tmp_path: Path
+):
+    take(project, tmp_path / "in")
+    other = next(item.id for item in project.uploads.held() if item.id != shown(project))
+    outcomes = decide(project, other)
+    assert {outcome.decision for outcome in outcomes} == {"held"}
+    assert project.images.list() == []
+    assert len(project.uploads.held()) == 4
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        PaintedBox(top=SIDE - 4, left=0, rows=5, columns=5),
+        PaintedBox(top=0, left=SIDE, rows=5, columns=5),
+        PaintedBox(top=0, left=0, rows=5, columns=5, frame=1),
+    ],
+)
+def test_a_box_that_misses_the_picture_releases_nothing(
+    project: Project, volume: np.ndarray, tmp_path: Path, box: PaintedBox
+):
+    take(project, tmp_path / "in")
+    outcomes = decide(project, shown(project), boxes=(box,))
+    assert {outcome.decision for outcome in outcomes} == {"held"}
+    assert "a box reaches out of the picture" in {outcome.detail for outcome in outcomes}
+    assert project.images.list() == []
+
+
+def test_a_picture_is_painted_too(project: Project, tmp_path: Path):
+    Picture.fromarray((written(NAME, 20, 3000) // 16).astype(np.uint8)).save(tmp_path / "shot.png")
+    take(project, tmp_path / "shot.png")
+    decide(project, project.uploads.held()[0].id, find=True)
+    plain = np.asarray(Picture.open(tmp_path / "shot.png"))
+    stored = voxels_of(project)[0]
+    assert (stored[plain > 150] < 100).all()
+    assert (stored == plain).mean() > 0.9
+
+
+def test_what_is_no_image_stays_held_with_its_reason(project: Project, tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("no image")
+    take(project, tmp_path / "notes.txt")
+    (outcome,) = decide(project, project.uploads.held()[0].id)
+    assert (outcome.decision, outcome.reason) == ("held", Reason.NOT_DICOM)
+    assert len(project.uploads.held()) == 1
+
+
+def test_an_instance_that_came_late_becomes_an_image_of_its_own(project: Project, make_series, tmp_path: Path) -> None:
+    make_series(tmp_path / "in")
+    late = next(path for path in sorted((tmp_path / "in").iterdir()) if path.name.endswith("-1.bin"))
+    late.rename(tmp_path / "late.dcm")
+    take(project, tmp_path / "in")
+    assert [item.reason for item in take(project, tmp_path / "late.dcm").quarantined] == [Reason.LATE_INSTANCE]
+    (outcome,) = decide(project, project.uploads.held()[0].id)
+    assert outcome.decision == "released"
+    assert [image.extent("z") for image in project.images.list()] == [5, 1]
+
+
+def test_a_released_file_comes_again_as_a_duplicate_and_a_held_one_is_held_once(
+    project: Project, volume: np.ndarray, tmp_path: Path
+):
+    take(project, tmp_path / "in")
+    take(project, tmp_path / "in")
+    assert len(project.uploads.held()) == 4
+    decide(project, shown(project), find=True)
+    assert take(project, tmp_path / "in").duplicates == 4
+    assert project.uploads.held() == []
+
+
+def test_an_unknown_file_is_refused_before_anything_is_opened(project: Project):
+    with pytest.raises(NotFoundError):
+        decide(project, 999_999)
+
+
+def test_the_command_tells_each_outcome_and_the_journal_names_the_decision(
+    project: Project, volume: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    take(project, tmp_path / "in")
+    here = ["phantoms", str(shown(project)), "--workspace", str(tmp_path / "W"), "--json"]
+    assert main(["quarantine", "redact", *here, "--box", "4,4,32"]) == 2
+    assert main(["quarantine", "redact", *here, "--no-find"]) == 2
+    assert main(["quarantine", "redact", *here, "--box", "250,4,32,230"]) == 2
+    capsys.readouterr()
+    assert main(["quarantine", "redact", *here, "--box", "4,4,32,230@0"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["decision"] for row in rows] == ["released"] * 4
+    assert [event.detail["boxes"] for event in project.journal.list() if event.action == "redact"] == [1] * 4
