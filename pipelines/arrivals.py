@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.metadata import entry_points
 
 from imaging.contracts import Reader
 from imaging.dicom.headers import read_instance
@@ -16,9 +14,7 @@ from imaging.domain.base import ImageKey
 from imaging.domain.outcome import Reason
 from imaging.domain.upload import FileToHold, PaintedBox
 from imaging.errors import RefusedFileError
-
-READERS = "imaging.readers"
-_START_BYTES = 16
+from imaging.readers import find_reader
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,12 +121,10 @@ def _refuse_opposed(arrivals: Arrivals, pseudonyms: Pseudonyms, opposed: Collect
 def _sort_one(found: Found, digest: str, arrivals: Arrivals, pseudonyms: Pseudonyms) -> bool:
     """Tell whether the file was accepted: a refused file is held each time it comes."""
     try:
-        with found.path.open("rb") as stream:
-            start = stream.read(_START_BYTES)
-        for reader in _readers():
-            if reader.recognises(start):
-                arrivals.pictures.append(PictureFile(found, reader, digest))
-                return True
+        reader = find_reader(found.path)
+        if reader is not None:
+            arrivals.pictures.append(PictureFile(found, reader, digest))
+            return True
         instance = read_instance(found)
     except RefusedFileError as error:
         arrivals.refused.append(FileToHold(found.name, found.path, error.reason, error.detail, digest))
@@ -140,8 +134,3 @@ def _sort_one(found: Found, digest: str, arrivals: Arrivals, pseudonyms: Pseudon
         return False
     arrivals.instances.append(Arrived(found, instance, digest, pseudonyms.uid(instance.series)))
     return True
-
-
-@cache
-def _readers() -> tuple[Reader, ...]:
-    return tuple(point.load()() for point in entry_points(group=READERS))

@@ -10,7 +10,21 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imaging.workspace import Workspace
-from viewer.api import annotation, image, job, layer, ontology, page, plane, project, server, session, user, zarr
+from viewer.api import (
+    annotation,
+    image,
+    job,
+    layer,
+    ontology,
+    page,
+    plane,
+    project,
+    quarantine,
+    server,
+    session,
+    user,
+    zarr,
+)
 from viewer.api.shapes.envelope import Errors, Problem
 from viewer.problem import LastResort, answer_errors
 from viewer.signature import ReplayGuard
@@ -28,7 +42,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 _LARGEST_BODY = 64 << 20
-_ROUTERS = (server, session, user, project, ontology, image, annotation, layer, job)
+_ROUTERS = (server, session, user, project, ontology, image, annotation, layer, job, quarantine)
 _PIXEL_ROUTERS = (plane, zarr)
 _REFUSALS = {400: "not usable", 401: "not signed in", 403: "not allowed", 404: "absent or not yours", 409: "conflict"}
 

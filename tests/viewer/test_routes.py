@@ -28,6 +28,7 @@ BODIES = {
     "train": {"task": "segmentation"},
     "predict": {"model": "{model}", "images": ["{image}"]},
     "edit_user": {"firstname": "Q"},
+    "review": {"items": ["{item}"], "accept": True},
 }
 OWN = {"start_session", "end_session", "show_session", "add_user", "add_ontology", "list_annotations"}
 
@@ -48,6 +49,7 @@ def _ids(space, world):
         "user": world.users["stranger"].id,
         "public_key": world.workspace.accounts.key(world.users["stranger"].id).public_key,
         "plane": "z",
+        "item": space.job.id,
         "index": 0,
         "encoding": "png",
         "path": "zarr.json",

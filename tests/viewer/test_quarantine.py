@@ -1,0 +1,101 @@
+"""Held files over HTTP: who decides sees them and what they show; a decision becomes a job."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+
+from imaging.domain.job import ReviewWork
+from imaging.domain.outcome import Reason
+from imaging.domain.upload import FileToHold, PaintedBox
+from tests.imaging.dicom.burned_in import NAME, SIDE, written
+
+
+@pytest.fixture(scope="module")
+def held(world, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """A picture with a name on it and a file that is none, held in our project."""
+    folder: Path = tmp_path_factory.mktemp("held")
+    Picture.fromarray((written(NAME, 20, 3000) // 16).astype(np.uint8)).save(folder / "shot.png")
+    (folder / "notes.txt").write_text("no image")
+    uploads = world.ours.project.uploads
+    place = uploads.create("page")
+    return {
+        "shot": uploads.hold(place, FileToHold("shot.png", folder / "shot.png", Reason.BURNED_IN_RISK, "text")),
+        "notes": uploads.hold(place, FileToHold("notes.txt", folder / "notes.txt", Reason.NOT_DICOM)),
+        "lost": uploads.hold(place, FileToHold("lost.dcm", None, Reason.UNREADABLE)),
+    }
+
+
+@pytest.fixture
+def url(ours) -> str:
+    return f"/api/project/{ours.project.record.id}/quarantine"
+
+
+def test_who_decides_sees_what_is_held_and_others_do_not(manager, as_user, held, url):
+    rows = {row["name"]: row for row in manager.get(f"{url}.json").json()["collection"]}
+    assert {name: row["reason"] for name, row in rows.items()} == {
+        "shot.png": "burned_in_risk",
+        "notes.txt": "not_dicom",
+        "lost.dcm": "unreadable",
+    }
+    assert as_user("uploader").get(f"{url}.json").json()["collection"] == []
+    assert as_user("reader").get(f"{url}.json").status_code == 403
+    assert as_user("stranger").get(f"{url}.json").status_code == 404
+
+
+@pytest.mark.parametrize("look", ["range", "contrast"])
+def test_a_held_picture_is_shown_whole(manager, held, url, look: str):
+    assert manager.get(f"{url}/{held['shot']}/preview.json").json() == {"frames": 1, "rows": SIDE, "columns": SIDE}
+    answer = manager.get(f"{url}/{held['shot']}/frame.png", params={"look": look})
+    assert answer.headers["cache-control"] == "no-store"
+    shown = np.asarray(Picture.open(io.BytesIO(answer.content)))
+    plain = written(NAME, 20, 3000)
+    assert shown.shape == plain.shape
+    assert shown[plain > 2500].mean() > 200
+
+
+@pytest.mark.parametrize(("item", "status"), [("notes", 400), ("lost", 404)])
+def test_what_shows_nothing_says_so(manager, held, url, item: str, status: int):
+    for view in ("preview.json", "frame.png"):
+        assert manager.get(f"{url}/{held[item]}/{view}").status_code == status
+
+
+def test_only_who_decides_sees_a_held_picture(manager, as_user, held, url):
+    assert manager.get(f"{url}/{held['shot']}/frame.png", params={"frame": 1}).status_code == 404
+    for name, status in (("uploader", 403), ("reader", 403), ("stranger", 404)):
+        assert as_user(name).get(f"{url}/{held['shot']}/frame.png").status_code == status
+
+
+def test_a_decision_becomes_a_job_of_the_one_who_decided(manager, held, url, ours):
+    box = {"top": 4, "left": 4, "rows": 32, "columns": 230, "frame": 0}
+    answer = manager.post(f"{url}/review.json", json={"items": [held["shot"]], "boxes": [box]})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["kind"] == "review"
+    work = ours.project.jobs.get(answer.json()["id"]).work
+    assert work == ReviewWork(items=(held["shot"],), boxes=(PaintedBox(**box),))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"accept": True, "find": True},
+        {"boxes": [{"top": -1, "left": 0, "rows": 1, "columns": 1}]},
+        {"boxes": [{"top": 0, "left": 0, "rows": 0, "columns": 1}]},
+    ],
+)
+def test_an_unclear_decision_is_refused(manager, held, url, sent):
+    assert manager.post(f"{url}/review.json", json={"items": [held["shot"]], **sent}).status_code == 400
+
+
+def test_a_decision_needs_the_right_and_a_file_that_is_held(manager, as_user, held, url):
+    sent = {"items": [held["shot"]], "accept": True}
+    assert as_user("uploader").post(f"{url}/review.json", json=sent).status_code == 403
+    assert manager.post(f"{url}/review.json", json={"items": [1], "accept": True}).status_code == 404
+    assert as_user("uploader").post(f"{url}/{held['lost']}/refuse.json").status_code == 403
+    assert manager.post(f"{url}/{held['lost']}/refuse.json").json() == {"id": held["lost"], "decision": "refused"}
+    assert manager.post(f"{url}/{held['lost']}/refuse.json").status_code == 404

@@ -1,0 +1,70 @@
+"""Held files: what is held and why, what it shows, and what somebody decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from imaging.domain.job import ReviewWork
+from imaging.errors import InvalidInputError, NotFoundError
+from imaging.preview import Look, describe_frames, show_frame
+from imaging.project.project import Project
+from viewer.api.shapes.envelope import Collection
+from viewer.api.shapes.quarantine import Decided, HeldShape, PreviewShape, ReviewSent
+from viewer.api.shapes.work import JobShape
+from viewer.deps import LARGEST_ID, Entry, Id, Page
+from viewer.pixels import Encoding, encode_picture
+
+router = APIRouter(prefix="/api/project/{project}/quarantine", tags=["quarantine"])
+
+Frame = Annotated[int, Query(ge=0, le=LARGEST_ID)]
+
+
+@router.get(".json")
+def list_held(project: Id, door: Entry, page: Page) -> Collection[HeldShape]:
+    """List the held files: all for who decides on them, else those of one's own uploads."""
+    return Collection[HeldShape].cut([HeldShape.of(file) for file in door.project(project).uploads.held()], page)
+
+
+@router.get("/{item}/preview.json")
+def preview(project: Id, item: Id, door: Entry) -> PreviewShape:
+    """Tell how many frames a held file has; 400 with the reason when it shows nothing."""
+    with _opened(door.project(project), item) as path:
+        return PreviewShape.of(describe_frames(path))
+
+
+@router.get("/{item}/frame.png", response_class=Response, responses={200: {"content": {"image/png": {}}}})
+def show(project: Id, item: Id, door: Entry, frame: Frame = 0, look: Look = Look.RANGE) -> Response:
+    """Draw one frame of a held file for whoever decides on it."""
+    with _opened(door.project(project), item) as path:
+        picture = show_frame(path, frame, look)
+    return Response(encode_picture(picture, Encoding.PNG), media_type=Encoding.PNG.media_type)
+
+
+@router.post("/review.json")
+def review(project: Id, sent: ReviewSent, door: Entry) -> JobShape:
+    """Have images made of held files after all, painted over where asked."""
+    if sent.accept is bool(sent.boxes or sent.find):
+        raise InvalidInputError("accept the files as they are, or say what to paint over")
+    work = ReviewWork(items=tuple(dict.fromkeys(sent.items)), boxes=sent.boxes, find=sent.find)
+    return JobShape.of(door.project(project).jobs.submit(work))
+
+
+@router.post("/{item}/refuse.json")
+def refuse(project: Id, item: Id, door: Entry) -> Decided:
+    """Delete a held file for good."""
+    door.project(project).uploads.refuse(item)
+    return Decided(id=item, decision="refused")
+
+
+@contextmanager
+def _opened(project: Project, item: int) -> Iterator[Path]:
+    with project.uploads.scratch() as scratch:
+        path = project.uploads.open_held(item, scratch)
+        if path is None:
+            raise NotFoundError("content of this quarantined file")
+        yield path

@@ -1,0 +1,66 @@
+"""Held files and decisions on them."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from imaging.domain.outcome import Reason
+from imaging.domain.upload import HeldFile, PaintedBox
+from imaging.preview import Preview
+from viewer.api.shapes.envelope import Sent, SentId, Shape, to_millis
+
+
+class HeldShape(Shape):
+    """One held file; `series` is the same for files of one series, empty where none is known."""
+
+    id: int
+    name: str
+    reason: Reason
+    detail: str
+    size: int
+    upload: int
+    series: str
+    created: str
+
+    @classmethod
+    def of(cls, file: HeldFile) -> HeldShape:
+        """Show a held file."""
+        return cls(
+            id=file.id,
+            name=file.name,
+            reason=file.reason,
+            detail=file.detail,
+            size=file.size,
+            upload=file.upload,
+            series=file.series,
+            created=to_millis(file.created),
+        )
+
+
+class PreviewShape(Shape):
+    """How many frames there are to see, and how large they are in pixels."""
+
+    frames: int
+    rows: int
+    columns: int
+
+    @classmethod
+    def of(cls, preview: Preview) -> PreviewShape:
+        """Show what there is to see."""
+        return cls(frames=preview.frames, rows=preview.rows, columns=preview.columns)
+
+
+class ReviewSent(Sent):
+    """A decision: accept the files as they are, paint boxes, paint what the detector finds."""
+
+    items: tuple[SentId, ...] = Field(min_length=1, max_length=100_000)
+    accept: bool = False
+    boxes: tuple[PaintedBox, ...] = Field(default=(), max_length=10_000)
+    find: bool = False
+
+
+class Decided(Shape):
+    """What was done at once."""
+
+    id: int
+    decision: str
