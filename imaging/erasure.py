@@ -8,8 +8,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from imaging.dicom.headers import read_owner
-from imaging.dicom.pseudonyms import Pseudonyms
+from imaging.dicom.headers import read_owners
+from imaging.dicom.pseudonyms import Pseudonyms, canonical
 from imaging.domain.base import ProjectKey, Record
 from imaging.domain.subject import Erasure
 from imaging.project.project import Project
@@ -51,17 +51,25 @@ def erase_subject(project: Project, subject: str, secrets: Path) -> Certificate:
 
 
 def find_held(project: Project, subject: str) -> list[int]:
-    """Open every held file and give those of a subject; one that names nobody is nobody's."""
+    """Give the held files of a subject; those that do not say whose they are are opened and read.
+
+    One that names nobody is nobody's. A directory that lists the subject goes as a whole.
+    """
     pseudonyms = Pseudonyms(project.secrets.pseudonym_secret())
     found = []
     with project.uploads.scratch() as scratch:
         for item in project.uploads.held():
-            path = project.uploads.open_held(item.id, scratch)
-            owner = None if path is None else read_owner(path)
-            if owner is not None and pseudonyms.subject(*owner) == subject:
-                found.append(item.id)
-            if path is not None:
+            if item.subject:
+                whose = {item.subject}
+            elif (path := project.uploads.open_held(item.id, scratch)) is not None:
+                owners = read_owners(path)
+                whose = project.subjects.named({canonical(patient_id) for patient_id in owners.listed})
+                whose |= {pseudonyms.subject(*owners.stated)} if owners.stated else set()
                 path.unlink()
+            else:
+                continue
+            if subject in whose:
+                found.append(item.id)
     return found
 
 

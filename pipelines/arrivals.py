@@ -30,12 +30,13 @@ class PictureFile:
 
 @dataclass(frozen=True, eq=False)
 class Arrived:
-    """One DICOM instance with the keyed digest of its file and its pseudonymous series."""
+    """One DICOM instance with the keyed digest of its file; `series` and `subject` are pseudonyms."""
 
     found: Found
     instance: Instance
     digest: str
     series: str
+    subject: str
 
 
 @dataclass
@@ -54,9 +55,8 @@ class Arrivals:
         """Note that an accepted file becomes no image after all."""
         # Of a person who objects not even a held copy is kept.
         path = None if error.reason is Reason.SUBJECT_OPPOSED else file.found.path
-        series = file.series if isinstance(file, Arrived) else ""
-        held = FileToHold(file.found.name, path, error.reason, error.detail, file.digest, series)
-        self.refused.append(held)
+        whose = (file.series, file.subject) if isinstance(file, Arrived) else ()
+        self.refused.append(FileToHold(file.found.name, path, error.reason, error.detail, file.digest, *whose))
 
 
 def sort_arrivals(
@@ -112,7 +112,9 @@ def _refuse_opposed(arrivals: Arrivals, pseudonyms: Pseudonyms, opposed: Collect
         return
     arrived, arrivals.instances = arrivals.instances, []
     for item in arrived:
-        if pseudonyms.subject(item.instance.issuer, item.instance.patient_id) in opposed:
+        # An objection that names no issuer holds for this ID of every issuer.
+        anywhere = pseudonyms.subject("", item.instance.patient_id)
+        if item.subject in opposed or anywhere in opposed:
             arrivals.refuse(item, RefusedFileError(Reason.SUBJECT_OPPOSED, "this person objects to the use"))
         else:
             arrivals.instances.append(item)
@@ -132,5 +134,6 @@ def _sort_one(found: Found, digest: str, arrivals: Arrivals, pseudonyms: Pseudon
     except OSError:
         arrivals.refused.append(FileToHold(found.name, None, Reason.UNREADABLE, "the file cannot be read"))
         return False
-    arrivals.instances.append(Arrived(found, instance, digest, pseudonyms.uid(instance.series)))
+    subject = pseudonyms.subject(instance.issuer, instance.patient_id)
+    arrivals.instances.append(Arrived(found, instance, digest, pseudonyms.uid(instance.series), subject))
     return True

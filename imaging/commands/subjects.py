@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from imaging.cli import Invocation, workspace_options
-from imaging.dicom.pseudonyms import Pseudonyms
+from imaging.dicom.pseudonyms import Pseudonyms, canonical
+from imaging.domain.subject import Identity
 from imaging.erasure import erase_subject
 from imaging.errors import InvalidInputError
 from imaging.project.project import Project
@@ -63,11 +64,16 @@ def opposition() -> None:
 @_LIST
 @workspace_options
 def add(invocation: Invocation, project: str, list_file: Path) -> None:
-    """Take a CSV list, columns patient_id and where wanted issuer, into the keyed list of objections."""
+    """Take a CSV list, columns patient_id and where wanted issuer, into the keyed list of objections.
+
+    A line without an issuer holds for this ID of every issuer.
+    """
     opened = invocation.project(invocation.workspace(), project)
-    subjects = set(_read_subjects(opened, list_file))
+    identities = _read_identities(list_file)
+    subjects = _pseudonyms_of(opened, identities)
     new = opened.subjects.oppose(subjects)
-    here = opened.subjects.images_of(subjects)
+    anywhere = opened.subjects.named({identity.patient_id for identity in identities if not identity.issuer})
+    here = opened.subjects.images_of(subjects | anywhere)
     document = {"listed": len(subjects), "new": new, "present": {key: [*map(int, here[key])] for key in sorted(here)}}
     lines = [f"{len(subjects)} listed, {new} of them new"]
     lines += [
@@ -92,21 +98,28 @@ def list_opposed(invocation: Invocation, project: str) -> None:
 def withdraw(invocation: Invocation, project: str, list_file: Path) -> None:
     """Take the persons of a CSV list off the list of objections."""
     opened = invocation.project(invocation.workspace(), project)
-    withdrawn = opened.subjects.withdraw(set(_read_subjects(opened, list_file)))
+    withdrawn = opened.subjects.withdraw(_pseudonyms_of(opened, _read_identities(list_file)))
     invocation.show({"withdrawn": withdrawn}, f"{withdrawn} withdrawn")
 
 
-def _read_subjects(project: Project, path: Path) -> Iterator[str]:
-    """Turn identities into pseudonyms at once: they are not kept, and no message repeats one."""
+def _pseudonyms_of(project: Project, identities: Iterable[Identity]) -> set[str]:
     pseudonyms = Pseudonyms(project.secrets.pseudonym_secret())
+    return {pseudonyms.subject(identity.issuer, identity.patient_id) for identity in identities}
+
+
+def _read_identities(path: Path) -> list[Identity]:
+    """Read who is meant, as headers write it; nothing of it is kept, and no message repeats it."""
+    identities = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             rows = csv.DictReader(stream)
             if set(rows.fieldnames or ()) not in _COLUMNS:
                 raise InvalidInputError("the list needs the columns patient_id and, where wanted, issuer")
             for line in rows:
-                if not (line["patient_id"] or "").strip():
+                patient_id = canonical(line["patient_id"] or "")
+                if not patient_id:
                     raise InvalidInputError(f"line {rows.line_num} of the list has no patient_id")
-                yield pseudonyms.subject(line.get("issuer") or "", line["patient_id"])
+                identities.append(Identity(issuer=canonical(line.get("issuer") or ""), patient_id=patient_id))
     except (OSError, ValueError):
         raise InvalidInputError("the list cannot be read as CSV in UTF-8") from None
+    return identities

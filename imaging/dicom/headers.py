@@ -6,6 +6,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -22,7 +23,7 @@ from imaging.dicom.kinds import refuse_kind, refuse_rewriting
 from imaging.dicom.limits import RATIO_FREE_BYTES, Limits
 from imaging.dicom.quiet import silence_pydicom
 from imaging.dicom.spans import UNDEFINED, locate_pixels
-from imaging.dicom.values import read_integer, read_text
+from imaging.dicom.values import read_integer, read_items, read_text
 from imaging.dicom.walk import Found
 from imaging.domain.outcome import Reason
 from imaging.errors import ImagingError, RefusedFileError
@@ -73,15 +74,27 @@ def read_any(found: Found, limits: Limits | None = None) -> Instance | Document:
         return Document(header, syntax)
 
 
-def read_owner(path: Path) -> tuple[str, str] | None:
-    """Read whose file this is, issuer and patient ID, even when what follows is damaged; None when nothing says."""
+@dataclass(frozen=True)
+class Owners:
+    """Whose a file is: the issuer and patient ID that it states, or the patient IDs that a directory of media lists."""
+
+    stated: tuple[str, str] | None = None
+    listed: frozenset[str] = frozenset()
+
+
+def read_owners(path: Path) -> Owners:
+    """Read whose file this is, even when what follows is damaged; nobody's when nothing says.
+
+    The records of a DICOMDIR seldom name an issuer (PS3.3 F.5.1).
+    """
     try:
         with _containing(), path.open("rb") as stream:
             header = read_partial(stream, stop_when=lambda tag, _, __: int(tag) > _ISSUER, force=True)
-            owner = read_text(header, "IssuerOfPatientID"), read_text(header, "PatientID")
+            stated = read_text(header, "IssuerOfPatientID"), read_text(header, "PatientID")
+            listed = {read_text(record, "PatientID") for record in read_items(header, "DirectoryRecordSequence")}
     except RefusedFileError:
-        return None
-    return owner if owner[1] else None
+        return Owners()
+    return Owners(stated if stated[1] else None, frozenset(listed - {""}))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ _Extent = Annotated[int, Field(ge=1)]
 class HeldFile(Record):
     """One file that stays in quarantine until somebody decides; `name` is stored only encrypted, never logged.
 
-    `digest` is the keyed digest of its bytes, `series` its pseudonymous series; empty where it could not be read.
+    `digest` is the keyed digest of its bytes, `series` and `subject` are pseudonyms; empty where nothing says.
     """
 
     id: int
@@ -31,6 +31,7 @@ class HeldFile(Record):
     created: datetime
     digest: str = ""
     series: str = ""
+    subject: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class FileToHold:
     detail: str = ""
     digest: str = ""
     series: str = ""
+    subject: str = ""
 
 
 class PaintedBox(Record):

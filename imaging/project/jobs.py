@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from imaging.access import Action
 from imaging.change import Change
 from imaging.domain.base import JobKey
@@ -11,7 +9,7 @@ from imaging.domain.job import IngestWork, Job, JobState, PredictWork, ReviewWor
 from imaging.errors import ForbiddenError, NotFoundError
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
-from imaging.project.uploads import require_upload
+from imaging.project.uploads import require_held, require_upload
 from imaging.queue import Queue, take
 from imaging.store import jobs as rows
 from imaging.store import models
@@ -78,14 +76,10 @@ class Jobs:
                 for image in work.images:
                     require_image(transaction, self._gate, image)
             case ReviewWork():
-                self._check_held(transaction, work.items)
+                for item in work.items:
+                    require_held(transaction, self._gate, item)
             case TrainWork():
                 pass
-
-    def _check_held(self, transaction: Transaction, items: Sequence[int]) -> None:
-        for item in items:
-            if not uploads.list_held(transaction, self._gate.project, key=item):
-                raise NotFoundError("quarantined file", item)
 
 
 def required_action(work: Work) -> Action:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
 
 from pydantic import JsonValue
@@ -74,6 +74,11 @@ class Subjects:
             new = self._mapping.oppose(wanted, at=change.at, by=self._gate.user)
             change.note("oppose", "subject", None, {"listed": len(wanted), "new": new})
         return new
+
+    def named(self, patient_ids: Collection[str]) -> set[str]:
+        """Pseudonyms of the persons here who have one of these IDs, of whatever issuer."""
+        self._gate.require(Action.DECIDE_QUARANTINE)
+        return self._mapping.named(patient_ids)
 
     def withdraw(self, subjects: Iterable[str]) -> int:
         """Take what comes of these persons again; gives how many objections were withdrawn."""

@@ -109,7 +109,16 @@ class Uploads:
             with self._gate.change(Action.UPLOAD) as change:
                 sealed = Wrapper(secret).wrap(file.name.encode("utf-8", "surrogateescape"), f"name:{key}")
                 held = rows.HeldRow(
-                    key, upload, sealed, file.reason, file.detail, size, change.at, file.digest, file.series
+                    id=key,
+                    upload=upload,
+                    name=sealed,
+                    reason=file.reason,
+                    detail=file.detail,
+                    size=size,
+                    created=change.at,
+                    digest=file.digest,
+                    series=file.series,
+                    subject=file.subject,
                 )
                 rows.insert_held(change.transaction, self._gate.project, held)
                 change.note("hold", "file", key, {"upload": upload, "reason": file.reason.value})
@@ -144,11 +153,9 @@ class Uploads:
     def open_held(self, key: int, scratch: Path) -> Path | None:
         """Decrypt a held file into a scratch folder under its id; None when its content was never kept."""
         with self._gate.read(Action.DECIDE_QUARANTINE) as transaction:
-            found = rows.list_held(transaction, self._gate.project, key=key)
-            if not found:
-                raise NotFoundError("quarantined file", key)
-            secret = self._secret(_load_upload(transaction, self._gate, found[0].upload))
-        sealed = self._sealed(found[0].upload, key)
+            found = require_held(transaction, self._gate, key)
+            secret = self._secret(_load_upload(transaction, self._gate, found.upload))
+        sealed = self._sealed(found.upload, key)
         if not sealed.is_file():
             return None
         target = scratch / str(key)
@@ -166,12 +173,10 @@ class Uploads:
 
     def _decide(self, key: int, decision: str, detail: dict[str, JsonValue]) -> None:
         with self._gate.change(Action.DECIDE_QUARANTINE) as change:
-            found = rows.list_held(change.transaction, self._gate.project, key=key)
-            if not found:
-                raise NotFoundError("quarantined file", key)
+            found = require_held(change.transaction, self._gate, key)
             rows.delete_held(change.transaction, key)
-            change.note(decision, "file", key, {"upload": found[0].upload, **detail})
-        self._sealed(found[0].upload, key).unlink(missing_ok=True)
+            change.note(decision, "file", key, {"upload": found.upload, **detail})
+        self._sealed(found.upload, key).unlink(missing_ok=True)
 
     def finish(self, upload: UploadKey, outcome: dict[str, int] | None = None) -> None:
         """Delete the originals: every file has its outcome, and what is held was kept by `hold`.
@@ -218,6 +223,14 @@ def require_upload(transaction: Transaction, gate: Gate, key: UploadKey) -> rows
     return row
 
 
+def require_held(transaction: Transaction, gate: Gate, key: int) -> rows.HeldRow:
+    """Load a held file of the project or raise NotFoundError."""
+    found = rows.list_held(transaction, gate.project, key=key)
+    if not found:
+        raise NotFoundError("quarantined file", key)
+    return found[0]
+
+
 def _load_upload(transaction: Transaction, gate: Gate, key: UploadKey) -> rows.UploadRow:
     row = rows.get_upload(transaction, gate.project, key)
     if row is None:
@@ -241,6 +254,7 @@ def _held_file(row: rows.HeldRow, secret: bytes) -> HeldFile:
         created=row.created,
         digest=row.digest,
         series=row.series,
+        subject=row.subject,
     )
 
 

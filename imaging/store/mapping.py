@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -72,6 +72,14 @@ class SealedMapping:
         with self._open() as rows:
             known = rows.execute("select sealed from mapping where subject = ?", (subject,)).fetchone()
         return None if known is None else self._unseal(subject, known[0])
+
+    def named(self, patient_ids: Collection[str]) -> set[str]:
+        """Give the subjects that have one of these IDs, of whatever issuer."""
+        if not self._file.is_file() or not patient_ids:
+            return set()
+        with self._open() as rows:
+            everybody = rows.execute("select subject, sealed from mapping").fetchall()
+        return {subject for subject, sealed in everybody if self._unseal(subject, sealed).patient_id in patient_ids}
 
     def forget(self, subject: str) -> bool:
         """Destroy a row; tells whether there was one."""

@@ -353,6 +353,7 @@ held_file = Table(
     Column("created", Moment, nullable=False),
     Column("digest", String(64), nullable=False, server_default=""),
     Column("series", String(64), nullable=False, server_default=""),
+    Column("subject", String(64), nullable=False, server_default=""),
     Index(None, "project", "id"),
     Index(None, "upload"),
     Index(None, "digest"),

@@ -47,6 +47,7 @@ class HeldRow:
     created: datetime
     digest: str = ""
     series: str = ""
+    subject: str = ""
 
 
 def insert_upload(transaction: Transaction, project: ProjectKey, row: UploadRow) -> None:
@@ -140,4 +141,5 @@ def _held(row: RowMapping) -> HeldRow:
         created=row["created"],
         digest=row["digest"],
         series=row["series"],
+        subject=row["subject"],
     )

@@ -9,6 +9,8 @@ from pathlib import Path
 import pydicom
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage, generate_uid
 
 from imaging import cli
 from imaging.erasure import Certificate
@@ -47,6 +49,21 @@ def original() -> pydicom.Dataset:
 def subject_of(shell: Shell) -> str:
     events = shell("journal", "show", "phantoms", "--json")[1]
     return str(next(event["detail"]["subject"] for event in json.loads(events) if event["kind"] == "subject"))
+
+
+def write_directory(path: Path, *patient_ids: str) -> None:
+    """Write a DICOMDIR with a record for each patient; as is usual, it names no issuer."""
+    directory = Dataset()
+    directory.file_meta = FileMetaDataset()
+    directory.file_meta.MediaStorageSOPClassUID = MediaStorageDirectoryStorage
+    directory.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    directory.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    directory.DirectoryRecordSequence = []
+    for patient_id in patient_ids:
+        record = Dataset()
+        record.DirectoryRecordType, record.PatientID, record.PatientName = "PATIENT", patient_id, "PHANTOM"
+        directory.DirectoryRecordSequence.append(record)
+    directory.save_as(path, enforce_file_format=True)
 
 
 def everything(folder: Path) -> bytes:
@@ -111,6 +128,26 @@ def test_who_objects_is_refused_and_no_copy_is_held(shell: Shell, original: pydi
     assert len(shell.json("ingest", "phantoms", SAMPLE / "mr-head-11")["images"]) == 1  # type: ignore[call-overload, index]
 
 
+def test_an_objection_without_an_issuer_holds_for_every_issuer(shell: Shell, original: pydicom.Dataset, tmp_path: Path):
+    assert original.IssuerOfPatientID
+    objections = tmp_path / "objections.csv"
+    objections.write_text(f"patient_id\n{original.PatientID}\n")
+    shell.json("opposition", "add", "phantoms", objections)
+    code, out, _ = shell("ingest", "phantoms", SAMPLE / "mr-head-11", "--json")
+    assert code == 2
+    assert {held["reason"] for held in json.loads(out)["quarantined"]} == {"subject_opposed"}
+
+
+def test_an_objection_without_an_issuer_tells_what_is_here_already(
+    shell: Shell, original: pydicom.Dataset, tmp_path: Path
+):
+    shell.json("ingest", "phantoms", SAMPLE / "mr-head-11")
+    objections = tmp_path / "objections.csv"
+    objections.write_text(f"patient_id\n{original.PatientID}\n")
+    subject = subject_of(shell)
+    assert list(shell.json("opposition", "add", "phantoms", objections)["present"]) == [subject]  # type: ignore[call-overload, index]
+
+
 @pytest.mark.parametrize("text", ["", "name\nPHANTOM", "patient_id\n\n ,\n", "patient_id,issuer\n,X\n", "\xff\xfe"])
 def test_a_bad_list_is_one_line(shell: Shell, tmp_path: Path, text: str):
     (tmp_path / "list.csv").write_bytes(text.encode("latin-1"))
@@ -123,9 +160,11 @@ def test_erasing_removes_images_held_files_and_the_way_back(shell: Shell, origin
     upload = tmp_path / "upload"
     shutil.copytree(SAMPLE / "mr-head-11", upload / "eleven")
     shutil.copytree(SAMPLE / "mr-head-12", upload / "twelve")
+    late = pydicom.dcmread(next((upload / "eleven").iterdir()))
     whole = sorted((upload / "eleven").iterdir())[0].read_bytes()
     (upload / "cut").write_bytes(whole[: len(whole) - 100])
     (upload / "note.txt").write_text("not DICOM")
+    write_directory(upload / "DICOMDIR", "PHA-9999", str(original.PatientID))
     shell.json("ingest", "phantoms", upload)
     subjects = {
         event["detail"]["subject"]
@@ -141,9 +180,12 @@ def test_erasing_removes_images_held_files_and_the_way_back(shell: Shell, origin
     objections.write_text(f"patient_id,issuer\n{original.PatientID},{original.IssuerOfPatientID}\n")
     present = shell.json("opposition", "add", "phantoms", objections)["present"]  # type: ignore[call-overload, index]
     assert list(present) == [subject]
+    late.SOPInstanceUID = late.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    late.save_as(tmp_path / "late.dcm")
+    assert shell("ingest", "phantoms", tmp_path / "late.dcm")[0] == 2
     answer = shell.json("erase", "phantoms", "--subject", subject)
     certificate = Certificate.model_validate(answer)
-    assert (len(certificate.erased.images), len(certificate.erased.held), certificate.erased.mapping) == (1, 1, True)
+    assert (len(certificate.erased.images), len(certificate.erased.held), certificate.erased.mapping) == (1, 3, True)
     public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(certificate.public_key))
     public.verify(bytes.fromhex(certificate.signature), certificate.message())
     assert len(shell.json("images", "phantoms")) == 1  # type: ignore[arg-type]

@@ -115,6 +115,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         ),
         "subjects.remember": (set(INGEST), lambda: project.subjects.remember("S", PERSON)),
         "subjects.reidentify": ({Action.REIDENTIFY}, lambda: project.subjects.reidentify("absent", "to see")),
+        "subjects.named": ({Action.DECIDE_QUARANTINE}, lambda: project.subjects.named(["absent"])),
         "subjects.oppose": ({Action.DECIDE_QUARANTINE}, lambda: project.subjects.oppose([])),
         "subjects.withdraw": ({Action.DECIDE_QUARANTINE}, lambda: project.subjects.withdraw([])),
         "subjects.opposed": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, project.subjects.opposed),

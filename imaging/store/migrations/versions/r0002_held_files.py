@@ -1,4 +1,4 @@
-"""Held files know which bytes and which series they are."""
+"""Held files know which bytes and which series they are, and whose."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ depends_on = None
 
 def upgrade() -> None:
     """Bring the schema forward."""
-    for name in ("digest", "series"):
+    for name in ("digest", "series", "subject"):
         op.add_column("held_file", sa.Column(name, sa.String(length=64), nullable=False, server_default=""))
     op.create_index(op.f("ix_held_file_digest"), "held_file", ["digest"])
