@@ -165,6 +165,9 @@ def run_job(workspace: Workspace, job: Job, runner: Runner, do: Do = run_work) -
     except ImagingError as error:
         workspace.queue.finish(job.id, runner.worker, JobState.FAILED, reason=str(error))
         raise
+    except KeyboardInterrupt:
+        workspace.queue.finish(job.id, runner.worker, JobState.CANCELLED, reason="stopped by hand")
+        raise
     except BaseException as error:
         # A foreign message may quote file content; its type is all that may be kept.
         workspace.queue.finish(job.id, runner.worker, JobState.FAILED, reason=f"unexpected {type(error).__name__}")

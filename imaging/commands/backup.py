@@ -16,7 +16,7 @@ from imaging.errors import ForbiddenError
 def command(invocation: Invocation, destination: Path) -> None:
     """Copy database and files consistently, while everything runs, into a new folder.
 
-    The master key is not copied: a copy of both together would open every secret.
+    Secrets are not copied: a copy of both together would open everything, and name the persons.
     """
     workspace = invocation.workspace()
     if not invocation.user(workspace).operator:
@@ -25,6 +25,7 @@ def command(invocation: Invocation, destination: Path) -> None:
     document = {"backup": str(destination.absolute()), **report.model_dump()}
     lines = [
         f"{report.files} files, {report.bytes} bytes in {destination}",
-        f"The master key is not in it; keep a copy of {invocation.settings.master_key_file} elsewhere.",
+        "Secrets are not in it, neither master key nor way back to persons:"
+        f" keep a copy of {invocation.settings.secrets} elsewhere.",
     ]
     invocation.show(document, "\n".join(lines))

@@ -23,6 +23,8 @@ def command(invocation: Invocation) -> None:
         f"operator     {username}",
         f"password     {password}",
         f"master key   {invocation.settings.master_key_file}",
-        "The password is shown only now. Keep a copy of the master key apart from the backups.",
+        "The password is shown only now.",
+        f"Keep a copy of {invocation.settings.secrets} apart from the backups: the master key opens them, and subjects/"
+        " grows with every person who can be found again.",
     ]
     invocation.show(document, "\n".join(lines))

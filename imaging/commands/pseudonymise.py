@@ -13,7 +13,7 @@ from typing import TypedDict, Unpack
 import click
 
 from imaging.cli import draw_progress, printable
-from imaging.dicom.batch import Batch, Order, pseudonymise_folder
+from imaging.dicom.batch import Batch, Order, check_places, pseudonymise_folder
 from imaging.dicom.profile import Profile
 from imaging.dicom.report import Language, describe_run, render_run
 from imaging.errors import InvalidInputError
@@ -47,7 +47,9 @@ def command(source: Path, target: Path, **options: Unpack[_Options]) -> None:
     # Ended from outside, the command still removes what it unpacked.
     signal.signal(signal.SIGTERM, _end)
     profile = Profile.read(options["profile"])
+    check_places(source, target)
     _check_outside(target, options["key_file"], options["mapping"])
+    _check_beside(options["mapping"], options["report"])
     workers = options["workers"] or os.cpu_count() or 1
     order = Order(read_key(options["key_file"]), profile, workers, mapped=options["mapping"] is not None)
     with draw_progress("pseudonymise") as draw:
@@ -98,6 +100,12 @@ def _check_outside(target: Path, *others: Path | None) -> None:
     for other in others:
         if other is not None and other.resolve().is_relative_to(target.resolve()):
             raise InvalidInputError("key and mapping identify persons: they must not lie in the output folder")
+
+
+def _check_beside(*written: Path | None) -> None:
+    """Refuse before the work what could not be written after it."""
+    if any(path is not None and not os.access(path.parent, os.W_OK | os.X_OK) for path in written):
+        raise InvalidInputError("the folder for the mapping or the report is absent or not writable")
 
 
 def _write_mapping(path: Path, pairs: Mapping[str, str]) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
+import os
 import shutil
 import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from multiprocessing import get_context
@@ -27,7 +30,7 @@ from imaging.dicom.screen import screen
 from imaging.dicom.values import read_text
 from imaging.dicom.walk import Found, Refusal, find_files
 from imaging.domain.outcome import Held, Reason
-from imaging.errors import InvalidInputError, RefusedFileError
+from imaging.errors import InvalidInputError, RefusedFileError, StateError
 from imaging.text import load_detector
 
 _JOURNAL = ".written"
@@ -125,9 +128,12 @@ def pseudonymise_folder(source: Path, target: Path, order: Order, looked: Looked
     ------
     InvalidInputError
         No file, or the two paths lie inside each other, or the target cannot be written.
+    StateError
+        Another run writes into the target.
     """
-    _check_places(source, target)
-    with tempfile.TemporaryDirectory(prefix="imaging-", ignore_cleanup_errors=True) as scratch:
+    check_places(source, target)
+    _make_folder(target)
+    with _alone(target), tempfile.TemporaryDirectory(prefix="imaging-", ignore_cleanup_errors=True) as scratch:
         found = find_files([source], Limits(), Path(scratch))
         ledger = _open_ledger(target)
         finished = False
@@ -143,6 +149,19 @@ def pseudonymise_folder(source: Path, target: Path, order: Order, looked: Looked
     if not ledger.batch.files:
         raise InvalidInputError("there is no file to pseudonymise")
     return ledger.batch
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Let one run at a time write into a folder; the kernel's lock dies with its process."""
+    handle = os.open(target, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise StateError("output folder", "another run writes into it") from None
+    finally:
+        os.close(handle)
 
 
 def _open_ledger(target: Path) -> _Ledger:
@@ -315,12 +334,16 @@ def _pairs(header: Dataset, pseudonyms: Pseudonyms) -> Iterator[tuple[str, str]]
             yield uid, pseudonyms.uid(uid)
 
 
-def _check_places(source: Path, target: Path) -> None:
+def check_places(source: Path, target: Path) -> None:
+    """Raise InvalidInputError where there is no input, or one of the two paths lies inside the other."""
     if not source.exists():
         raise InvalidInputError("the input does not exist")
     inner, outer = target.resolve(), source.resolve()
     if inner.is_relative_to(outer) or outer.is_relative_to(inner):
         raise InvalidInputError("input and output lie inside each other")
+
+
+def _make_folder(target: Path) -> None:
     try:
         target.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError:

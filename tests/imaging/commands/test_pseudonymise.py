@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
+import os
 import shutil
 import stat
 from pathlib import Path
@@ -197,6 +199,29 @@ def test_bad_places_are_one_line(tool: Tool, tmp_path: Path):
     assert len(list(source.iterdir())) == 30
     tool.key = tmp_path / "out" / "key"
     assert tool(source)[0] == 2
+
+
+def test_two_runs_do_not_write_into_one_folder(tool: Tool):
+    (tool.folder / "out").mkdir()
+    handle = os.open(tool.folder / "out", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    code, out, err = tool(SAMPLE)
+    os.close(handle)
+    assert (code, out, err) == (3, "", "imaging: output folder: another run writes into it\n")
+    assert tool.copies() == {}
+    assert tool(SAMPLE)[0] == 0
+
+
+@pytest.mark.parametrize("option", ["--mapping", "--report"])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(tool: Tool, option: str):
+    code, out, err = tool(SAMPLE, "out", option, str(tool.folder / "absent" / "file"))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert tool.copies() == {}
+
+
+def test_an_absent_input_makes_no_key(tool: Tool):
+    assert tool(tool.folder / "absent")[0] == 2
+    assert not tool.key.exists()
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
