@@ -306,25 +306,65 @@ def test_a_click_on_a_drawing_changes_nothing(page: Page, site: Site) -> None:
     take_back(page, site)
 
 
-def test_a_colleagues_drawing_cannot_be_deleted(page: Page, site: Site) -> None:
-    add_member(site, "colleague")
-    theirs = ask_api(site.url, imaging(site.workspace, "user", "token", "colleague")["token"])
-    sign_in(page, site)
+BOX = "POLYGON ((20 20, 70 20, 70 70, 20 70, 20 20))"
+
+
+def draw_box(site: Site, token: str) -> int:
+    """Draw a large box on the plane that the page shows first."""
+    ask = ask_api(site.url, token)
+    middle = (ask(f"/api/imageinstance/{site.image}.json")["imaging"]["shape"][0] - 1) // 2
+    made = {"location": BOX, "image": site.image, "project": site.project, "axis": "z", "index": middle}
+    key = ask("/api/annotation.json", "POST", json=made)["annotation"]["id"]
+    assert isinstance(key, int)
+    return key
+
+
+def test_a_colleagues_drawing_is_told_apart_and_cannot_be_changed(page: Page, site: Site) -> None:
+    password = add_member(site, "colleague")
+    key = draw_box(site, site.token)
+    (before,) = drawings(site)
+    sign_in(page, replace(site, username="colleague"), password=password)
     open_from_lists(page, site)
-    plane = int(page.get_by_test_id("place-z").inner_text().split()[1])
-    box = "POLYGON ((20 20, 70 20, 70 70, 20 70, 20 20))"
-    made = {"location": box, "image": site.image, "project": site.project, "axis": "z", "index": plane}
-    key = theirs("/api/annotation.json", "POST", json=made)["annotation"]["id"]
-    page.reload()
-    wait_for_viewer(page)
+    expect(drawing_rows(page)).to_contain_text(site.username)
+    across, down = centre_of(page)
     page.get_by_test_id("tool-select").click()
-    page.mouse.click(*centre_of(page))
+    page.mouse.click(across, down)
     expect(page.get_by_test_id("drawing-list").get_by_role("button")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_test_id("tool-delete")).to_be_disabled()
+    told = page.get_by_text(f"This annotation belongs to {site.username}")
+
+    def drag() -> None:
+        page.mouse.move(across, down)
+        page.mouse.down()
+        page.mouse.move(across + 40, down + 30, steps=3)
+        page.mouse.up()
+
+    attempts = (
+        lambda: page.keyboard.press("Delete"), page.get_by_test_id(f"term-{site.term}").click, drag
+    )  # fmt: skip
+    for attempt in attempts:
+        attempt()
+        expect(told).to_have_count(1)
+        page.get_by_role("button", name="Dismiss").click()
+    wait_until_saved(page)
+    assert drawings(site) == [before]
+    ask_api(site.url, site.token)(f"/api/annotation/{key}.json", "DELETE")
+
+
+def test_a_manager_may_change_what_a_colleague_drew(page: Page, site: Site) -> None:
+    add_member(site, "author")
+    draw_box(site, imaging(site.workspace, "user", "token", "author")["token"])
+    sign_in(page, site)
+    open_from_lists(page, site)
+    expect(drawing_rows(page)).to_contain_text("author")
+    page.get_by_test_id("tool-select").click()
+    page.mouse.click(*centre_of(page))
+    page.get_by_test_id(f"term-{site.term}").click()
+    wait_until_saved(page)
+    assert drawings(site)[0]["term"] == [site.term]
     page.keyboard.press("Delete")
     wait_until_saved(page)
-    assert [drawn["id"] for drawn in drawings(site)] == [key]
-    theirs(f"/api/annotation/{key}.json", "DELETE")
+    assert drawings(site) == []
 
 
 READ_WITH_CYTOMINE = """

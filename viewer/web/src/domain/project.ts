@@ -1,3 +1,5 @@
+import type { Layer } from '@/domain/annotation'
+
 export interface User {
   readonly id: number
   readonly username: string
@@ -63,6 +65,7 @@ export interface Model {
 const MANAGERS = new Set(['manager'])
 const UPLOADERS = new Set(['manager', 'uploader'])
 const TRAINERS = new Set(['manager', 'data_scientist'])
+const REVIEWERS = new Set(['manager', 'reviewer'])
 const ANNOTATORS = new Set(['manager', 'annotator', 'reviewer'])
 
 function holds(project: Project | null, roles: ReadonlySet<string>): boolean {
@@ -71,7 +74,16 @@ function holds(project: Project | null, roles: ReadonlySet<string>): boolean {
   return project.roles.some((role) => roles.has(role))
 }
 
+/** Who may change what lies in a layer that is not their own, as the server has it. */
+const CHANGERS: Readonly<Record<Layer['kind'], ReadonlySet<string>>> = {
+  member: REVIEWERS,
+  review: REVIEWERS,
+  model: new Set([...REVIEWERS, ...TRAINERS]),
+  source: new Set([...REVIEWERS, 'data_scientist']),
+}
+
 export const mayNameTerms = (project: Project | null): boolean => holds(project, MANAGERS)
 export const mayUpload = (project: Project | null): boolean => holds(project, UPLOADERS)
 export const mayTrain = (project: Project | null): boolean => holds(project, TRAINERS)
 export const mayAnnotate = (project: Project | null): boolean => holds(project, ANNOTATORS)
+export const mayChangeOthers = (project: Project | null, kind: Layer['kind']): boolean => holds(project, CHANGERS[kind])

@@ -117,11 +117,14 @@ export interface Sketcher extends Interaction {
   putBack(): void
 }
 
-/** A click of the left button that does not drag. */
+/** A click of the left button; a drag is told by where it began. */
 export class ClickInteraction extends PointerInteraction {
   private downAt: number[] = [0, 0]
 
-  constructor(private readonly clicked: (event: MapBrowserEvent<PointerEvent>) => void) {
+  constructor(
+    private readonly clicked: (event: MapBrowserEvent<PointerEvent>) => void,
+    private readonly dragged: (from: number[]) => void = () => undefined,
+  ) {
     super()
   }
 
@@ -132,6 +135,7 @@ export class ClickInteraction extends PointerInteraction {
 
   override handleUpEvent(event: MapBrowserEvent<PointerEvent>): boolean {
     if (distance(this.downAt, event.pixel) <= CLICK) this.clicked(event)
+    else this.dragged(this.downAt)
     return false
   }
 }

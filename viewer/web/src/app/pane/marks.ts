@@ -39,7 +39,9 @@ export function usePaneMarks(axis: Axis, frame: PlaneFrame): ComputedRef<readonl
       if (!visible || shape === null) return []
       const selected = drawing.selected === annotation.key
       const term = annotation.terms[0]
-      const caption = shape.kind === 'line' || selected ? measures.ofShape(shape, frame) : ''
+      const others = layers.othersOf(annotation)
+      const size = shape.kind === 'line' || selected ? measures.ofShape(shape, frame) : ''
+      const caption = [selected ? (others?.name ?? '') : '', size].filter((word) => word !== '').join(' · ')
       return [
         {
           key: annotation.key,
@@ -49,7 +51,8 @@ export function usePaneMarks(axis: Axis, frame: PlaneFrame): ComputedRef<readonl
           hand: layers.handOf(annotation.layer),
           caption,
           selected,
-          editable: drawing.isMine(annotation),
+          own: others === null,
+          editable: drawing.mayChange(annotation),
         },
       ]
     }),

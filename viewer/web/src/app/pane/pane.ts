@@ -29,7 +29,6 @@ import type { Shape } from '@/geometry/wkt'
 export interface Mark extends MarkLook {
   readonly key: string
   readonly shape: Shape
-  readonly editable: boolean
 }
 
 export interface PaneListener {
@@ -40,6 +39,8 @@ export interface PaneListener {
   drawn(shape: Shape): void
   modified(key: string, shape: Shape): void
   selected(key: string | null): void
+  /** A drawing that may not be changed was dragged. */
+  refused(key: string): void
   maximise(): void
   moved(): void
   /** A drawing under way got on, or there is none any more. */
@@ -266,9 +267,17 @@ export class Pane {
   }
 
   private pick(pixel: number[]): void {
+    this.listener.selected(this.markAt(pixel)?.key ?? null)
+  }
+
+  private refuse(pixel: number[]): void {
+    const mark = this.markAt(pixel)
+    if (mark !== null && mark.selected && !mark.editable) this.listener.refused(mark.key)
+  }
+
+  private markAt(pixel: number[]): Mark | null {
     const options = { hitTolerance: HIT, layerFilter: (layer: unknown) => layer === this.vectors }
-    const feature = this.map.forEachFeatureAtPixel(pixel, (found) => found, options)
-    this.listener.selected(feature === undefined ? null : String(feature.getId()))
+    return this.map.forEachFeatureAtPixel(pixel, (found) => found.get('look') as Mark, options) ?? null
   }
 
   private setExtras(extras: readonly Interaction[]): void {
@@ -294,7 +303,8 @@ export class Pane {
     translate.on('translateend', (event) => this.changed(event.features.getArray()))
     const modify = new Modify({ features: this.editing, pixelTolerance: 8 })
     modify.on('modifyend', (event) => this.changed(event.features.getArray() as Feature<Geometry>[]))
-    return [new ClickInteraction((event) => this.pick(event.pixel)), translate, modify]
+    const picker = new ClickInteraction((event) => this.pick(event.pixel), (from) => this.refuse(from))
+    return [picker, translate, modify]
   }
 
   private changed(features: readonly Feature<Geometry>[]): void {

@@ -27,17 +27,22 @@ export interface MarkLook {
   readonly opacity: number
   readonly hand: Hand
   readonly selected: boolean
+  /** Drawings of others have a thinner line. */
+  readonly own: boolean
+  /** What may not be changed has no handles. */
+  readonly editable: boolean
   readonly caption: string
 }
 
 export function stylesFor(look: MarkLook, geometry: Geometry | undefined): Style[] {
-  const { colour, opacity, selected, hand } = look
+  const { colour, opacity, selected, hand, own } = look
+  const width = (selected ? 3 : 2) * (own ? 1 : 0.5)
   const model = hand === 'model'
   const line = withAlpha(borderColour(parseColour(colour), hand), opacity)
   const styles = [
-    new Style({ stroke: new Stroke({ color: withAlpha('#05080b', 0.6 * opacity), width: selected ? 6 : 4 }) }),
+    new Style({ stroke: new Stroke({ color: withAlpha('#05080b', 0.6 * opacity), width: width + (selected ? 3 : 2) }) }),
     new Style({
-      stroke: new Stroke({ color: line, width: selected ? 3 : 2, ...(model ? { lineDash: [6, 6] } : {}) }),
+      stroke: new Stroke({ color: line, width, ...(model ? { lineDash: [6, 6] } : {}) }),
       fill: new Fill({ color: withAlpha(colour, (selected ? 0.22 : model ? 0 : 0.12) * opacity) }),
       image: new CircleStyle({
         radius: selected ? 6 : 5,
@@ -62,7 +67,7 @@ export function stylesFor(look: MarkLook, geometry: Geometry | undefined): Style
       }),
     )
   }
-  if (selected && geometry !== undefined) styles.push(handles(geometry, colour))
+  if (selected && look.editable && geometry !== undefined) styles.push(handles(geometry, colour))
   return styles
 }
 
@@ -89,9 +94,13 @@ function handles(geometry: Geometry, colour: string): Style {
   })
 }
 
+function sketchLook(colour: string, caption: string): MarkLook {
+  return { colour, opacity: 1, hand: 'member', selected: false, own: true, editable: false, caption }
+}
+
 /** The lines of a polygon under way. */
 export function outlineStyle(colour: string): Style[] {
-  return stylesFor({ colour, opacity: 1, hand: 'member', selected: false, caption: '' }, undefined)
+  return stylesFor(sketchLook(colour, ''), undefined)
 }
 
 /** Its corners. */
@@ -111,6 +120,6 @@ export function sketchStyle(colour: string, caption: (geometry: Geometry) => str
   return (feature: FeatureLike): Style[] => {
     const geometry = feature.getGeometry() as Geometry | undefined
     const text = geometry instanceof LineString ? caption(geometry) : ''
-    return stylesFor({ colour, opacity: 1, hand: 'member', selected: false, caption: text }, geometry)
+    return stylesFor(sketchLook(colour, text), geometry)
   }
 }

@@ -1,7 +1,9 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import * as api from '@/api/routes'
+import { useLayers } from '@/app/stores/layers'
 import { useNotices } from '@/app/stores/notices'
+import { useProject } from '@/app/stores/project'
 import { useSession } from '@/app/stores/session'
 import { CommandBus } from '@/commands/bus'
 import type { Command } from '@/commands/bus'
@@ -9,10 +11,11 @@ import { applyChange } from '@/commands/document'
 import type { Change, Drawings } from '@/commands/document'
 import { Saver } from '@/commands/saver'
 import type { SaveState, Shelf } from '@/commands/saver'
-import type { Annotation, Drawing, Identity } from '@/domain/annotation'
+import type { Annotation, Drawing, Identity, Layer } from '@/domain/annotation'
 import { FailureError } from '@/domain/failure'
 import type { Failure } from '@/domain/failure'
 import type { Image } from '@/domain/image'
+import { mayAnnotate, mayChangeOthers } from '@/domain/project'
 import { countParts } from '@/geometry/wkt'
 
 /** A saver for one image. An edit of what somebody deleted meanwhile is a conflict like any other. */
@@ -38,6 +41,11 @@ function identityOf(saved: Annotation): Identity {
   return { id: saved.id ?? 0, version: saved.version, terms: saved.terms, layer: saved.layer, wkt: saved.wkt }
 }
 
+/** Whose a drawing is and who may change it, by the kind of its layer. */
+const WHOSE: Readonly<Record<Layer['kind'], string>> = {
+  member: 'whose.member', review: 'whose.review', model: 'whose.found', source: 'whose.found',
+}
+
 /** The drawings on the open image: every change goes through the command bus and is saved at once. */
 export const useDrawing = defineStore('drawing', () => {
   const drawings = shallowRef<Drawings>(new Map())
@@ -52,19 +60,31 @@ export const useDrawing = defineStore('drawing', () => {
 
   const notices = useNotices()
   const session = useSession()
+  const layers = useLayers()
+  const project = useProject()
 
   const all = computed(() => [...drawings.value.values()])
   const selection = computed(() => (selected.value === null ? null : (drawings.value.get(selected.value) ?? null)))
 
-  /** Whether this member may change or delete a drawing: it lies in their own layer. */
-  function isMine(annotation: Annotation): boolean {
-    return annotation.user !== null && annotation.user === session.user?.id
+  /** Whether this member may change or delete a drawing; the server asks the same. */
+  function mayChange(annotation: Annotation): boolean {
+    const others = layers.othersOf(annotation)
+    return others === null ? mayAnnotate(project.project) : mayChangeOthers(project.project, others.kind)
   }
 
-  const removable = computed(() => selection.value !== null && isMine(selection.value))
+  const removable = computed(() => selection.value !== null && mayChange(selection.value))
 
   function removeSelected(): void {
-    if (selected.value !== null && removable.value) remove(selected.value)
+    if (selection.value !== null && mayChangeOrSay(selection.value)) remove(selection.value.key)
+  }
+
+  /** Whether a drawing may be changed; where not, whose it is and who may is said. */
+  function mayChangeOrSay(annotation: Annotation): boolean {
+    if (mayChange(annotation)) return true
+    const others = layers.othersOf(annotation)
+    if (others === null) notices.said('failure.forbidden')
+    else notices.said(WHOSE[others.kind], others.name)
+    return false
   }
 
   function refresh(): void {
@@ -84,10 +104,13 @@ export const useDrawing = defineStore('drawing', () => {
   function identified(key: string, identity: Identity | null, sent: Annotation | null): void {
     const drawing = drawings.value.get(key)
     if (drawing === undefined) return
-    if (drawing.id === null && identity !== null) created.value += 1
+    const made = drawing.id === null && identity !== null
+    if (made) created.value += 1
     const { id = null, version = null, layer = drawing.layer } = identity ?? {}
     const wkt = identity !== null && drawing.wkt === sent?.wkt ? identity.wkt : drawing.wkt
-    drawings.value = new Map(drawings.value).set(key, { ...drawing, id, version, layer, wkt })
+    // What is made anew, also a colleague's that was deleted here, lies in the own layer.
+    const user = made ? (session.user?.id ?? drawing.user) : drawing.user
+    drawings.value = new Map(drawings.value).set(key, { ...drawing, id, version, layer, wkt, user })
     if (sent !== null && countParts(wkt) > countParts(sent.wkt)) notices.split(countParts(wkt))
   }
 
@@ -198,6 +221,6 @@ export const useDrawing = defineStore('drawing', () => {
 
   return {
     drawings, all, selected, selection, removable, saveState, undoable, redoable, created,
-    open, close, draw, edit, isMine, remove, removeSelected, undo, redo, retry, settle, unsaved,
+    open, close, draw, edit, mayChange, mayChangeOrSay, remove, removeSelected, undo, redo, retry, settle, unsaved,
   }
 })

@@ -3,7 +3,7 @@ import { computed, ref, shallowRef } from 'vue'
 import * as api from '@/api/routes'
 import { useSession } from '@/app/stores/session'
 import type { Hand } from '@/core/overlay'
-import type { Layer, Segmentation } from '@/domain/annotation'
+import type { Annotation, Layer, Segmentation } from '@/domain/annotation'
 import type { Image } from '@/domain/image'
 import type { PixelAccess } from '@/domain/project'
 import { SegmentationSource } from '@/sources/source'
@@ -13,6 +13,8 @@ export interface Showing {
   readonly opacity: number
 }
 
+/** A layer that was made after the names were read. */
+const UNKNOWN: Layer = { id: 0, name: '?', kind: 'member', user: null }
 const SHOWN: Showing = { visible: true, opacity: 1 }
 
 /** Whose drawings and segmentations are on the open image, and which of them are shown. */
@@ -44,6 +46,12 @@ export const useLayers = defineStore('layers', () => {
 
   function segmentationShowingOf(id: number): Showing {
     return segmentationShowing.value[id] ?? SHOWN
+  }
+
+  /** The layer of somebody else, a model or a source that a drawing lies in; null where it is one's own. */
+  function othersOf(annotation: Annotation): Layer | null {
+    if (annotation.user !== null && annotation.user === session.user?.id) return null
+    return layers.value.find(({ id }) => id === annotation.layer) ?? UNKNOWN
   }
 
   /** Who made what lies in a layer; it shows in how it is drawn. */
@@ -84,6 +92,6 @@ export const useLayers = defineStore('layers', () => {
 
   return {
     layers, own, segmentations, sources, shownSegmentations, hidden, layerShowing, segmentationShowing,
-    showingOf, layerShowingOf, handOf, segmentationShowingOf, open, refresh, close, showLayer, showSegmentation,
+    showingOf, layerShowingOf, othersOf, handOf, segmentationShowingOf, open, refresh, close, showLayer, showSegmentation,
   }
 })

@@ -11,6 +11,8 @@ export interface Notice {
   readonly failure: Failure | null
   /** The number that the text tells. */
   readonly n?: number
+  /** The name that the text tells. */
+  readonly name?: string
 }
 
 const STAYS = 6000
@@ -39,8 +41,9 @@ export const useNotices = defineStore('notices', () => {
   }
 
   /** Say once why nothing happened. */
-  function said(text: string): void {
-    if (!notices.value.some((notice) => notice.text === text)) add({ tone: 'bad', text, failure: null })
+  function said(text: string, name = ''): void {
+    const known = notices.value.some((notice) => notice.text === text && notice.name === name)
+    if (!known) add({ tone: 'bad', text, failure: null, name })
   }
 
   /** Take back what has lost its cause. */
