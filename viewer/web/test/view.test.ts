@@ -68,3 +68,29 @@ test('a chosen term stays within its project', () => {
   viewer.open({ ...IMAGE, id: 8, project: 2 }, 'full')
   expect(viewer.term).toBeNull()
 })
+
+test('a chosen term is found again in the same tab, and in its project only', () => {
+  const kept = new Map<string, string>()
+  vi.stubGlobal('sessionStorage', {
+    getItem: (key: string) => kept.get(key) ?? null,
+    setItem: (key: string, value: string) => kept.set(key, value),
+    removeItem: (key: string) => kept.delete(key),
+  })
+  const reload = (): ReturnType<typeof useViewer> => {
+    setActivePinia(createPinia())
+    return useViewer()
+  }
+  let viewer = useViewer()
+  viewer.open(IMAGE, 'full')
+  viewer.term = 7
+  viewer = reload()
+  viewer.open({ ...IMAGE, id: 8, project: 2 }, 'full')
+  expect(viewer.term).toBeNull()
+  viewer.open({ ...IMAGE, id: 6 }, 'full')
+  expect(viewer.term).toBe(7)
+  viewer.term = null
+  viewer = reload()
+  viewer.open(IMAGE, 'full')
+  expect(viewer.term).toBeNull()
+  vi.unstubAllGlobals()
+})

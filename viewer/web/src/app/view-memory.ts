@@ -28,6 +28,30 @@ export function rememberView(image: number, view: View): void {
   }
 }
 
+function termKeyOf(project: number): string {
+  return `imaging-term-${project}`
+}
+
+/** Keep the chosen term of a project as long as the tab is. */
+export function rememberTerm(project: number, term: number | null): void {
+  try {
+    if (term === null) sessionStorage.removeItem(termKeyOf(project))
+    else sessionStorage.setItem(termKeyOf(project), String(term))
+  } catch {
+    // As above.
+  }
+}
+
+/** The term that was chosen last in a project, in this tab. */
+export function recallTerm(project: number): number | null {
+  try {
+    const kept = sessionStorage.getItem(termKeyOf(project))
+    return kept === null || !/^\d+$/.test(kept) ? null : Number(kept)
+  } catch {
+    return null
+  }
+}
+
 /** The last view of an image in this tab, if there is one. */
 export function recallView(image: number): View | null {
   try {

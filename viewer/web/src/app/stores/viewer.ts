@@ -1,7 +1,8 @@
 import { defineStore } from 'pinia'
-import { computed, ref, shallowRef } from 'vue'
+import { computed, ref, shallowRef, watch } from 'vue'
 import type { Progress } from '@/app/pane/interactions'
 import { useNotices } from '@/app/stores/notices'
+import { recallTerm, rememberTerm } from '@/app/view-memory'
 import type { Layout, View } from '@/app/view-memory'
 import { percentiles, windowBetween } from '@/core/lut'
 import type { Look } from '@/core/lut'
@@ -53,6 +54,7 @@ export const useViewer = defineStore('viewer', () => {
   const layout = ref<Layout>('main')
   const term = ref<number | null>(null)
   let termsOf: number | null = null
+  watch(term, (chosen) => termsOf !== null && rememberTerm(termsOf, chosen), { flush: 'sync' })
   const crosshair = ref(true)
   const underWay = shallowRef<Sketch | null>(null)
   /** Where a drawing is under way: until it is finished, nothing may take its plane or its tool away. */
@@ -102,7 +104,10 @@ export const useViewer = defineStore('viewer', () => {
 
   function open(opened: Image, allowed: PixelAccess): void {
     // The server refuses a drawing with a term of another project.
-    if (termsOf !== opened.project) term.value = null
+    if (termsOf !== opened.project) {
+      termsOf = null
+      term.value = recallTerm(opened.project)
+    }
     termsOf = opened.project
     image.value = opened
     access.value = allowed
