@@ -172,6 +172,8 @@ def test_address_of_no_image_leads_back(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/#/project/{site.project}/image/999999")
     expect(page.get_by_test_id("to-projects")).to_be_visible()
     expect(page.get_by_test_id("save-state")).to_have_count(0)
+    expect(page.get_by_test_id("readout")).to_have_count(0)
+    expect(page.get_by_test_id("research-notice")).to_be_visible()
     page.get_by_role("link", name="Back to the project", exact=True).click()
     expect(page.get_by_test_id(f"image-{site.image}")).to_be_visible()
 

@@ -102,6 +102,7 @@ def test_scrolling_does_not_lose_a_polygon_under_way(page: Page, site: Site) -> 
     assert notice is not None
     assert pane is not None
     assert notice["x"] >= pane["x"] + pane["width"]
+    page.mouse.click(*centre_of(page, "y"))
     page.keyboard.press("Enter")
     wait_until_saved(page)
     expect(told).to_have_count(0)
@@ -270,7 +271,10 @@ def test_drawing_shows_the_layers_that_were_hidden(page: Page, site: Site) -> No
     open_image(page, site)
     page.get_by_test_id("view-layers").click()
     expect(page.get_by_test_id("view-layers")).to_have_attribute("aria-pressed", "true")
+    eye = page.get_by_test_id(f"layer-{site.layer}")
+    expect(eye).to_have_attribute("aria-checked", "false")
     draw_point(page)
+    expect(eye).to_have_attribute("aria-checked", "true")
     expect(page.get_by_test_id("view-layers")).to_have_attribute("aria-pressed", "false")
     wait_until_saved(page)
     take_back(page, site)
@@ -286,6 +290,7 @@ def test_editing_what_somebody_deleted_says_so(page: Page, site: Site) -> None:
     page.get_by_test_id("tool-select").click()
     page.get_by_test_id(f"term-{site.term}").click()
     expect(page.get_by_test_id("conflict")).to_contain_text("This annotation was deleted elsewhere")
+    expect(page.get_by_test_id("conflict-mine")).to_be_focused()
     page.get_by_test_id("conflict-theirs").click()
     expect(drawing_rows(page)).to_have_count(0)
     wait_until_saved(page)
@@ -412,7 +417,7 @@ def test_manager_names_a_term_where_it_is_needed(page: Page, site: Site) -> None
     page.get_by_test_id("term-new").click()
     page.get_by_test_id("term-new-name").fill("effusion")
     page.get_by_test_id("term-new-add").click()
-    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_text("A term of this name is there already.")
     ask(f"/api/term/{term['id']}.json", "DELETE")
 
 

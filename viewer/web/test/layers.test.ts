@@ -17,3 +17,16 @@ test('only what a model made looks like a model made it', async () => {
   await layers.open({ id: 1 } as Image, 'full', new AbortController().signal)
   expect([4, 5, 6, null].map((layer) => layers.handOf(layer))).toEqual(['member', 'member', 'model', 'member'])
 })
+
+test('a layer that is asked for while all are hidden is shown with the others', () => {
+  const layers = useLayers()
+  layers.toggleLayer(4)
+  layers.hidden = true
+  expect(layers.showingOf(5).visible).toBe(false)
+  layers.toggleLayer(4)
+  expect([layers.hidden, layers.showingOf(4).visible, layers.showingOf(5).visible]).toEqual([false, true, true])
+  layers.toggleSegmentation(9)
+  layers.hidden = true
+  layers.toggleSegmentation(9)
+  expect([layers.hidden, layers.segmentationShowingOf(9).visible]).toEqual([false, true])
+})

@@ -100,6 +100,8 @@ export interface Progress {
 }
 
 export interface SketchListener {
+  /** Whether a drawing may be begun here now. */
+  mayBegin(): boolean
   sketching(progress: Progress): void
   finished(geometry: Geometry): void
 }
@@ -204,7 +206,7 @@ export class TwoPointInteraction extends PointerInteraction implements Sketcher 
   }
 
   override handleDownEvent(event: MapBrowserEvent<PointerEvent>): boolean {
-    if (event.originalEvent.button !== 0) return false
+    if (event.originalEvent.button !== 0 || (this.from === null && !this.listener.mayBegin())) return false
     this.pressed = true
     this.downAt = event.pixel
     const begins = this.from === null

@@ -43,6 +43,8 @@ export interface PaneListener {
   refused(key: string): void
   maximise(): void
   moved(): void
+  /** Whether a drawing may be begun here now; why not is said. */
+  mayBegin(): boolean
   /** A drawing under way got on, or there is none any more. */
   sketching(progress: Progress): void
   /** A point was to be placed where the image is not. */
@@ -327,6 +329,7 @@ export class Pane {
 
   private sketcherOf(kind: 'line' | 'rectangle' | 'polygon'): Sketcher {
     const listener = {
+      mayBegin: () => this.listener.mayBegin(),
       sketching: (progress: Progress) => this.listener.sketching(progress),
       finished: (geometry: Geometry) => this.finished(geometry),
       unfinished: () => this.listener.unfinished(),

@@ -96,7 +96,7 @@ export class PolygonInteraction extends PointerInteraction implements Sketcher {
   }
 
   override handleDownEvent(event: MapBrowserEvent<PointerEvent>): boolean {
-    if (event.originalEvent.button !== 0) return false
+    if (event.originalEvent.button !== 0 || (this.corners === 0 && !this.listener.mayBegin())) return false
     this.downAt = spot(event.pixel)
     this.tracing = event.originalEvent.shiftKey && this.corners === 0
     return true

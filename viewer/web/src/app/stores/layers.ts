@@ -82,6 +82,17 @@ export const useLayers = defineStore('layers', () => {
     hidden.value = false
   }
 
+  /** Show or hide one layer; where all are hidden, all are shown again, this one with them. */
+  function toggleLayer(id: number): void {
+    showLayer(id, { visible: hidden.value || !layerShowingOf(id).visible })
+    hidden.value = false
+  }
+
+  function toggleSegmentation(id: number): void {
+    showSegmentation(id, { visible: hidden.value || !segmentationShowingOf(id).visible })
+    hidden.value = false
+  }
+
   function showLayer(id: number, change: Partial<Showing>): void {
     layerShowing.value[id] = { ...layerShowingOf(id), ...change }
   }
@@ -92,6 +103,6 @@ export const useLayers = defineStore('layers', () => {
 
   return {
     layers, own, segmentations, sources, shownSegmentations, hidden, layerShowing, segmentationShowing,
-    showingOf, layerShowingOf, othersOf, handOf, segmentationShowingOf, open, refresh, close, showLayer, showSegmentation,
+    showingOf, layerShowingOf, othersOf, handOf, segmentationShowingOf, open, refresh, close, toggleLayer, toggleSegmentation, showLayer,
   }
 })
