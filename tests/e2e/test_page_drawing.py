@@ -189,6 +189,40 @@ def test_leaving_in_the_middle_of_a_drawing_asks_first(page: Page, site: Site) -
     expect(page.get_by_test_id("sign-in-username")).to_be_visible()
 
 
+def test_a_rectangle_stays_one_while_its_corner_is_dragged(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_image(page, site)
+    across, down = centre_of(page)
+
+    def drag(start: tuple[float, float], end: tuple[float, float]) -> None:
+        page.mouse.move(*start)
+        page.mouse.down()
+        page.mouse.move(*end, steps=5)
+        page.mouse.up()
+
+    def corners() -> list[tuple[float, float]]:
+        wait_until_saved(page)
+        return vertices(drawings(site)[0]["location"])[:-1]
+
+    page.get_by_test_id("tool-rectangle").click()
+    drag((across - 60, down - 40), (across + 60, down + 40))
+    before = corners()
+    page.get_by_test_id("tool-select").click()
+    drag((across + 60, down + 40), (across + 100, down + 90))
+    page.get_by_role("button", name="Undo: modify").wait_for()
+    after = corners()
+    assert len({x for x, _ in after}) == len({y for _, y in after}) == 2
+    assert len(set(before) & set(after)) == 1
+    page.keyboard.down("Alt")
+    drag((across + 100, down + 90), (across + 60, down + 50))
+    page.keyboard.up("Alt")
+    wait_until_saved(page)
+    assert len(set(corners()) & set(after)) == 3
+    for _ in range(2):
+        page.get_by_test_id("undo").click()
+    take_back(page, site)
+
+
 def test_only_a_double_click_the_first_corner_or_enter_closes_a_polygon(page: Page, site: Site) -> None:
     sign_in(page, site)
     open_image(page, site)

@@ -15,6 +15,7 @@ import { toGeometry, toShape } from '@/app/pane/geometry'
 import { ClickInteraction, DragInteraction, TwoPointInteraction, WheelInteraction } from '@/app/pane/interactions'
 import type { Drag, Progress, Sketcher } from '@/app/pane/interactions'
 import { PolygonInteraction } from '@/app/pane/polygon'
+import { keepRectangle } from '@/app/pane/rectangle'
 import { SliceLayer } from '@/app/pane/slice-layer'
 import type { Sheet } from '@/app/pane/slice-layer'
 import { NO_TERM, sketchStyle, stylesFor } from '@/app/pane/styles'
@@ -304,7 +305,15 @@ export class Pane {
     const translate = new Translate({ features: this.editing, hitTolerance: HIT })
     translate.on('translateend', (event) => this.changed(event.features.getArray()))
     const modify = new Modify({ features: this.editing, pixelTolerance: 8 })
-    modify.on('modifyend', (event) => this.changed(event.features.getArray() as Feature<Geometry>[]))
+    let letGo: (() => void)[] = []
+    modify.on('modifystart', ({ features, mapBrowserEvent }) => {
+      const free = mapBrowserEvent?.originalEvent.altKey === true
+      letGo = free ? [] : (features.getArray() as Feature<Geometry>[]).map((feature) => keepRectangle(feature.getGeometry()))
+    })
+    modify.on('modifyend', (event) => {
+      for (const end of letGo) end()
+      this.changed(event.features.getArray() as Feature<Geometry>[])
+    })
     const picker = new ClickInteraction((event) => this.pick(event.pixel), (from) => this.refuse(from))
     return [picker, translate, modify]
   }
