@@ -1,4 +1,5 @@
 import type { Annotation, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
+import type { HeldFile, Preview } from '@/domain/held'
 import type { Affine, Axis, Image, Level, Window } from '@/domain/image'
 import type { Job, JobState, Model, Outcomes, Project, Term, User } from '@/domain/project'
 
@@ -182,15 +183,42 @@ export function parseImageTerm(json: unknown): ImageTerm {
 
 const STATES: ReadonlySet<string> = new Set(['queued', 'running', 'succeeded', 'failed', 'cancelled'])
 
+function countReasons(items: readonly unknown[]): [string, number][] {
+  const counts = new Map<string, number>()
+  for (const item of items) {
+    const reason = text(fields(item).reason)
+    if (reason !== '') counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  }
+  return [...counts]
+}
+
+/** What became of an upload, or of held files that were decided on; null for other results. */
 function parseOutcomes(json: unknown): Outcomes | null {
+  if (Array.isArray(json)) {
+    const images = new Set(json.map((item) => numberOrNull(fields(item).image)))
+    images.delete(null)
+    const duplicates = json.filter((item) => fields(item).decision === 'duplicate').length
+    return { images: images.size, duplicates, held: countReasons(json) }
+  }
   const report = fields(json)
   if (!Array.isArray(report.images) || !Array.isArray(report.quarantined)) return null
-  const held = new Map<string, number>()
-  for (const item of report.quarantined) {
-    const reason = text(fields(item).reason)
-    held.set(reason, (held.get(reason) ?? 0) + 1)
+  return { images: report.images.length, duplicates: number(report.duplicates), held: countReasons(report.quarantined) }
+}
+
+export function parseHeld(json: unknown): HeldFile {
+  const file = fields(json)
+  return {
+    id: number(file.id),
+    name: text(file.name),
+    reason: text(file.reason),
+    bytes: number(file.size),
+    created: moment(file.created),
   }
-  return { images: report.images.length, duplicates: number(report.duplicates), held: [...held] }
+}
+
+export function parsePreview(json: unknown): Preview {
+  const { frames, rows, columns } = fields(json)
+  return { frames: number(frames), rows: number(rows), columns: number(columns) }
 }
 
 export function parseJob(json: unknown): Job {

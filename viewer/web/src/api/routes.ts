@@ -2,6 +2,7 @@ import { ask, askCollection, askJson, send } from '@/api/client'
 import * as parse from '@/api/parse'
 import type { Annotation, Identity, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
 import { FailureError } from '@/domain/failure'
+import type { HeldFile, Look, PaintedBox, Preview } from '@/domain/held'
 import type { Axis, Image, Place, Window } from '@/domain/image'
 import type { Job, Model, Project, Term, User } from '@/domain/project'
 
@@ -64,6 +65,38 @@ export async function upload(
   const form = new FormData()
   for (const file of files) form.append('files[]', file, file.webkitRelativePath || file.name)
   await send(`/api/project/${projectId}/upload`, form, progress, signal)
+}
+
+/* ---- held files ---- */
+export async function held(projectId: number, signal?: AbortSignal): Promise<HeldFile[]> {
+  return (await askCollection(`/api/project/${projectId}/quarantine.json`, signal)).map(parse.parseHeld)
+}
+
+export async function preview(projectId: number, item: number, signal?: AbortSignal): Promise<Preview> {
+  return parse.parsePreview(await askJson(`/api/project/${projectId}/quarantine/${item}/preview.json`, { signal }))
+}
+
+export function heldFrame(projectId: number, item: number, frame: number, look: Look): string {
+  return `/api/project/${projectId}/quarantine/${item}/frame.png?frame=${frame}&look=${look}`
+}
+
+export async function accept(projectId: number, item: number, signal?: AbortSignal): Promise<void> {
+  await review(projectId, { items: [item], accept: true }, signal)
+}
+
+/** Paint over these boxes, and over what the text detector finds where `find` says so, then make images. */
+export async function redact(
+  projectId: number, item: number, boxes: readonly PaintedBox[], find: boolean, signal?: AbortSignal,
+): Promise<void> {
+  await review(projectId, { items: [item], boxes, find }, signal)
+}
+
+async function review(projectId: number, body: unknown, signal?: AbortSignal): Promise<void> {
+  await ask(`/api/project/${projectId}/quarantine/review.json`, { method: 'POST', body, signal })
+}
+
+export async function refuse(projectId: number, item: number, signal?: AbortSignal): Promise<void> {
+  await ask(`/api/project/${projectId}/quarantine/${item}/refuse.json`, { method: 'POST', body: {}, signal })
 }
 
 /* ---- images ---- */

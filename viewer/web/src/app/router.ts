@@ -7,7 +7,7 @@ export const router = createRouter({
     { path: '/', name: 'projects', component: () => import('@/app/views/ProjectsView.vue') },
     { path: '/sign-in', name: 'sign-in', component: () => import('@/app/views/SignInView.vue') },
     {
-      path: '/project/:project(\\d+)/:tab(images|jobs|models)?',
+      path: '/project/:project(\\d+)/:tab(images|jobs|models|held)?',
       name: 'project',
       component: () => import('@/app/views/ProjectView.vue'),
     },

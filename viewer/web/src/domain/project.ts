@@ -64,6 +64,7 @@ export interface Model {
 
 const MANAGERS = new Set(['manager'])
 const UPLOADERS = new Set(['manager', 'uploader'])
+const DECIDERS = new Set(['manager', 'controller'])
 const TRAINERS = new Set(['manager', 'data_scientist'])
 const REVIEWERS = new Set(['manager', 'reviewer'])
 const ANNOTATORS = new Set(['manager', 'annotator', 'reviewer'])
@@ -84,6 +85,7 @@ const CHANGERS: Readonly<Record<Layer['kind'], ReadonlySet<string>>> = {
 
 export const mayNameTerms = (project: Project | null): boolean => holds(project, MANAGERS)
 export const mayUpload = (project: Project | null): boolean => holds(project, UPLOADERS)
+export const mayDecide = (project: Project | null): boolean => holds(project, DECIDERS)
 export const mayTrain = (project: Project | null): boolean => holds(project, TRAINERS)
 export const mayAnnotate = (project: Project | null): boolean => holds(project, ANNOTATORS)
 export const mayChangeOthers = (project: Project | null, kind: Layer['kind']): boolean => holds(project, CHANGERS[kind])

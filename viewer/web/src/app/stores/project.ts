@@ -3,6 +3,7 @@ import { computed, ref, shallowRef } from 'vue'
 import * as api from '@/api/routes'
 import { failureOf, isAbort } from '@/domain/failure'
 import type { Failure } from '@/domain/failure'
+import type { HeldFile } from '@/domain/held'
 import type { Image } from '@/domain/image'
 import { isFinal } from '@/domain/project'
 import type { Job, Model, Project, Term } from '@/domain/project'
@@ -14,6 +15,7 @@ export const useProject = defineStore('project', () => {
   const images = shallowRef<readonly Image[] | null>(null)
   const models = shallowRef<readonly Model[] | null>(null)
   const jobs = shallowRef<readonly Job[] | null>(null)
+  const held = shallowRef<readonly HeldFile[] | null>(null)
   const failure = ref<Failure | null>(null)
 
   const termById = computed(() => new Map(terms.value.map((term) => [term.id, term])))
@@ -25,7 +27,7 @@ export const useProject = defineStore('project', () => {
     if (project.value?.id !== id) {
       project.value = null
       terms.value = []
-      images.value = models.value = jobs.value = null
+      images.value = models.value = jobs.value = held.value = null
     }
     try {
       const [found, foundTerms] = await Promise.all([api.project(id, signal), api.terms(id, signal)])
@@ -59,5 +61,9 @@ export const useProject = defineStore('project', () => {
     jobs.value = [...found].sort((a, b) => b.id - a.id)
   }
 
-  return { project, terms, termById, images, models, jobs, activeJobs, failure, open, addTerm, loadImages, loadModels, loadJobs }
+  async function loadHeld(id: number, signal?: AbortSignal): Promise<void> {
+    held.value = await api.held(id, signal)
+  }
+
+  return { project, terms, termById, images, models, jobs, held, activeJobs, failure, open, addTerm, loadImages, loadModels, loadJobs, loadHeld }
 })

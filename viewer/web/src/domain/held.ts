@@ -1,0 +1,49 @@
+/** A file that did not become an image and waits for somebody to decide. */
+export interface HeldFile {
+  readonly id: number
+  readonly name: string
+  readonly reason: string
+  readonly bytes: number
+  readonly created: number | null
+}
+
+/** What there is to see of a held file, in pixels. */
+export interface Preview {
+  readonly frames: number
+  readonly rows: number
+  readonly columns: number
+}
+
+/** What is painted over; `frame` null means every frame. */
+export interface PaintedBox {
+  readonly top: number
+  readonly left: number
+  readonly rows: number
+  readonly columns: number
+  readonly frame: number | null
+}
+
+export interface Corner {
+  readonly x: number
+  readonly y: number
+}
+
+/** How grey levels are shown: all of them, or each beside its neighbours, which brings faint text out. */
+export type Look = 'range' | 'contrast'
+
+const within = (value: number, end: number): number => Math.min(Math.max(value, 0), end)
+
+/** The whole pixels that a drag from one corner to the other touches; null where it touches none. */
+export function boxBetween(from: Corner, to: Corner, { rows, columns }: Preview, frame: number | null): PaintedBox | null {
+  const left = Math.floor(within(Math.min(from.x, to.x), columns))
+  const top = Math.floor(within(Math.min(from.y, to.y), rows))
+  const right = Math.ceil(within(Math.max(from.x, to.x), columns))
+  const bottom = Math.ceil(within(Math.max(from.y, to.y), rows))
+  if (right - left < 1 || bottom - top < 1) return null
+  return { top, left, rows: bottom - top, columns: right - left, frame }
+}
+
+/** The boxes that lie on a frame. */
+export function boxesOn(boxes: readonly PaintedBox[], frame: number): readonly PaintedBox[] {
+  return boxes.filter((box) => box.frame === null || box.frame === frame)
+}
