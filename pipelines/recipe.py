@@ -14,7 +14,9 @@ from imaging.domain.base import Record
 from imaging.domain.job import Task
 from imaging.errors import InvalidInputError
 
-Positive = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(strict=True)]
+"""TOML has true and false beside numbers; neither is one."""
+Positive = Annotated[Whole, Field(ge=1)]
 SMALLEST_PATCH = 64
 
 
@@ -35,14 +37,14 @@ class Recipe(Record):
         Channels of each level of the network, finest first.
     """
 
-    name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^/\\\x00-\x1f]+$")] | None = None
     network: str | None = None
     filters: Annotated[tuple[Positive, ...], Field(max_length=8)] = ()
-    steps: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    batch: Annotated[int, Field(ge=1, le=4096)] | None = None
+    steps: Annotated[Whole, Field(ge=1, le=10_000_000)] | None = None
+    batch: Annotated[Whole, Field(ge=1, le=4096)] | None = None
     patch: tuple[Positive, Positive, Positive] | None = None
     learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Annotated[Whole, Field(ge=0, lt=2**32)] = 0
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.25
 
     @model_validator(mode="after")
