@@ -13,7 +13,7 @@ from imaging.change import Change
 from imaging.domain.annotation import Annotation, AnnotationDraft, AnnotationFilter, AnnotationPage, Box, Layer
 from imaging.domain.base import AnnotationKey, ImageKey, LayerKey, TermKey
 from imaging.domain.image import Image
-from imaging.errors import InvalidInputError, NotFoundError, StaleRevisionError
+from imaging.errors import InvalidInputError, NotFoundError, StaleRevisionError, StateError
 from imaging.project.drawing import Drawing, draw, parse, plane_of
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
@@ -48,13 +48,37 @@ class Annotations:
             raise NotFoundError("annotation", key)
         return found
 
-    def create(self, draft: AnnotationDraft) -> Annotation:
-        """Draw in the member's own layer."""
+    def create(self, draft: AnnotationDraft, *, token: str | None = None) -> Annotation:
+        """Draw in the member's own layer.
+
+        Parameters
+        ----------
+        token
+            The caller's own name for this drawing. A caller who never heard an answer asks again with the same one, and
+            what was made then is brought to what is sent now instead of being doubled.
+        """
         layer = self._layers.mine()
         with self._gate.change(Action.ANNOTATE) as change:
+            made = None if token is None else rows.find_by_token(change.transaction, layer.id, token)
+            if made is not None:
+                return self._repeat(change, made, draft)
             (record,) = self._insert(change, layer, [draft], reviewed=False)
+            if token is not None:
+                rows.set_token(change.transaction, record.id, token)
             change.note("add", "annotation", record.id, {"image": record.image})
         return record
+
+    def _repeat(self, change: Change, key: AnnotationKey, draft: AnnotationDraft) -> Annotation:
+        before = self._held(change.transaction, key, None)
+        if (before.image, before.axis, before.index, before.t) != (draft.image, draft.axis, draft.index, draft.t):
+            raise StateError("annotation", "this token names a drawing on another plane")
+        image = require_image(change.transaction, self._gate, before.image)
+        drawing = draw(draft.wkt, plane_of(image, before.axis))
+        require_terms(change.transaction, self._gate, draft.terms)
+        if drawing.facts["wkt"] == before.wkt and draft.terms == before.terms:
+            change.leave()
+            return before
+        return self._update(change, before, draft.terms, drawing)
 
     def import_many(
         self, layer: LayerKey, drafts: Sequence[AnnotationDraft], *, reviewed: bool = False

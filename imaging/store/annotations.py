@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, false, func, insert, or_, select, update
 
 from imaging.domain.annotation import Annotation, AnnotationFilter, Box
-from imaging.domain.base import AnnotationKey, ProjectKey, TermKey
+from imaging.domain.base import AnnotationKey, LayerKey, ProjectKey, TermKey
 from imaging.domain.image import Axis, SliceOrder
 from imaging.store.database import Transaction, batches
 from imaging.store.images import holds_slice
 from imaging.store.schema import annotation, annotation_term, image
 
-_COLUMNS = [column for column in annotation.c if column.name not in {"x0", "y0", "x1", "y1"}]
+_COLUMNS = [column for column in annotation.c if column.name not in {"x0", "y0", "x1", "y1", "token"}]
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,18 @@ def get_annotation(
     statement = select(*_COLUMNS).where(annotation.c.id == key, annotation.c.project == project)
     rows = transaction.execute(statement.with_for_update() if lock else statement).mappings().all()
     return _records(transaction, rows)[0] if rows else None
+
+
+def find_by_token(transaction: Transaction, layer: LayerKey, token: str) -> AnnotationKey | None:
+    """Find what an earlier request with this token made in a layer."""
+    statement = select(annotation.c.id).where(annotation.c.layer == layer, annotation.c.token == token)
+    found = transaction.execute(statement).scalar_one_or_none()
+    return None if found is None else AnnotationKey(found)
+
+
+def set_token(transaction: Transaction, key: AnnotationKey, token: str) -> None:
+    """Remember by which request an annotation came."""
+    transaction.execute(update(annotation).where(annotation.c.id == key).values(token=token))
 
 
 def count_annotations(transaction: Transaction, project: ProjectKey, wanted: AnnotationFilter) -> int:

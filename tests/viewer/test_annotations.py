@@ -112,6 +112,29 @@ def test_a_stale_version_answers_409_with_the_current_one(annotator, ours):
     assert annotator.delete(url, params={"version": 0}).status_code == 409
 
 
+def test_an_annotation_that_is_sent_again_by_its_token_is_not_made_twice(annotator, ours, world):
+    def listed():
+        query = {"image": ours.ct.id, "user": world.users["annotator"].id}
+        return {row["id"] for row in annotator.get(URL, params=query).json()["collection"]}
+
+    sent = {"location": "POINT (2 2)", "image": ours.ct.id, "axis": "z", "index": 1, "token": "page-1-drawing-1"}
+    first = _draw(annotator, **sent)
+    before = listed()
+    assert _draw(annotator, **sent)["version"] == first["version"]
+    moved = _draw(annotator, **sent | {"location": "POINT (3 2)", "term": [ours.terms[0].id]})
+    assert (moved["id"], moved["version"], moved["term"]) == (first["id"], 1, [ours.terms[0].id])
+    assert _same(moved["location"], "POINT (3 2)")
+    assert listed() == before
+    assert annotator.post(URL, json=sent | {"index": 2}).status_code == 409
+    annotator.delete(f"/api/annotation/{first['id']}.json")
+    assert _draw(annotator, **sent)["id"] != first["id"]
+
+
+def test_a_token_is_ones_own(annotator, manager, ours):
+    sent = {"location": "POINT (2 2)", "image": ours.ct.id, "token": "page-2-drawing-1"}
+    assert _draw(annotator, **sent)["id"] != _draw(manager, **sent)["id"]
+
+
 def test_terms_are_set_listed_shown_and_taken(annotator, ours):
     drawn = _draw(annotator, image=ours.ct.id, location="POINT (2 2)")
     pair = f"/api/annotation/{drawn['id']}/term/{ours.terms[0].id}.json"

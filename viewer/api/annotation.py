@@ -154,7 +154,7 @@ def _images_of(project: Project, drawn: Iterable[Annotation]) -> Mapping[ImageKe
 
 def _draw(door: Door, sent: AnnotationSent) -> tuple[Annotation, Image]:
     project, image, draft = _place(door, sent)
-    return project.annotations.create(draft), image
+    return project.annotations.create(draft, token=sent.token), image
 
 
 def _draw_all(door: Door, sent: Sequence[AnnotationSent]) -> list[tuple[Annotation, Image]]:

@@ -137,7 +137,10 @@ class _Drawn(Sent):
 
 
 class AnnotationSent(_Drawn):
-    """What an annotation is made from; the plane comes from `axis` and `index`, else `slice`, else z = 0."""
+    """What an annotation is made from; the plane comes from `axis` and `index`, else `slice`, else z = 0.
+
+    Sent again with the same `token`, one whose answer was lost is not made twice.
+    """
 
     location: str = Field(max_length=LONGEST_WKT)
     image: SentId | None = None
@@ -146,6 +149,7 @@ class AnnotationSent(_Drawn):
     index: int | None = Field(default=None, ge=0)
     t: int = Field(default=0, ge=0)
     c: int = Field(default=0, ge=0)
+    token: str | None = Field(default=None, min_length=8, max_length=64)
 
     def draft(self, image: Image, rank: int | None) -> AnnotationDraft:
         """Turn what was sent into the inside convention."""

@@ -88,10 +88,17 @@ class Server implements Shelf {
   calls = 0
   private next = 100
 
-  async create(annotation: Annotation): Promise<Identity> {
+  /** Whether what is made is made, but the answer never arrives. */
+  deaf = false
+  private readonly tokens = new Map<string, number>()
+
+  async create(annotation: Annotation, token: string): Promise<Identity> {
     await this.answer()
-    const id = this.next++
+    const made = this.tokens.get(token)
+    const id = made !== undefined && this.rows.has(made) ? made : this.next++
+    this.tokens.set(token, id)
     this.rows.set(id, { wkt: annotation.wkt, version: 0 })
+    if (this.deaf) throw new FailureError({ kind: 'offline' })
     return { id, version: 0, terms: [], layer: 1, wkt: annotation.wkt }
   }
 
@@ -167,6 +174,22 @@ describe('saver', () => {
     await saver.retry()
     expect(saver.pending).toBe(0)
     expect(server.rows.size).toBe(2)
+  })
+
+  test('a drawing whose answer was lost is neither doubled nor left behind', async () => {
+    for (const later of [drawing('a', 'P1'), drawing('a', 'P2'), null]) {
+      const server = new Server()
+      const { saver } = saverOf(server)
+      server.deaf = true
+      saver.want('a', drawing('a', 'P1'))
+      await saver.retry()
+      expect(server.rows.size).toBe(1)
+      server.deaf = false
+      saver.want('a', later)
+      await saver.retry()
+      expect([...server.rows.values()].map(({ wkt }) => wkt)).toEqual(later === null ? [] : [later.wkt])
+      expect(saver.pending).toBe(0)
+    }
   })
 
   test('what fails for a while is sent again by itself, less and less often', async () => {

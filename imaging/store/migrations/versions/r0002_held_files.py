@@ -1,4 +1,4 @@
-"""Held files know which bytes and which series they are, and whose."""
+"""Held files know which bytes and which series they are, and whose; annotations by which request they came."""
 
 from __future__ import annotations
 
@@ -16,3 +16,5 @@ def upgrade() -> None:
     for name in ("digest", "series", "subject"):
         op.add_column("held_file", sa.Column(name, sa.String(length=64), nullable=False, server_default=""))
     op.create_index(op.f("ix_held_file_digest"), "held_file", ["digest"])
+    op.add_column("annotation", sa.Column("token", sa.String(length=64), nullable=True))
+    op.create_index(op.f("ix_annotation_layer_token"), "annotation", ["layer", "token"], unique=True)

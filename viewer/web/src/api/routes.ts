@@ -151,8 +151,9 @@ function savedAnnotation(json: unknown): Annotation {
   return parse.parseAnnotation(parse.fields(json).annotation)
 }
 
-export async function createAnnotation(image_: Image, drawing: Annotation): Promise<Annotation> {
-  const body = { image: image_.id, project: image_.project, term: drawing.terms, ...drawingBody(drawing) }
+/** Save a new drawing; asked again with the same token, the server does not make it twice. */
+export async function createAnnotation(image_: Image, drawing: Annotation, token: string): Promise<Annotation> {
+  const body = { image: image_.id, project: image_.project, term: drawing.terms, token, ...drawingBody(drawing) }
   return savedAnnotation(await askJson('/api/annotation.json', { method: 'POST', body }))
 }
 

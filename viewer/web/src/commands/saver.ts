@@ -4,7 +4,7 @@ import type { Failure } from '@/domain/failure'
 
 /** What saving needs of the server. */
 export interface Shelf {
-  create(annotation: Annotation): Promise<Identity>
+  create(annotation: Annotation, token: string): Promise<Identity>
   edit(annotation: Annotation, identity: Identity): Promise<Identity>
   remove(identity: Identity): Promise<void>
 }
@@ -45,6 +45,9 @@ interface Wish {
 export class Saver {
   private readonly identities = new Map<string, Identity>()
   private readonly wishes = new Map<string, Wish>()
+  /** What was asked to be made and not answered yet: it may be on the server without being known here. */
+  private readonly unanswered = new Map<string, Annotation>()
+  private readonly session = Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('')
   private running: Promise<void> | null = null
   private halted = false
   private closed = false
@@ -142,7 +145,8 @@ export class Saver {
   }
 
   private async save({ key, wanted }: Wish): Promise<void> {
-    const identity = this.identities.get(key)
+    const doubtful = wanted === null ? this.unanswered.get(key) : undefined
+    const identity = this.identities.get(key) ?? (doubtful === undefined ? undefined : await this.create(key, doubtful))
     if (wanted === null) {
       if (identity === undefined) return
       await this.shelf.remove(identity)
@@ -150,9 +154,22 @@ export class Saver {
       this.identified(key, null, null)
       return
     }
-    const saved = identity === undefined ? await this.shelf.create(wanted) : await this.shelf.edit(wanted, identity)
+    const saved = identity === undefined ? await this.create(key, wanted) : await this.shelf.edit(wanted, identity)
     this.identities.set(key, saved)
     this.identified(key, saved, wanted)
+  }
+
+  /** Ask for a new drawing; a lost answer is made good by asking again under the same name. */
+  private async create(key: string, wanted: Annotation): Promise<Identity> {
+    this.unanswered.set(key, wanted)
+    try {
+      const made = await this.shelf.create(wanted, `${this.session}-${key}`)
+      this.unanswered.delete(key)
+      return made
+    } catch (error) {
+      if (isForGood(failureOf(error))) this.unanswered.delete(key)
+      throw error
+    }
   }
 
   private halt(wish: Wish, failure: Failure): void {

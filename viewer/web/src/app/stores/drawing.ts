@@ -21,7 +21,7 @@ import { countParts } from '@/geometry/wkt'
 /** A saver for one image. An edit of what somebody deleted meanwhile is a conflict like any other. */
 function shelfOf(image: Image): Shelf {
   return {
-    create: async (annotation) => identityOf(await api.createAnnotation(image, annotation)),
+    create: async (annotation, token) => identityOf(await api.createAnnotation(image, annotation, token)),
     edit: async (annotation, known) => {
       try {
         // The page goes on showing its own terms, so these are what the next edit is measured against.
