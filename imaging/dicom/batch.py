@@ -33,7 +33,7 @@ from imaging.domain.outcome import Held, Reason
 from imaging.errors import InvalidInputError, RefusedFileError, StateError
 from imaging.text import load_detector
 
-_JOURNAL = ".written"
+_FINISHED = ".written"
 _PARTIAL = ".partial"
 _IN_FLIGHT = 8
 """Files per worker that are handed out ahead: enough to keep all busy, few enough to hold memory flat."""
@@ -65,7 +65,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Task:
+class Assignment:
     """What a worker needs to know besides the file; `done` is what an earlier run finished."""
 
     order: Order
@@ -138,7 +138,7 @@ def pseudonymise_folder(source: Path, target: Path, order: Order, looked: Looked
         ledger = _open_ledger(target)
         finished = False
         try:
-            for name, made in _work(found, Task(order, target, ledger.done)):
+            for name, made in _work(found, Assignment(order, target, ledger.done)):
                 ledger.settle(name, made)
                 looked(ledger.batch.files)
             finished = True
@@ -171,25 +171,25 @@ def _open_ledger(target: Path) -> _Ledger:
         raise InvalidInputError(_CANNOT_WRITE) from None
 
 
-def pseudonymise_one(number: int, found: Found, task: Task) -> Made:
+def pseudonymise_one(number: int, found: Found, assignment: Assignment) -> Made:
     """Rewrite one file into the folder of partial files; never raises for what a file holds."""
-    pseudonyms = _pseudonyms_of(task.order.secret)
-    partial = task.target / _PARTIAL / f"{number:09d}"
+    pseudonyms = _pseudonyms_of(assignment.order.secret)
+    partial = assignment.target / _PARTIAL / f"{number:09d}"
     try:
         digest = pseudonyms.digest(found.path)
-        if digest in task.done and not task.order.mapped:
-            place, content = task.done[digest]
-            if (task.target / place).is_file():
+        if digest in assignment.done and not assignment.order.mapped:
+            place, content = assignment.done[digest]
+            if (assignment.target / place).is_file():
                 return Made(digest, place, content)
         arrived = read_any(found)
         if isinstance(arrived, Instance):
             screen(arrived, load_detector())
         tally: Tally = Counter()
         with partial.open("xb") as sink:
-            header = rewrite(arrived, sink, profile=task.order.profile, pseudonyms=pseudonyms, tally=tally)
+            header = rewrite(arrived, sink, profile=assignment.order.profile, pseudonyms=pseudonyms, tally=tally)
         with partial.open("rb") as stream:
             content = hashlib.file_digest(stream, "sha256").hexdigest()
-        pairs = tuple(_pairs(arrived.header, pseudonyms)) if task.order.mapped else ()
+        pairs = tuple(_pairs(arrived.header, pseudonyms)) if assignment.order.mapped else ()
         return Made(digest, _place(header), content, partial, None, pairs, tally)
     except (RefusedFileError, InvalidInputError, OSError) as error:
         partial.unlink(missing_ok=True)
@@ -213,11 +213,11 @@ class _Ledger:
         self._torn: set[str] = set()
         shutil.rmtree(target / _PARTIAL, ignore_errors=True)
         (target / _PARTIAL).mkdir(parents=True, mode=0o700)
-        journal = target / _JOURNAL
-        lines = journal.read_text(encoding="ascii").splitlines() if journal.is_file() else []
+        finished = target / _FINISHED
+        lines = finished.read_text(encoding="ascii").splitlines() if finished.is_file() else []
         rows = [line.split("\t") for line in lines]
         self.done = {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
-        self._journal = journal.open("a", encoding="ascii")
+        self._finished = finished.open("a", encoding="ascii")
 
     def settle(self, name: str, made: Made) -> None:
         """Give one file its outcome."""
@@ -236,18 +236,18 @@ class _Ledger:
 
     def close(self, *, finished: bool) -> None:
         """Leave nothing but the copies behind; after a cut-off run the list of what is done stays too."""
-        self._journal.close()
+        self._finished.close()
         shutil.rmtree(self._target / _PARTIAL, ignore_errors=True)
         if finished:
-            (self._target / _JOURNAL).unlink(missing_ok=True)
+            (self._target / _FINISHED).unlink(missing_ok=True)
 
     def _keep(self, name: str, made: Made) -> None:
         if made.partial is not None:
             final = self._target / made.place
             final.parent.mkdir(parents=True, exist_ok=True)
             made.partial.replace(final)
-            self._journal.write(f"{made.digest}\t{made.place}\t{made.content}\n")
-            self._journal.flush()
+            self._finished.write(f"{made.digest}\t{made.place}\t{made.content}\n")
+            self._finished.flush()
         self._taken[made.place] = (made.content, name)
         self.batch.written += 1
 
@@ -268,15 +268,17 @@ class _Ledger:
             partial.unlink(missing_ok=True)
 
 
-def _work(found: Iterable[Found | Refusal], task: Task) -> Iterator[tuple[str, Made]]:
+def _work(found: Iterable[Found | Refusal], assignment: Assignment) -> Iterator[tuple[str, Made]]:
     """Give the outcomes in the order of the files; never more than a few files are under way."""
-    numbered, workers = enumerate(found), task.order.workers
+    numbered, workers = enumerate(found), assignment.order.workers
     if workers == 1:
         for number, item in numbered:
-            yield item.name, _refused(item) if isinstance(item, Refusal) else pseudonymise_one(number, item, task)
+            yield item.name, _refused(item) if isinstance(item, Refusal) else pseudonymise_one(number, item, assignment)
         return
     waiting: deque[tuple[str, Made | Future[Made]]] = deque()
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(task,)) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(assignment,)
+    ) as pool:
         try:
             for number, item in numbered:
                 waiting.append(
@@ -296,16 +298,16 @@ def _finish(item: tuple[str, Made | Future[Made]]) -> tuple[str, Made]:
     return name, made if isinstance(made, Made) else made.result()
 
 
-_task: list[Task] = []
-"""What this worker process was started for; a process serves one task only."""
+_assignment: list[Assignment] = []
+"""What this worker process was started for; a process serves one assignment only."""
 
 
-def _begin(task: Task) -> None:
-    _task[:] = [task]
+def _begin(assignment: Assignment) -> None:
+    _assignment[:] = [assignment]
 
 
 def _do(number: int, found: Found) -> Made:
-    return pseudonymise_one(number, found, _task[0])
+    return pseudonymise_one(number, found, _assignment[0])
 
 
 def _refused(item: Refusal) -> Made:

@@ -16,7 +16,7 @@ Convert = Callable[[object], object | None]
 _TIME = re.compile(r"(?:[01]\d|2[0-3])(?:[0-5]\d(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?)?")
 _AGE = re.compile(r"(\d{3})([DWMY])")
 _DUMMIES: dict[str, object] = {
-    **dict.fromkeys(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"), "ANONYMISED"),
+    **dict.fromkeys(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"), "PSEUDONYMISED"),
     **dict.fromkeys(("DS", "IS"), "0"),
     **dict.fromkeys(("US", "SS", "UL", "SL", "SV", "UV", "AT"), 0),
     **dict.fromkeys(("FL", "FD"), 0.0),
@@ -28,7 +28,7 @@ _DUMMIES: dict[str, object] = {
     "DT": "19000101000000",
     "TM": "000000",
     "UI": "2.25.0",
-    "UR": "urn:anonymised",
+    "UR": "urn:pseudonymised",
 }
 
 
@@ -51,6 +51,11 @@ def values_of(element: DataElement) -> list[object]:
     return list(element.value) if isinstance(element.value, (MultiValue, list, tuple)) else [element.value]
 
 
+def is_time(text: str) -> bool:
+    """Whether a text is a time of day, to the hour or finer (PS3.5 6.2, TM without its old colons)."""
+    return _TIME.fullmatch(text) is not None
+
+
 def keep_number(value: object) -> object | None:
     """Keep a number; a decimal or integer string keeps its letters."""
     if isinstance(value, str) or hasattr(value, "original_string"):
@@ -62,7 +67,7 @@ def keep_number(value: object) -> object | None:
 def keep_time(value: object) -> str | None:
     """Keep a time of day."""
     text = str(value).strip(" \0").replace(":", "")
-    return text if _TIME.fullmatch(text) else None
+    return text if is_time(text) else None
 
 
 def keep_terms(element: DataElement) -> object | None:

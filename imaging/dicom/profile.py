@@ -16,7 +16,7 @@ from imaging.domain.base import Record
 from imaging.errors import InvalidInputError
 
 BUILT_IN = ("research", "basic", "longitudinal")
-_REVISION = 1
+_REVISION = 2
 """Raised when the code decides otherwise for the same options and the same rule files."""
 
 

@@ -20,6 +20,7 @@ from imaging.dicom.converting import (
     cap_age,
     each,
     give_dummy,
+    is_time,
     keep_number,
     keep_terms,
     keep_time,
@@ -53,7 +54,6 @@ _BY_CONTEXT = frozenset({Action.DESCEND, Action.BYTES, Action.DUMMY})
 _MOMENT = re.compile(r"(\d{8})(\d{0,6}(?:\.\d{1,6})?)(?:[+-]\d{4})?")
 _DATES = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "AcquisitionDateTime", "InstanceCreationDate")
 _GUARDED = frozenset({Action.NUMBER, Action.TIME, Action.TERM, Action.KEEP})
-_TIME_OF_DAY = re.compile(r"(?:[01]\d|2[0-3])?(?:[0-5]\d)?(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?")
 _SAFE_PRIVATE = {"CS": Action.TERM, "UI": Action.UID, "DA": Action.DATE, "DT": Action.DATE, "TM": Action.TIME}
 _PRIVATE_NUMBERS = frozenset({"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD"})
 
@@ -264,7 +264,7 @@ class _Rewriter:
         day = to_date(found[1]) if found else None
         if found is None or day is None:
             return None
-        if not _TIME_OF_DAY.fullmatch(found[2]) or self._own.has_number(found[2]):
+        if (found[2] and not is_time(found[2])) or self._own.has_number(found[2]):
             return None
         try:
             return (day + self._shift).strftime("%Y%m%d") + found[2]

@@ -68,7 +68,7 @@ def test_a_code_that_is_the_persons_own_number_goes(identifier: str, value: str,
     assert "CodeValue" not in pseudonymise(header, PROFILE, OURS).AnatomicRegionSequence[0]
 
 
-@pytest.mark.parametrize("value", ["20200101471147", "20200101998877.665544"])
+@pytest.mark.parametrize("value", ["20200101471147", "20200101998877.665544", "2020010160", "20200101.5"])
 def test_a_date_with_an_impossible_time_is_removed(value: str):
     assert not pseudonymise(make_header(AcquisitionDateTime=value), PROFILE, OURS).get("AcquisitionDateTime")
 
