@@ -211,7 +211,7 @@ class _Ingestion:
             if held[item.name, size]:
                 # An earlier attempt came this far with it.
                 held[item.name, size] -= 1
-            elif not uploads.holds(item.digest):
+            elif not uploads.holds(item):
                 uploads.hold(place, item)
         if upload is None:
             uploads.finish(place)

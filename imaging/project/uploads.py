@@ -134,10 +134,16 @@ class Uploads:
             found = rows.list_held(transaction, self._gate.project, upload=upload)
         return Counter((_unseal_name(row, secret), row.size) for row in found)
 
-    def holds(self, digest: str) -> bool:
-        """Whether these bytes are held already from an upload of this member; never for an unknown digest."""
+    def holds(self, file: FileToHold) -> bool:
+        """Whether this member's file is held already: the same bytes under the same name."""
         with self._gate.read(Action.UPLOAD) as transaction:
-            return bool(digest) and rows.holds_digest(transaction, self._gate.project, self._gate.user, digest)
+            if not file.digest:
+                return False
+            same = rows.list_held(transaction, self._gate.project, user=self._gate.user, digest=file.digest)
+            uploads = [_load_upload(transaction, self._gate, row.upload) for row in same]
+        return any(
+            _unseal_name(row, self._secret(upload)) == file.name for row, upload in zip(same, uploads, strict=True)
+        )
 
     def held(self, key: int | None = None) -> list[HeldFile]:
         """Held files, oldest first: all for who decides on them, else those of the member's own uploads."""

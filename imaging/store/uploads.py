@@ -91,8 +91,9 @@ def list_held(
     user: UserKey | None = None,
     upload: UploadKey | None = None,
     key: int | None = None,
+    digest: str | None = None,
 ) -> list[HeldRow]:
-    """Held files of a project, oldest first; only those of one uploader or upload, or one file, where given."""
+    """Held files of a project, oldest first; only those of one uploader, upload, id or digest, where given."""
     statement = select(held_file).where(held_file.c.project == project).order_by(held_file.c.id)
     if user is not None:
         statement = statement.where(held_file.c.upload.in_(_uploads_of(user)))
@@ -100,18 +101,13 @@ def list_held(
         statement = statement.where(held_file.c.upload == upload)
     if key is not None:
         statement = statement.where(held_file.c.id == key)
+    if digest is not None:
+        statement = statement.where(held_file.c.digest == digest)
     return [_held(row) for row in transaction.execute(statement).mappings()]
 
 
 def _uploads_of(user: UserKey) -> Select[tuple[int]]:
     return select(upload.c.id).where(upload.c.account == user)
-
-
-def holds_digest(transaction: Transaction, project: ProjectKey, user: UserKey, digest: str) -> bool:
-    """Whether these bytes are held already from an upload of this user."""
-    held = held_file.c.id
-    statement = select(held).where(held_file.c.project == project, held_file.c.digest == digest)
-    return transaction.execute(statement.where(held_file.c.upload.in_(_uploads_of(user))).limit(1)).first() is not None
 
 
 def delete_held(transaction: Transaction, key: int) -> None:

@@ -14,8 +14,10 @@ from imaging.domain.base import UserKey
 from imaging.domain.image import Image, ImageDraft
 from imaging.domain.job import Task, TrainWork
 from imaging.domain.model import ModelDraft
+from imaging.domain.outcome import Reason
 from imaging.domain.people import Role
 from imaging.domain.subject import Identity
+from imaging.domain.upload import FileToHold
 from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, StateError
 from imaging.project.project import Project
 from imaging.workspace import Workspace
@@ -102,7 +104,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "uploads.outcome_noted": ({Action.UPLOAD}, lambda: project.uploads.outcome_noted(absent)),
         "uploads.held": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, project.uploads.held),
         "uploads.open_held": ({Action.DECIDE_QUARANTINE}, lambda: project.uploads.open_held(absent, Path())),
-        "uploads.holds": ({Action.UPLOAD}, lambda: project.uploads.holds("")),
+        "uploads.holds": ({Action.UPLOAD}, lambda: project.uploads.holds(FileToHold("x", None, Reason.NOT_DICOM))),
         "uploads.release": (
             {Action.DECIDE_QUARANTINE},
             lambda: project.uploads.release(absent, "accept", {}),
