@@ -37,7 +37,7 @@ setup-test: .venv/.test
 	@touch $@
 
 .venv/.product: .venv/.python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet $(INDEX) -c constraints.txt -e '.[page]'
+	$(BIN)/python -m pip install --quiet $(INDEX) -c constraints.txt -e '.[page,text]'
 	@touch $@
 
 .venv/.test: .venv/.product

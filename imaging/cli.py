@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
@@ -147,13 +148,22 @@ def main(arguments: list[str] | None = None) -> int:
         hint = _WORKSPACE_HINT if isinstance(error, NotFoundError) and error.kind == "workspace" else ""
         click.echo(f"imaging: {error}{hint}", err=True)
         return error.exit_code
-    except Exception as error:
-        if os.environ.get("IMAGING_DEBUG"):
-            raise
-        # The message of a foreign exception may quote file content, so only its type is shown.
-        click.echo(f"imaging: unexpected {type(error).__name__}; IMAGING_DEBUG=1 shows where", err=True)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return _tell_unexpected(error)
+        click.echo("imaging: no space is left to write to", err=True)
         return 1
+    except Exception as error:
+        return _tell_unexpected(error)
     return 0
+
+
+def _tell_unexpected(error: Exception) -> int:
+    if os.environ.get("IMAGING_DEBUG"):
+        raise error
+    # The message of a foreign exception may quote file content, so only its type is shown.
+    click.echo(f"imaging: unexpected {type(error).__name__}; IMAGING_DEBUG=1 shows where", err=True)
+    return 1
 
 
 def run() -> None:

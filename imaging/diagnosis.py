@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from imaging.domain.base import Record
 from imaging.errors import ImagingError
 from imaging.settings import Settings
+from imaging.text import names_detector
 from imaging.workspace import Workspace
 
 _PACKAGES = ("imaging-workspace", "numpy", "pydicom", "zarr", "tensorstore", "sqlalchemy", "dask", "torch", "monai")
@@ -99,8 +100,7 @@ def _scheduler() -> Finding:
 
 def _text_detector() -> Finding:
     name, remedy = "text detector", "pip install 'imaging-workspace[text]'; until then only kinds at risk are held"
-    found = all(find_spec(package) is not None for package in ("onnxruntime", "rapidocr_onnxruntime"))
-    if not found:
+    if not names_detector():
         return Finding(name=name, health=Health.ABSENT, value="burned-in text is not looked for", remedy=remedy)
     return Finding(name=name, health=Health.OK, value=f"PP-OCRv4, onnxruntime {version('onnxruntime')}")
 

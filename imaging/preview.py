@@ -16,6 +16,7 @@ from imaging.dicom.instance import Instance, Stored
 from imaging.dicom.walk import Found
 from imaging.errors import NotFoundError
 from imaging.readers import find_reader
+from imaging.text import names_detector
 
 
 class Look(Enum):
@@ -27,11 +28,12 @@ class Look(Enum):
 
 @dataclass(frozen=True)
 class Preview:
-    """How many frames a file has and how large they are, in pixels."""
+    """How many frames a file has and how large they are, in pixels; `finds` where text can be found in them."""
 
     frames: int
     rows: int
     columns: int
+    finds: bool
 
 
 def describe_frames(path: Path) -> Preview:
@@ -44,8 +46,9 @@ def describe_frames(path: Path) -> Preview:
     """
     opened = _open(path)
     if isinstance(opened, Instance):
-        return Preview(opened.frames, opened.format.rows, opened.format.columns)
-    return Preview(1, *opened.shape[-2:])
+        return Preview(opened.frames, opened.format.rows, opened.format.columns, names_detector())
+    rows, columns = opened.shape[-2:]
+    return Preview(1, rows, columns, names_detector())
 
 
 def show_frame(path: Path, number: int, look: Look) -> NDArray[np.uint8]:

@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 DETECTORS = "imaging.text_detectors"
+_PARTS = ("onnxruntime", "rapidocr_onnxruntime")
+"""What the extra `text` installs."""
 
 
 @dataclass(frozen=True, order=True)
@@ -60,6 +63,11 @@ class TextDetector(Protocol):
             Of any size; what is darker than 0 or brighter than 255 is not seen, so the caller chooses the grey range.
         """
         ...
+
+
+def names_detector() -> bool:
+    """Whether a detector's parts are installed, found out without loading any: the web process asks this."""
+    return all(find_spec(package) is not None for package in _PARTS)
 
 
 @cache

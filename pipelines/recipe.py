@@ -17,6 +17,7 @@ from imaging.errors import InvalidInputError
 Whole = Annotated[int, Field(strict=True)]
 """TOML has true and false beside numbers; neither is one."""
 Positive = Annotated[Whole, Field(ge=1)]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^/\\\x00-\x1f.][^/\\\x00-\x1f]*$")]
 SMALLEST_PATCH = 64
 
 
@@ -37,13 +38,13 @@ class Recipe(Record):
         Channels of each level of the network, finest first.
     """
 
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^/\\\x00-\x1f]+$")] | None = None
+    name: Name | None = None
     network: str | None = None
     filters: Annotated[tuple[Positive, ...], Field(max_length=8)] = ()
     steps: Annotated[Whole, Field(ge=1, le=10_000_000)] | None = None
     batch: Annotated[Whole, Field(ge=1, le=4096)] | None = None
     patch: tuple[Positive, Positive, Positive] | None = None
-    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    learning_rate: Annotated[FiniteFloat, Field(gt=0, le=1)] | None = None
     seed: Annotated[Whole, Field(ge=0, lt=2**32)] = 0
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.25
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -51,10 +51,10 @@ def review(project: Project, work: ReviewWork, report: Report) -> tuple[Reviewed
         files = _open(project, items, scratch)
         decision = _Decision(frozenset(map(str, work.items)), work.boxes, detector)
         made = ingest_held(project, files, report, decision.mark) if files else None
-        outcomes = _tell(items, made)
+        outcomes = _tell(items, made, decision.painted)
     for outcome in outcomes:
         if outcome.reason is None:
-            detail: dict[str, JsonValue] = {"image": outcome.image, "boxes": len(work.boxes), "found": work.find}
+            detail: dict[str, JsonValue] = {"image": outcome.image, "boxes": len(outcome.painted), "found": work.find}
             project.uploads.release(outcome.id, work.decision, detail)
     return outcomes
 
@@ -84,6 +84,8 @@ class _Decision:
     keys: frozenset[str]
     boxes: tuple[PaintedBox, ...]
     detector: TextDetector | None
+    painted: dict[str, tuple[PaintedBox, ...]] = field(default_factory=dict)
+    """What is painted over in each file, by its id."""
 
     def mark(self, arrivals: Arrivals) -> None:
         """Let the files pass, painted over as asked; one on which that cannot be done is refused."""
@@ -99,16 +101,15 @@ class _Decision:
     def _mark_instance(self, item: Arrived) -> Arrived:
         seen = item.instance
         painted = self._paint((seen.frames, seen.format.rows, seen.format.columns), lambda: read_frames(seen))
+        self.painted[item.found.name] = painted
         return replace(item, instance=replace(seen, reviewed=True, painted=painted))
 
     def _mark_picture(self, picture: PictureFile) -> PictureFile:
         stored = picture.reader.read(picture.found.path).stored
         shape = (1, *stored.shape[-2:])
-        return replace(
-            picture,
-            reviewed=True,
-            painted=self._paint(shape, lambda: [stored.reshape(-1, *shape[1:])]),
-        )
+        painted = self._paint(shape, lambda: [stored.reshape(-1, *shape[1:])])
+        self.painted[picture.found.name] = painted
+        return replace(picture, reviewed=True, painted=painted)
 
     def _paint(self, shape: tuple[int, int, int], read: Callable[[], Iterable[Stored]]) -> tuple[PaintedBox, ...]:
         frames, rows, columns = shape
@@ -130,14 +131,17 @@ def _refusing(arrivals: Arrivals, file: Arrived | PictureFile) -> Iterator[None]
         arrivals.refuse(file, error)
 
 
-def _tell(items: Sequence[HeldFile], made: IngestReport | None) -> tuple[Reviewed, ...]:
+def _tell(
+    items: Sequence[HeldFile], made: IngestReport | None, painted: Mapping[str, tuple[PaintedBox, ...]]
+) -> tuple[Reviewed, ...]:
     images = {} if made is None else {name: image.id for image in made.images for name in image.inputs}
     refused = {} if made is None else {held.name: held for held in made.quarantined}
     outcomes = []
     for item in items:
         key = str(item.id)
         if key in images:
-            outcomes.append(Reviewed(id=item.id, decision="released", image=images[key]))
+            boxes = painted.get(key, ())
+            outcomes.append(Reviewed(id=item.id, decision="released", image=images[key], painted=boxes))
         elif key in refused:
             why = refused[key]
             outcomes.append(Reviewed(id=item.id, decision="held", reason=why.reason, detail=why.detail))

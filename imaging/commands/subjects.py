@@ -120,6 +120,8 @@ def _read_identities(path: Path) -> list[Identity]:
                 if not patient_id:
                     raise InvalidInputError(f"line {rows.line_num} of the list has no patient_id")
                 identities.append(Identity(issuer=canonical(line.get("issuer") or ""), patient_id=patient_id))
-    except (OSError, ValueError):
+    except OSError:
+        raise InvalidInputError("the list cannot be opened") from None
+    except ValueError:
         raise InvalidInputError("the list cannot be read as CSV in UTF-8") from None
     return identities

@@ -69,10 +69,14 @@ class PaintedBox(Record):
 
 
 class Reviewed(Record):
-    """What became of one held file that somebody decided on: part of an image, a duplicate, or held still."""
+    """What became of one held file that somebody decided on: part of an image, a duplicate, or held still.
+
+    `painted` is what was painted over in it, drawn or found.
+    """
 
     id: int
     decision: str
     image: ImageKey | None = None
+    painted: tuple[PaintedBox, ...] = ()
     reason: Reason | None = None
     detail: str = ""

@@ -75,7 +75,7 @@ class Annotations:
         image = require_image(change.transaction, self._gate, before.image)
         drawing = draw(draft.wkt, plane_of(image, before.axis))
         require_terms(change.transaction, self._gate, draft.terms)
-        if drawing.facts["wkt"] == before.wkt and draft.terms == before.terms:
+        if _is(before, drawing, draft.terms):
             change.leave()
             return before
         return self._update(change, before, draft.terms, drawing)
@@ -101,19 +101,27 @@ class Annotations:
     ) -> Annotation:
         """Change drawing or terms; with `version`, only if nobody saved a newer one.
 
+        What is as wanted already stays as it is, whatever version was sent: so a caller who never heard an answer may
+        ask again.
+
         Raises
         ------
         StaleRevisionError
-            The annotation is at another version than the one sent.
+            The annotation is at another version than the one sent, and not as wanted.
         """
         with self._gate.change(*WRITERS) as change:
-            before = self._held(change.transaction, key, version)
+            before = self._held(change.transaction, key, None)
             drawing = None
             if wkt is not None:
                 image = require_image(change.transaction, self._gate, before.image)
                 drawing = draw(wkt, plane_of(image, before.axis))
             held = before.terms if terms is None else tuple(dict.fromkeys(terms))
             require_terms(change.transaction, self._gate, held)
+            if version is not None and version != before.version:
+                if not _is(before, drawing, held):
+                    raise StaleRevisionError("annotation", sent=version, current=before.version)
+                change.leave()
+                return before
             return self._update(change, before, held, drawing)
 
     def delete(self, key: AnnotationKey, version: int | None = None) -> None:
@@ -236,3 +244,8 @@ def _region(wanted: AnnotationFilter) -> tuple[BaseGeometry, Box]:
         return region, Box(x0=0, y0=0, x1=-1, y1=-1)
     x0, y0, x1, y1 = region.bounds
     return region, Box(x0=x0, y0=y0, x1=x1, y1=y1)
+
+
+def _is(record: Annotation, drawing: Drawing | None, terms: tuple[TermKey, ...]) -> bool:
+    """Whether an annotation is as wanted; no drawing leaves the one it has."""
+    return record.terms == terms and (drawing is None or drawing.facts["wkt"] == record.wkt)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 from pydantic import TypeAdapter
 
@@ -10,6 +12,8 @@ from imaging.domain.job import ReviewWork
 from imaging.domain.upload import HeldFile, PaintedBox, Reviewed
 from imaging.errors import InvalidInputError
 from pipelines.jobs import run_here
+
+_BOX = re.compile(r"(\d{1,9}(?:,\d{1,9}){3})(?:@(\d{1,9}))?", re.ASCII)
 
 
 class _BoxType(click.ParamType[PaintedBox]):
@@ -21,10 +25,12 @@ class _BoxType(click.ParamType[PaintedBox]):
         """Read one box."""
         if isinstance(value, PaintedBox):
             return value
-        place, _, frame = str(value).partition("@")
+        found = _BOX.fullmatch(str(value))
         try:
-            top, left, rows, columns = (int(part) for part in place.split(","))
-            return PaintedBox(top=top, left=left, rows=rows, columns=columns, frame=int(frame) if frame else None)
+            if found is None:
+                raise ValueError
+            top, left, rows, columns = (int(part) for part in found[1].split(","))
+            return PaintedBox(top=top, left=left, rows=rows, columns=columns, frame=int(found[2]) if found[2] else None)
         except ValueError:
             self.fail("a box is TOP,LEFT,ROWS,COLUMNS in pixels, with @FRAME for one frame", param, ctx)
 
@@ -120,7 +126,8 @@ def _row(file: HeldFile) -> dict[str, object]:
 
 
 def _line(file: HeldFile) -> str:
-    return f"{file.id:>6}  {file.reason.value:<20} {printable(file.name)}"
+    detail = f"  ({file.detail})" if file.detail else ""
+    return f"{file.id:>6}  {file.reason.value:<20} {printable(file.name)}{detail}"
 
 
 def _outcome_line(outcome: Reviewed) -> str:
@@ -130,4 +137,5 @@ def _outcome_line(outcome: Reviewed) -> str:
         )
     if outcome.image is None:
         return f"{outcome.id:>6}  a duplicate of what is published; deleted"
-    return f"{outcome.id:>6}  part of image {outcome.image}"
+    painted = f", {len(outcome.painted)} boxes painted over" if outcome.painted else ""
+    return f"{outcome.id:>6}  part of image {outcome.image}{painted}"

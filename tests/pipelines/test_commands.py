@@ -67,6 +67,17 @@ def test_ingest_prints_one_json_document_of_the_documented_shape(
     assert set(held) == {"name", "reason", "detail"}
 
 
+def test_ingest_warns_where_nothing_looks_for_burned_in_text(
+    call: Call, make_series: MakeSeries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_series(tmp_path / "in")
+    monkeypatch.setattr("pipelines.commands.ingest.names_detector", lambda: False)
+    code, out, err = call("ingest", "phantoms", tmp_path / "in", "--json")
+    assert (code, err.count("\n")) == (0, 1)
+    assert "no text detector is installed" in err
+    assert json.loads(out)["images"]
+
+
 def test_ingest_again_is_done_and_says_duplicates(call: Call, make_series: MakeSeries, tmp_path: Path) -> None:
     make_series(tmp_path / "in")
     assert call("ingest", "phantoms", tmp_path / "in")[0] == 0

@@ -185,12 +185,15 @@ def test_the_command_tells_each_outcome_and_the_journal_names_the_decision(
     project: Project, volume: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     take(project, tmp_path / "in")
-    here = ["phantoms", str(shown(project)), "--workspace", str(tmp_path / "W"), "--json"]
-    assert main(["quarantine", "redact", *here, "--box", "4,4,32"]) == 2
+    key = shown(project)
+    here = ["phantoms", str(key), "--workspace", str(tmp_path / "W"), "--json"]
+    for bad in ("4,4,32", "4,4,32,230@", "4,4,32,230@x", "4,4,32,-230", "4,4,32,0", "4, 4,32,230", "٤,4,32,230"):
+        assert main(["quarantine", "redact", *here, "--box", bad]) == 2
     assert main(["quarantine", "redact", *here, "--no-find"]) == 2
     assert main(["quarantine", "redact", *here, "--box", "250,4,32,230"]) == 2
     capsys.readouterr()
     assert main(["quarantine", "redact", *here, "--box", "4,4,32,230@0"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["decision"] for row in rows] == ["released"] * 4
-    assert [event.detail["boxes"] for event in project.journal.list() if event.action == "redact"] == [1] * 4
+    assert [(row["id"], len(row["painted"])) for row in rows if row["painted"]] == [(key, 1)]
+    assert [event.detail["boxes"] for event in project.journal.list() if event.action == "redact"] == [1, 0, 0, 0]

@@ -130,6 +130,14 @@ def test_an_annotation_that_is_sent_again_by_its_token_is_not_made_twice(annotat
     assert _draw(annotator, **sent)["id"] != first["id"]
 
 
+def test_an_edit_that_is_sent_again_is_no_conflict(annotator, ours):
+    drawn = _draw(annotator, location="POINT (2 2)", image=ours.ct.id)
+    url = f"/api/annotation/{drawn['id']}.json"
+    sent = {"location": "POINT (3 2)", "term": [ours.terms[0].id], "version": drawn["version"]}
+    assert [annotator.put(url, json=sent).json()["annotation"]["version"] for _ in range(2)] == [1, 1]
+    assert annotator.put(url, json=sent | {"location": "POINT (4 2)"}).status_code == 409
+
+
 def test_a_token_is_ones_own(annotator, manager, ours):
     sent = {"location": "POINT (2 2)", "image": ours.ct.id, "token": "page-2-drawing-1"}
     assert _draw(annotator, **sent)["id"] != _draw(manager, **sent)["id"]

@@ -49,7 +49,12 @@ def test_who_decides_sees_what_is_held_and_others_do_not(manager, as_user, held,
 
 @pytest.mark.parametrize("look", ["range", "contrast"])
 def test_a_held_picture_is_shown_whole(manager, held, url, look: str):
-    assert manager.get(f"{url}/{held['shot']}/preview.json").json() == {"frames": 1, "rows": SIDE, "columns": SIDE}
+    assert manager.get(f"{url}/{held['shot']}/preview.json").json() == {
+        "frames": 1,
+        "rows": SIDE,
+        "columns": SIDE,
+        "finds": True,
+    }
     answer = manager.get(f"{url}/{held['shot']}/frame.png", params={"look": look})
     assert answer.headers["cache-control"] == "no-store"
     shown = np.asarray(Picture.open(io.BytesIO(answer.content)))

@@ -28,6 +28,8 @@ def test_settings_of_a_file_become_a_recipe(tmp_path: Path) -> None:
         ({"steps": True}, "steps: "),
         ({"patch": [8, 8, True]}, "patch.2: "),
         ({"name": "a/b"}, "name: "),
+        ({"name": ".."}, "name: "),
+        ({"learning_rate": float("nan")}, "learning_rate: "),
         ({"patch": [8, 8]}, "patch.2: "),
         ({"patch": [1, 4, 4]}, "patch must hold 64"),
         ({"held_out": 1.0}, "held_out: "),

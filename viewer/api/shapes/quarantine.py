@@ -38,16 +38,17 @@ class HeldShape(Shape):
 
 
 class PreviewShape(Shape):
-    """How many frames there are to see, and how large they are in pixels."""
+    """How many frames there are to see, how large they are in pixels, and whether a detector can find text in them."""
 
     frames: int
     rows: int
     columns: int
+    finds: bool
 
     @classmethod
     def of(cls, preview: Preview) -> PreviewShape:
         """Show what there is to see."""
-        return cls(frames=preview.frames, rows=preview.rows, columns=preview.columns)
+        return cls(frames=preview.frames, rows=preview.rows, columns=preview.columns, finds=preview.finds)
 
 
 class ReviewSent(Sent):

@@ -106,9 +106,10 @@ class Server implements Shelf {
     await this.answer()
     const row = this.rows.get(id)
     if (row === undefined) throw new FailureError({ kind: 'absent' })
-    if (row.version !== version) throw new FailureError({ kind: 'conflict', message: '', revision: row.version })
-    this.rows.set(id, { wkt: annotation.wkt, version: row.version + 1 })
-    return { id, version: row.version + 1, terms: [], layer: 1, wkt: annotation.wkt }
+    if (row.version === version) this.rows.set(id, { wkt: annotation.wkt, version: row.version + 1 })
+    else if (row.wkt !== annotation.wkt) throw new FailureError({ kind: 'conflict', message: '', revision: row.version })
+    if (this.deaf) throw new FailureError({ kind: 'offline' })
+    return { id, version: this.rows.get(id)?.version ?? 0, terms: [], layer: 1, wkt: annotation.wkt }
   }
 
   async remove({ id }: Identity): Promise<void> {
@@ -189,6 +190,23 @@ describe('saver', () => {
       await saver.retry()
       expect([...server.rows.values()].map(({ wkt }) => wkt)).toEqual(later === null ? [] : [later.wkt])
       expect(saver.pending).toBe(0)
+    }
+  })
+
+  test('a change whose answer was lost is no conflict, whatever was wished next', async () => {
+    for (const later of [drawing('a', 'P2'), drawing('a', 'P3'), null]) {
+      const server = new Server()
+      const { saver, states } = saverOf(server)
+      saver.want('a', drawing('a', 'P1'))
+      await saver.retry()
+      server.deaf = true
+      saver.want('a', drawing('a', 'P2'))
+      await saver.retry()
+      server.deaf = false
+      saver.want('a', later)
+      await saver.retry()
+      expect([...server.rows.values()].map(({ wkt }) => wkt)).toEqual(later === null ? [] : [later.wkt])
+      expect(states.at(-1)).toEqual({ kind: 'saved' })
     }
   })
 

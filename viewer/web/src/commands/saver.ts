@@ -45,7 +45,7 @@ interface Wish {
 export class Saver {
   private readonly identities = new Map<string, Identity>()
   private readonly wishes = new Map<string, Wish>()
-  /** What was asked to be made and not answered yet: it may be on the server without being known here. */
+  /** What was asked for and never answered: it may be on the server without being known here. */
   private readonly unanswered = new Map<string, Annotation>()
   private readonly session = Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('')
   private running: Promise<void> | null = null
@@ -145,31 +145,34 @@ export class Saver {
   }
 
   private async save({ key, wanted }: Wish): Promise<void> {
-    const doubtful = wanted === null ? this.unanswered.get(key) : undefined
-    const identity = this.identities.get(key) ?? (doubtful === undefined ? undefined : await this.create(key, doubtful))
-    if (wanted === null) {
-      if (identity === undefined) return
-      await this.shelf.remove(identity)
-      this.identities.delete(key)
-      this.identified(key, null, null)
+    // Asked again first: only so is known what the server has of it.
+    const doubtful = this.unanswered.get(key)
+    if (doubtful !== undefined && doubtful !== wanted) await this.put(key, doubtful)
+    if (wanted !== null) {
+      await this.put(key, wanted)
       return
     }
-    const saved = identity === undefined ? await this.create(key, wanted) : await this.shelf.edit(wanted, identity)
-    this.identities.set(key, saved)
-    this.identified(key, saved, wanted)
+    const identity = this.identities.get(key)
+    if (identity === undefined) return
+    await this.shelf.remove(identity)
+    this.identities.delete(key)
+    this.identified(key, null, null)
   }
 
-  /** Ask for a new drawing; a lost answer is made good by asking again under the same name. */
-  private async create(key: string, wanted: Annotation): Promise<Identity> {
+  /** Make or change one drawing; asked again after a lost answer, the server does it once. */
+  private async put(key: string, wanted: Annotation): Promise<void> {
+    const identity = this.identities.get(key)
     this.unanswered.set(key, wanted)
+    let saved: Identity
     try {
-      const made = await this.shelf.create(wanted, `${this.session}-${key}`)
-      this.unanswered.delete(key)
-      return made
+      saved = identity === undefined ? await this.shelf.create(wanted, `${this.session}-${key}`) : await this.shelf.edit(wanted, identity)
     } catch (error) {
-      if (isForGood(failureOf(error))) this.unanswered.delete(key)
+      if (!isPassing(failureOf(error))) this.unanswered.delete(key)
       throw error
     }
+    this.unanswered.delete(key)
+    this.identities.set(key, saved)
+    this.identified(key, saved, wanted)
   }
 
   private halt(wish: Wish, failure: Failure): void {
