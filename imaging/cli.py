@@ -35,6 +35,10 @@ ID = click.IntRange(1, 2**53 - 1)
 Report = Callable[[int, str], None]
 """Takes progress 0-100 and a message without personal data."""
 
+_NO_DETECTOR = (
+    "imaging: no text detector is installed, so a name burned into a frame may pass;"
+    " pip install 'imaging-workspace[text]'"
+)
 _WORKSPACE_HINT = "; `imaging init` makes one, --workspace or IMAGING_WORKSPACE names another folder"
 
 
@@ -100,6 +104,14 @@ def draw_progress(title: str) -> Iterator[Report]:
             bar.update(task, completed=percent, description=message or title)
 
         yield report
+
+
+def warn_without_detector() -> None:
+    """Say on the error stream that nothing finds text in frames, where that is so."""
+    from imaging.text import names_detector
+
+    if not names_detector():
+        click.echo(_NO_DETECTOR, err=True)
 
 
 def printable(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import TypedDict, Unpack
 
 import click
 
-from imaging.cli import draw_progress, printable
+from imaging.cli import draw_progress, printable, warn_without_detector
 from imaging.dicom.batch import Batch, Order, check_places, pseudonymise_folder
 from imaging.dicom.profile import Profile
 from imaging.dicom.report import Language, describe_run, render_run
@@ -50,6 +50,7 @@ def command(source: Path, target: Path, **options: Unpack[_Options]) -> None:
     check_places(source, target)
     _check_outside(target, options["key_file"], options["mapping"])
     _check_beside(options["mapping"], options["report"])
+    warn_without_detector()
     workers = options["workers"] or os.cpu_count() or 1
     order = Order(read_key(options["key_file"]), profile, workers, mapped=options["mapping"] is not None)
     with draw_progress("pseudonymise") as draw:

@@ -8,24 +8,17 @@ from pathlib import Path
 import click
 from pydantic import JsonValue
 
-from imaging.cli import Invocation, Report, printable, workspace_options
+from imaging.cli import Invocation, Report, printable, warn_without_detector, workspace_options
 from imaging.dicom.profile import Profile
 from imaging.domain.job import IngestWork, Work
 from imaging.domain.outcome import Held, IngestedImage, IngestReport
 from imaging.errors import InvalidInputError
 from imaging.project.project import Project
-from imaging.text import names_detector
 from pipelines.ingest import ingest
 from pipelines.jobs import run_here, without_names
 
 _SHOWN = 40
 """Rows of each kind that the text answer lists; `--json` gives all."""
-
-
-_NO_DETECTOR = (
-    "imaging: no text detector is installed, so a name burned into a frame may pass;"
-    " pip install 'imaging-workspace[text]'"
-)
 
 
 @click.command("ingest")
@@ -46,8 +39,7 @@ def command(
     chosen = None if profile is None else Profile.read(profile)
     if not all(path.exists() for path in paths):
         raise InvalidInputError("a path does not exist")
-    if not names_detector():
-        click.echo(_NO_DETECTOR, err=True)
+    warn_without_detector()
     reports: list[IngestReport] = []
     upload = opened.uploads.create("command line")
 

@@ -71,7 +71,7 @@ def test_ingest_warns_where_nothing_looks_for_burned_in_text(
     call: Call, make_series: MakeSeries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_series(tmp_path / "in")
-    monkeypatch.setattr("pipelines.commands.ingest.names_detector", lambda: False)
+    monkeypatch.setattr("imaging.text.names_detector", lambda: False)
     code, out, err = call("ingest", "phantoms", tmp_path / "in", "--json")
     assert (code, err.count("\n")) == (0, 1)
     assert "no text detector is installed" in err

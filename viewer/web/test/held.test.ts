@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { boxBetween, boxesOn } from '@/domain/held'
+import { parsePreview } from '@/api/parse'
+import { boxBetween, boxesOn, choicesOf } from '@/domain/held'
 
 const picture = { frames: 3, rows: 100, columns: 200 }
 
@@ -24,5 +25,30 @@ describe('a box over text', () => {
     const all = { top: 0, left: 0, rows: 1, columns: 1, frame: null }
     expect(boxesOn([all, { ...all, frame: 1 }], 1)).toHaveLength(2)
     expect(boxesOn([all, { ...all, frame: 1 }], 2)).toEqual([all])
+  })
+})
+
+describe('a decision on a held file', () => {
+  it('waits for the picture of this file and for a moment before it', () => {
+    const none = { accept: false, redact: false, refuse: false }
+    expect(choicesOf('loading', true, 0, true)).toEqual(none)
+    expect(choicesOf('shown', false, 0, true)).toEqual(none)
+    expect(choicesOf('shown', true, 0, true)).toEqual({ accept: true, redact: true, refuse: true })
+  })
+
+  it('can only be to delete what nobody sees', () => {
+    for (const sight of ['broken', 'none'] as const) {
+      expect(choicesOf(sight, true, 0, true)).toEqual({ accept: false, redact: false, refuse: true })
+    }
+  })
+
+  it('paints boxes, or what a detector finds where there is one', () => {
+    expect(choicesOf('shown', true, 0, false)).toEqual({ accept: true, redact: false, refuse: true })
+    expect(choicesOf('shown', true, 2, false)).toEqual({ accept: false, redact: true, refuse: true })
+  })
+
+  it('knows of no detector where the server names none', () => {
+    expect(parsePreview({ frames: 1, rows: 2, columns: 3 }).finds).toBe(false)
+    expect(parsePreview({ frames: 1, rows: 2, columns: 3, finds: true }).finds).toBe(true)
   })
 })

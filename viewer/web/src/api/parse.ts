@@ -217,8 +217,8 @@ export function parseHeld(json: unknown): HeldFile {
 }
 
 export function parsePreview(json: unknown): Preview {
-  const { frames, rows, columns } = fields(json)
-  return { frames: number(frames), rows: number(rows), columns: number(columns) }
+  const { frames, rows, columns, finds } = fields(json)
+  return { frames: number(frames), rows: number(rows), columns: number(columns), finds: finds === true }
 }
 
 export function parseJob(json: unknown): Job {

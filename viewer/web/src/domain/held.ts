@@ -12,6 +12,8 @@ export interface Preview {
   readonly frames: number
   readonly rows: number
   readonly columns: number
+  /** Whether a text detector is installed where decisions are carried out. */
+  readonly finds: boolean
 }
 
 /** What is painted over; `frame` null means every frame. */
@@ -34,7 +36,7 @@ export type Look = 'range' | 'contrast'
 const within = (value: number, end: number): number => Math.min(Math.max(value, 0), end)
 
 /** The whole pixels that a drag from one corner to the other touches; null where it touches none. */
-export function boxBetween(from: Corner, to: Corner, { rows, columns }: Preview, frame: number | null): PaintedBox | null {
+export function boxBetween(from: Corner, to: Corner, { rows, columns }: Pick<Preview, 'rows' | 'columns'>, frame: number | null): PaintedBox | null {
   const left = Math.floor(within(Math.min(from.x, to.x), columns))
   const top = Math.floor(within(Math.min(from.y, to.y), rows))
   const right = Math.ceil(within(Math.max(from.x, to.x), columns))
@@ -46,4 +48,23 @@ export function boxBetween(from: Corner, to: Corner, { rows, columns }: Preview,
 /** The boxes that lie on a frame. */
 export function boxesOn(boxes: readonly PaintedBox[], frame: number): readonly PaintedBox[] {
   return boxes.filter((box) => box.frame === null || box.frame === frame)
+}
+
+/** How large the picture may be chosen, in times of what the dialog has room for. */
+export const ZOOMS = [1, 2, 4] as const
+export type Zoom = (typeof ZOOMS)[number]
+
+/** What is to be seen of a file: not yet anything, its picture, one that did not come, or none at all. */
+export type Sight = 'loading' | 'shown' | 'broken' | 'none'
+
+export interface Choices {
+  readonly accept: boolean
+  readonly redact: boolean
+  readonly refuse: boolean
+}
+
+/** The decisions that may be taken now; `rested` where the file was before somebody's eyes for a moment. */
+export function choicesOf(sight: Sight, rested: boolean, boxes: number, finds: boolean): Choices {
+  const seen = rested && sight === 'shown'
+  return { accept: seen && boxes === 0, redact: seen && (boxes > 0 || finds), refuse: rested && sight !== 'loading' }
 }
