@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Picture
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.browser import Site, ask_api, imaging, sign_in
 from tests.imaging.dicom.burned_in import NAME, SIDE, body, written
@@ -67,6 +67,122 @@ def test_a_box_is_drawn_over_a_name_and_the_image_lacks_it(page: Page, site: Sit
     assert stored.max() > 60
 
 
+def draw_box(page: Page) -> None:
+    area = page.get_by_test_id("review-picture").bounding_box()
+    assert area is not None
+    page.mouse.move(area["x"] + 20, area["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(area["x"] + 120, area["y"] + 60, steps=4)
+    page.mouse.up()
+
+
+def test_a_second_click_in_the_same_place_decides_nothing(page: Page, site: Site, held: dict[str, int]) -> None:
+    decisions: list[str] = []
+    page.on("request", lambda sent: decisions.append(sent.url) if sent.url.endswith("/review.json") else None)
+    open_list(page, site)
+    page.get_by_test_id(f"review-{held['one.png']}").click()
+    accept = page.get_by_test_id("review-accept")
+    expect(accept).to_be_disabled()
+    expect(accept).to_be_enabled()
+    area = accept.bounding_box()
+    assert area is not None
+    spot = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
+    page.mouse.click(*spot)
+    page.wait_for_timeout(350)
+    page.mouse.click(*spot)
+    expect(page.get_by_role("dialog")).to_contain_text("two.png")
+    expect(accept).to_be_enabled()
+    assert len(decisions) == 1
+
+
+def test_a_picture_that_does_not_come_is_asked_for_again(page: Page, site: Site, held: dict[str, int]) -> None:
+    open_list(page, site)
+    page.route("**/frame.png*", lambda route: route.abort())
+    page.get_by_test_id(f"review-{held['one.png']}").click()
+    expect(page.get_by_test_id("review-broken")).to_be_visible()
+    expect(page.get_by_test_id("review-refuse")).to_be_enabled()
+    for name in ("accept", "redact"):
+        expect(page.get_by_test_id(f"review-{name}")).to_be_disabled()
+    page.unroute("**/frame.png*")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_test_id("review-accept")).to_be_enabled()
+
+
+@pytest.mark.parametrize("finds", [True, False])
+def test_only_an_installed_detector_is_offered(page: Page, site: Site, held: dict[str, int], finds: bool) -> None:
+    open_list(page, site)
+    page.route("**/preview.json", lambda route: route.fulfill(json=route.fetch().json() | {"finds": finds}))
+    sent: list[bool] = []
+
+    def decided(route: Route) -> None:
+        sent.append(route.request.post_data_json["find"])
+        route.fulfill(status=404, json={})
+
+    page.route("**/review.json", decided)
+    page.get_by_test_id(f"review-{held['one.png']}").click()
+    expect(page.get_by_test_id("review-accept")).to_be_enabled()
+    redact = page.get_by_test_id("review-redact")
+    expect(redact).to_be_enabled(enabled=finds)
+    expect(page.get_by_text("no text detector is installed here")).to_have_count(0 if finds else 1)
+    draw_box(page)
+    expect(page.get_by_test_id("review-find")).to_have_count(1 if finds else 0)
+    redact.click()
+    # Whoever was faster has decided: the dialog says so, and the list is read anew.
+    with page.expect_response(lambda answer: answer.url.endswith("/quarantine.json")):
+        expect(page.get_by_role("alert")).to_have_text("Somebody decided on this file already.")
+    expect(redact).to_be_disabled()
+    assert sent == [finds]
+
+
+def test_boxes_are_taken_back_and_not_lost_unasked(page: Page, site: Site, held: dict[str, int]) -> None:
+    open_list(page, site)
+    page.get_by_test_id(f"review-{held['one.png']}").click()
+    expect(page.get_by_test_id("review-accept")).to_be_enabled()
+    boxes = page.get_by_test_id("review-picture").locator("rect")
+    for key in ("Control+z", "Backspace"):
+        draw_box(page)
+        expect(boxes).to_have_count(1)
+        page.keyboard.press(key)
+        expect(boxes).to_have_count(0)
+    draw_box(page)
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("The boxes are lost when you close.")).to_be_visible()
+    expect(boxes).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_picture_is_enlarged_and_boxes_stay_where_they_are_drawn(
+    page: Page, site: Site, held: dict[str, int]
+) -> None:
+    open_list(page, site)
+    page.get_by_test_id(f"review-{held['one.png']}").click()
+    expect(page.get_by_test_id("review-accept")).to_be_enabled()
+    dialog, picture = page.get_by_role("dialog"), page.get_by_test_id("review-picture")
+    assert dialog.evaluate("seen => seen.scrollHeight - seen.clientHeight") == 0
+    before = picture.bounding_box()
+    page.get_by_test_id("review-zoom-4").click()
+    expect(page.get_by_test_id("review-zoom-4")).to_have_attribute("aria-pressed", "true")
+    area = picture.bounding_box()
+    assert before is not None and area is not None
+    assert before["height"] > 480
+    assert area["height"] == pytest.approx(4 * before["height"], rel=0.01)
+    page.mouse.move(640, 400)
+    page.mouse.wheel(0, -5000)
+    expect(dialog.locator(".stage")).to_have_js_property("scrollTop", 0)
+    area = picture.bounding_box()
+    assert area is not None
+    scale = area["width"] / SIDE
+    left = round((700 - area["x"]) / scale)
+    page.mouse.move(area["x"] + (left + 0.5) * scale, area["y"] + 4.5 * scale)
+    page.mouse.down()
+    page.mouse.move(area["x"] + (left + 9.5) * scale, area["y"] + 13.5 * scale, steps=4)
+    page.mouse.up()
+    box = picture.locator("rect")
+    for name, value in {"x": left, "y": 4, "width": 10, "height": 10}.items():
+        expect(box).to_have_attribute(name, str(value))
+
+
 def test_text_is_found_and_painted_without_a_box(page: Page, site: Site, held: dict[str, int]) -> None:
     open_list(page, site)
     page.get_by_test_id(f"review-{held['two.png']}").click()
@@ -82,9 +198,11 @@ def test_a_file_without_a_picture_is_deleted_after_a_second_question(
     open_list(page, site)
     page.get_by_test_id(f"review-{held['notes.txt']}").click()
     expect(page.get_by_test_id("review-unseen")).to_be_visible()
+    expect(page.get_by_test_id("review-accept")).to_have_count(0)
     refuse = page.get_by_test_id("review-refuse")
     refuse.click()
     expect(refuse).to_have_text("Delete for good?")
+    expect(refuse).to_be_disabled()
     refuse.click()
     expect(page.get_by_test_id(f"held-{held['notes.txt']}")).to_have_count(0)
 
