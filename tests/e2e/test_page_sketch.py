@@ -155,6 +155,10 @@ def test_a_rectangle_stays_one_while_its_corner_is_dragged(page: Page, site: Sit
     drag((across - 60, down - 40), (across + 60, down + 40))
     before = corners()
     page.get_by_test_id("tool-select").click()
+    page.mouse.move(across + 20, down - 38)
+    page.mouse.click(across + 20, down - 40)
+    page.wait_for_timeout(400)
+    assert corners() == before
     drag((across + 60, down + 40), (across + 100, down + 90))
     page.get_by_role("button", name="Undo: modify").wait_for()
     after = corners()

@@ -1,4 +1,5 @@
 import OlMap from 'ol/Map'
+import type MapBrowserEvent from 'ol/MapBrowserEvent'
 import View from 'ol/View'
 import Collection from 'ol/Collection'
 import Feature from 'ol/Feature'
@@ -15,7 +16,7 @@ import { toGeometry, toShape } from '@/app/pane/geometry'
 import { ClickInteraction, DragInteraction, TwoPointInteraction, WheelInteraction } from '@/app/pane/interactions'
 import type { Drag, Progress, Sketcher } from '@/app/pane/interactions'
 import { PolygonInteraction } from '@/app/pane/polygon'
-import { keepRectangle } from '@/app/pane/rectangle'
+import { isRectangle, keepRectangle } from '@/app/pane/rectangle'
 import { SliceLayer } from '@/app/pane/slice-layer'
 import type { Sheet } from '@/app/pane/slice-layer'
 import { NO_TERM, sketchStyle, stylesFor } from '@/app/pane/styles'
@@ -57,6 +58,8 @@ export interface PaneListener {
 }
 
 const HIT = 6
+/** How near to a corner or an edge it is taken hold of, in screen pixels. */
+const CORNER = 8
 /** Room for the letters around the picture. */
 const MARGIN = 24
 
@@ -304,7 +307,11 @@ export class Pane {
   private editors(): Interaction[] {
     const translate = new Translate({ features: this.editing, hitTolerance: HIT })
     translate.on('translateend', (event) => this.changed(event.features.getArray()))
-    const modify = new Modify({ features: this.editing, pixelTolerance: 8 })
+    const modify = new Modify({
+      features: this.editing,
+      pixelTolerance: CORNER,
+      insertVertexCondition: (event: MapBrowserEvent | undefined) => event === undefined || event.originalEvent.altKey || !this.onRectangle(event),
+    })
     let letGo: (() => void)[] = []
     modify.on('modifystart', ({ features, mapBrowserEvent }) => {
       const free = mapBrowserEvent?.originalEvent.altKey === true
@@ -316,6 +323,17 @@ export class Pane {
     })
     const picker = new ClickInteraction((event) => this.pick(event.pixel), (from) => this.refuse(from))
     return [picker, translate, modify]
+  }
+
+  /** Whether an event is at a rectangle that is being edited. */
+  private onRectangle({ coordinate, map }: MapBrowserEvent): boolean {
+    const near = CORNER * (map.getView().getResolution() ?? 1)
+    return (this.editing.getArray() as Feature<Geometry>[]).some((feature) => {
+      const geometry = feature.getGeometry()
+      if (!isRectangle(geometry)) return false
+      const [x = 0, y = 0] = geometry.getClosestPoint(coordinate)
+      return Math.hypot(x - (coordinate[0] ?? 0), y - (coordinate[1] ?? 0)) <= near
+    })
   }
 
   private changed(features: readonly Feature<Geometry>[]): void {

@@ -8,9 +8,14 @@ function ringOf(polygon: Polygon): Spot[] {
   return (polygon.getCoordinates()[0] ?? []).map(([x = 0, y = 0]): Spot => [x, y])
 }
 
+/** Whether a geometry is one upright rectangle. */
+export function isRectangle(geometry: Geometry | undefined): geometry is Polygon {
+  return geometry instanceof Polygon && geometry.getLinearRingCount() === 1 && isUpright(ringOf(geometry))
+}
+
 /** Keep an upright rectangle one while its corners are moved; gives what ends this. */
 export function keepRectangle(geometry: Geometry | undefined): () => void {
-  if (!(geometry instanceof Polygon) || geometry.getLinearRingCount() !== 1 || !isUpright(ringOf(geometry))) return () => undefined
+  if (!isRectangle(geometry)) return () => undefined
   let shown = ringOf(geometry)
 
   function changed(): void {
