@@ -164,7 +164,8 @@ def test_the_picture_is_enlarged_and_boxes_stay_where_they_are_drawn(
     page.get_by_test_id("review-zoom-4").click()
     expect(page.get_by_test_id("review-zoom-4")).to_have_attribute("aria-pressed", "true")
     area = picture.bounding_box()
-    assert before is not None and area is not None
+    assert before is not None
+    assert area is not None
     assert before["height"] > 480
     assert area["height"] == pytest.approx(4 * before["height"], rel=0.01)
     page.mouse.move(640, 400)

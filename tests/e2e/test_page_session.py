@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -14,6 +15,7 @@ from tests.e2e.browser import (
     centre_of,
     draw_point,
     drawings,
+    imaging,
     open_image,
     sign_in,
     take_back,
@@ -106,3 +108,22 @@ def test_window_of_another_member_does_not_save_in_their_name(page: Page, site: 
     (saved,) = drawings(site)
     assert saved["user"] == ask_api(site.url, site.token)("/api/user/current.json")["id"]
     take_back(page, site)
+
+
+def test_a_member_sees_the_sections_of_their_role_only(page: Page, site: Site) -> None:
+    for name, role, asked, landed in (
+        ("carrier", "uploader", "images", "jobs"),
+        ("drawer", "annotator", "held", "images"),
+    ):
+        password = imaging(site.workspace, "user", "add", name)["password"]
+        imaging(site.workspace, "project", "member", "add", str(site.project), name, role)
+        sign_in(page, replace(site, username=name), password=password)
+        expect(page.get_by_test_id(f"project-{site.project}")).to_be_visible()
+        page.goto(f"{site.url}/#/project/{site.project}/{asked}")
+        page.wait_for_url(f"**/project/{site.project}/{landed}")
+        expect(page.get_by_test_id(f"tab-{landed}")).to_have_attribute("aria-current", "page")
+        expect(page.get_by_test_id(f"tab-{asked}")).to_have_count(0)
+        expect(page.get_by_text("Loading")).to_have_count(0)
+        expect(page.locator(".notices")).to_have_text("")
+        page.get_by_test_id("sign-out").click()
+        expect(page.get_by_test_id("sign-in-username")).to_be_visible()
