@@ -26,7 +26,7 @@ def held(site: Site, tmp_path: Path) -> dict[str, int]:
     """Two pictures with a name on them and a text file, by name; a clean picture became an image."""
     turn = next(_TURNS)  # Bytes that are held or published already would not be held again.
     for number, name in enumerate(("one.png", "two.png")):
-        save(tmp_path / name, written(f"{NAME} {number} {turn}", 20, 3000))
+        save(tmp_path / name, written(f"{NAME} {number}", 20, 3000 + 16 * turn))
     save(tmp_path / "clean.png", np.roll(body(), turn, 0))
     (tmp_path / "notes.txt").write_text(f"no image {tmp_path}")
     imaging(site.workspace, "ingest", "Chests", str(tmp_path))
