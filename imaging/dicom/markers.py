@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from pydicom.charset import default_encoding
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_sequence
 from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 from pydicom.uid import UID
 
 from imaging.dicom.codecs import EXPLICIT
@@ -17,6 +22,7 @@ from imaging.dicom.vocabulary import find_meaning
 
 IMPLEMENTATION_UID = "2.25.143837415104018166046466148146138271453"
 _IMPLEMENTATION_NAME = "IWS_2"
+_CODES_TAG = Tag(0x00120064)
 _BASIC, _CLEANED_PIXELS = "113100", "113101"
 _CODES = {
     "graphics": "113103",
@@ -48,7 +54,9 @@ def mark(result: Dataset, profile: Profile, *, cleaned_pixels: bool = False) -> 
         result.BurnedInAnnotation = "NO"
     result.PatientIdentityRemoved = "YES"
     result.DeidentificationMethod = f"Imaging Workspace {profile.name} {profile.version}, PS3.15 {EDITION}"
-    result.DeidentificationMethodCodeSequence = Sequence(list(_items(tuple(sorted(codes)))))
+    implicit, little = result.original_encoding
+    sequence = _encode_codes(tuple(sorted(codes)), implicit is not False, little is not False)
+    result[sequence.tag] = sequence
     result.LongitudinalTemporalInformationModified = _TEMPORAL[profile.dates]
 
 
@@ -67,8 +75,13 @@ def rebuild_meta(header: Dataset, result: Dataset) -> FileMetaDataset:
 
 
 @lru_cache(maxsize=64)
-def _items(codes: tuple[str, ...]) -> tuple[Dataset, ...]:
-    return tuple(_item(code) for code in codes)
+def _encode_codes(codes: tuple[str, ...], implicit: bool, little: bool) -> RawDataElement:
+    """Encode the sequence of codes once: it is the same in every file of a run."""
+    buffer = DicomBytesIO()
+    buffer.is_implicit_VR, buffer.is_little_endian = implicit, little
+    write_sequence(buffer, DataElement(_CODES_TAG, "SQ", Sequence([_item(code) for code in codes])), [default_encoding])
+    data = buffer.getvalue()
+    return RawDataElement(_CODES_TAG, "SQ", len(data), data, 0, implicit, little)
 
 
 def _item(code: str) -> Dataset:

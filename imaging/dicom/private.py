@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 
 from pydicom.dataset import Dataset
@@ -11,7 +12,7 @@ from pydicom.tag import BaseTag
 
 from imaging.dicom.rules import Rules
 
-_FIRST_PRIVATE = 0x1000
+_NO_CREATOR, _LAST_CREATOR, _FIRST_PRIVATE = 0x000F, 0x00FF, 0x1000
 
 
 @cache
@@ -28,23 +29,28 @@ def _groups() -> frozenset[int]:
     return frozenset(group for _, group, _ in _read_safe())
 
 
-def find_safe(header: Dataset, tag: BaseTag) -> tuple[BaseTag, str] | None:
+def read_creators(header: Dataset) -> dict[int, str]:
+    """Give who reserved the private blocks of a data set, by tag; blocks are reserved per data set (PS3.5 7.8.1)."""
+    creators: dict[int, str] = {}
+    for tag in tuple(header.keys()):
+        if tag.group in _groups() and _NO_CREATOR < tag.element <= _LAST_CREATOR:
+            # A creator that cannot be read owns nothing that is safe.
+            with suppress(Exception):
+                creators[int(tag)] = str(header[tag].value).strip(" \0")
+    return creators
+
+
+def find_safe(creators: Mapping[int, str], tag: BaseTag) -> tuple[BaseTag, str] | None:
     """Tell where the creator of a safe private attribute stands and its VR; None for every other attribute.
 
     Parameters
     ----------
-    header
-        The data set that holds the attribute; blocks are reserved per data set (PS3.5 7.8.1).
+    creators
+        Of the data set that holds the attribute.
     """
-    if tag.group not in _groups() or tag.element < _FIRST_PRIVATE:
+    group, element = int(tag) >> 16, int(tag) & 0xFFFF
+    reserved = (group << 16) | (element >> 8)
+    if element < _FIRST_PRIVATE or reserved not in creators:
         return None
-    reserved = BaseTag((tag.group << 16) | (tag.element >> 8))
-    if reserved not in header:
-        return None
-    try:
-        creator = str(header[reserved].value).strip(" \0")
-    # A creator that cannot be read owns nothing that is safe.
-    except Exception:
-        return None
-    representation = _read_safe().get((creator, tag.group, tag.element & 0xFF))
-    return None if representation is None else (reserved, representation)
+    representation = _read_safe().get((creators[reserved], group, element & 0xFF))
+    return None if representation is None else (BaseTag(reserved), representation)

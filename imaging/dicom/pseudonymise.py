@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache, lru_cache
 
@@ -28,10 +28,11 @@ from imaging.dicom.converting import (
     years_of,
 )
 from imaging.dicom.decisions import Action, decisions_of
+from imaging.dicom.encode import encode_text
 from imaging.dicom.markers import mark, rebuild_meta
 from imaging.dicom.numbers import are_numbers, is_number
 from imaging.dicom.own import OwnWords, read_own, to_date, words_in
-from imaging.dicom.private import find_safe
+from imaging.dicom.private import find_safe, read_creators
 from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.dicom.quiet import silence_pydicom
@@ -140,10 +141,11 @@ class _Rewriter:
         # Raw elements are written as they are only by a data set that says it was read in that encoding.
         implicit, little = source.original_encoding
         result.set_original_encoding(implicit, little, default_encoding)
-        for tag in sorted(source.keys()):
+        creators = read_creators(source) if self._profile.safe_private else {}
+        for tag in sorted(source.keys(), key=int):
             action = self._decisions.of(int(tag), nested=depth > 0)
             if action is Action.REMOVE and tag.is_private and self._profile.safe_private:
-                self._keep_safe(source, result, tag)
+                self._keep_safe(source, result, tag, creators)
                 continue
             self._tally[int(tag), action] += 1
             if action is not Action.REMOVE and action is not Action.CODE:
@@ -177,8 +179,12 @@ class _Rewriter:
                 result[tag] = known
             return
         self._carry_element(source, result, tag, action, depth)
+        self._learn(key, result, tag)
+
+    def _learn(self, key: tuple[int, str | None, bytes | None] | None, result: Dataset, tag: BaseTag) -> None:
+        """Remember what became of a value, where that is bytes or nothing."""
         made: object = result.get_item(tag) if tag in result else None
-        if len(self._memory) < _REMEMBERED and (made is None or isinstance(made, RawDataElement)):
+        if key is not None and len(self._memory) < _REMEMBERED and (made is None or isinstance(made, RawDataElement)):
             self._memory[key] = made
 
     def _carry_element(self, source: Dataset, result: Dataset, tag: BaseTag, action: Action, depth: int) -> None:
@@ -238,25 +244,29 @@ class _Rewriter:
         if implicit is None or little is None or len(texts) < len(values):
             result.add(DataElement(tag, representation, value))
             return
-        data = "\\".join(texts).encode("ascii")
-        data += (b"\0" if representation == "UI" else b" ") * (len(data) % 2)
-        result[tag] = RawDataElement(tag, representation, len(data), data, 0, implicit, little)
+        result[tag] = encode_text(tag, representation, "\\".join(texts), (implicit, little))
 
-    def _keep_safe(self, source: Dataset, result: Dataset, tag: BaseTag) -> None:
+    def _keep_safe(self, source: Dataset, result: Dataset, tag: BaseTag, creators: Mapping[int, str]) -> None:
         """Keep a private attribute of the standard's list, judged by its kind of value like any public one."""
-        found = find_safe(source, tag)
+        found = find_safe(creators, tag)
         if found is None:
             self._tally[int(tag), Action.REMOVE] += 1
             return
         reserved, representation = found
         action = Action.NUMBER if representation in _PRIVATE_NUMBERS else _SAFE_PRIVATE.get(representation, Action.TEXT)
-        element = source[tag]
-        if element.VR == "SQ" or representation != element.VR:
-            return
+        raw: object = source.get_item(tag)
+        key = (int(tag), f"{representation} {raw.VR}", raw.value) if isinstance(raw, RawDataElement) else None
+        if key is None or key not in self._memory:
+            element = source[tag]
+            if element.VR == "SQ" or representation != element.VR:
+                return
+            self._write(result, element, representation, action)
+            self._learn(key, result, tag)
+        elif (known := self._memory[key]) is not None:
+            result[tag] = known
         self._tally[int(tag), action] += 1
-        self._write(result, element, representation, action)
-        if tag in result:
-            result.add(DataElement(reserved, "LO", str(source[reserved].value).strip(" \0")))
+        if tag in result and reserved not in result:
+            self._put(result, reserved, "LO", creators[int(reserved)])
 
     def _move(self, value: object) -> str | None:
         """Shift the day of a DA or DT; the time of day stays, an offset from UTC goes."""

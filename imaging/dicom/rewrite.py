@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from io import BytesIO
 from typing import BinaryIO
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from imaging.dicom.codecs import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, NATIVE
 from imaging.dicom.decode import extend_sign, read_exactly
+from imaging.dicom.encode import encode
 from imaging.dicom.headers import open_pixels
 from imaging.dicom.instance import Document, Instance, PixelFormat
 from imaging.dicom.profile import Profile
@@ -66,13 +65,11 @@ def rewrite(
 
 
 def _encode(header: Dataset) -> bytes:
-    buffer = BytesIO()
     try:
-        pydicom.dcmwrite(buffer, header, enforce_file_format=True)
+        return encode(header)
     # pydicom quotes the value that it cannot write.
     except Exception:
         raise RefusedFileError(Reason.UNREADABLE, "the header cannot be written again") from None
-    return buffer.getvalue()
 
 
 def _write_pixels(instance: Instance, syntax: str, sink: BinaryIO) -> None:
@@ -120,11 +117,13 @@ def _clear_unused_bits(block: bytes, pixel_format: PixelFormat, *, big: bool) ->
     if pixel_format.bits_stored == pixel_format.bits_allocated or pixel_format.bits_allocated < 8:
         return block
     stored = np.frombuffer(block, pixel_format.dtype.newbyteorder(">" if big else "<"))
-    native = stored.astype(pixel_format.dtype)
+    native = stored.astype(pixel_format.dtype, copy=False)
+    mask = native.dtype.type(np.array(_mask(pixel_format), np.uint64).astype(native.dtype))
+    if not np.any(native & ~mask):
+        return block
     shift = pixel_format.high_bit + 1 - pixel_format.bits_stored
     extended = (extend_sign(native, pixel_format, right_aligned=False) << shift).astype(native.dtype)
-    zeroed = native & native.dtype.type(np.array(_mask(pixel_format), np.uint64).astype(native.dtype))
-    if np.array_equal(native, extended) or np.array_equal(native, zeroed):
+    if np.array_equal(native, extended):
         return block
     return extended.astype(stored.dtype).tobytes()
 

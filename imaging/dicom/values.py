@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag, Tag
+
+
+@cache
+def _find_tag(keyword: str) -> BaseTag | None:
+    tag = tag_for_keyword(keyword)
+    return None if tag is None else Tag(tag)
 
 
 def read_values(header: Dataset, keyword: str) -> tuple[object, ...]:
     """All values of one attribute, in order; empty when absent, empty or broken."""
+    tag = _find_tag(keyword)
+    if tag is None or tag not in header:
+        return ()
     try:
-        value = header.get(keyword)
+        value = header[tag].value
     # pydicom raises whatever the value's converter raises, and its message quotes the value
     except Exception:
         return ()

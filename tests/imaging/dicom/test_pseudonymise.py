@@ -23,7 +23,7 @@ from pydicom.uid import UID
 from imaging.dicom.decisions import Action, decide
 from imaging.dicom.headers import read_instance
 from imaging.dicom.headers_store import pack_headers, unpack_headers
-from imaging.dicom.private import find_safe
+from imaging.dicom.private import find_safe, read_creators
 from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonymise import pseudonymise
 from imaging.dicom.pseudonyms import Pseudonyms
@@ -106,7 +106,11 @@ def test_private_unknown_repeating_and_binary_attributes_are_gone(data: st.DataO
 def kept_on_purpose(parent: Dataset, element: DataElement) -> bool:
     """Whether a rule keeps this value to the letter: numbers, known words, public codes, safe private ones."""
     action = decide(PROFILE, str(parent.get("SOPClassUID", "")), int(element.tag), nested=True)
-    if action in (*KEPT, Action.CODE) or element.tag.is_private_creator or find_safe(parent, element.tag):
+    if (
+        action in (*KEPT, Action.CODE)
+        or element.tag.is_private_creator
+        or find_safe(read_creators(parent), element.tag)
+    ):
         return True
     values = element.value if isinstance(element.value, pydicom.multival.MultiValue) else [element.value]
     if action in (Action.TERM, Action.TEXT):
