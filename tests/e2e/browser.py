@@ -158,6 +158,13 @@ def wait_until_saved(page: Page) -> None:
     expect(page.get_by_test_id("save-state")).to_have_attribute("data-state", "saved")
 
 
+def sign_out(page: Page) -> None:
+    """Sign out and wait until the page has loaded itself anew: Chromium does not close one between two documents."""
+    with page.expect_event("load"):
+        page.get_by_test_id("sign-out").click()
+    expect(page.get_by_test_id("sign-in-username")).to_be_visible()
+
+
 def take_back(page: Page, site: Site) -> None:
     """Undo the only drawing, so that the next test finds none."""
     page.get_by_test_id("undo").click()

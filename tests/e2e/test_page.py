@@ -19,6 +19,7 @@ from tests.e2e.browser import (
     open_image,
     read,
     sign_in,
+    sign_out,
     wait_for_viewer,
 )
 
@@ -248,10 +249,9 @@ def test_signing_out_keeps_the_member_until_it_is_done_and_then_forgets_everythi
     expect(page.get_by_text("The server does not answer")).to_be_visible()
     expect(page.get_by_test_id("signed-in-user")).to_be_visible()
     page.unroute("**/api/session.json")
-    page.get_by_test_id("sign-out").click()
-    expect(page.get_by_test_id("sign-in-username")).to_be_visible()
+    sign_out(page)
     # What the page knew of the member lived in its memory, which a loaded page has not.
-    page.wait_for_function("window.before === undefined")
+    assert page.evaluate("window.before === undefined")
     page.goto(f"{site.url}/#/project/{site.project}")
     expect(page.get_by_test_id("sign-in-username")).to_be_visible()
 

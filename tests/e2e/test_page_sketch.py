@@ -18,6 +18,7 @@ from tests.e2e.browser import (
     open_image,
     scroll,
     sign_in,
+    sign_out,
     take_back,
     vertices,
     wait_until_saved,
@@ -138,8 +139,7 @@ def test_leaving_in_the_middle_of_a_drawing_asks_first(page: Page, site: Site) -
     page.mouse.click(across, down)
     expect(state).to_have_text("Drawing…")
     leaving = True
-    page.get_by_test_id("sign-out").click()
-    expect(page.get_by_test_id("sign-in-username")).to_be_visible()
+    sign_out(page)
     assert len(asked) == 3
 
 
