@@ -7,15 +7,16 @@ import json
 import tomllib
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from imaging.dicom.rules import FOLDER, digest_rules
 from imaging.domain.base import Record
 from imaging.errors import InvalidInputError
 
 BUILT_IN = ("research", "basic", "longitudinal")
+_TIMES_WITHOUT_DATES = "times of day move only where dates are modified"
 _REVISION = 2
 """Raised when the code decides otherwise for the same options and the same rule files."""
 
@@ -30,7 +31,10 @@ class Profile(Record):
     uids, device, institution, characteristics
         Retain what the table's option of that name keeps; descriptions among it are cleaned.
     dates
-        `removed`; `modified`: moved by whole days, one number per subject, times of day stay; `full`: as they are.
+        `removed`; `modified`: moved by whole days, one number per subject; `full`: as they are.
+    times
+        Of `modified` dates: `kept`; `moved` by 1 to 23 hours, one number of seconds per subject, for exact times can
+        be joined to what a hospital knows.
     birth_date
         `removed`; `year`: moved, then the first of July, so that an age is wrong by half a year at most; `moved`.
     age_cap_years
@@ -49,6 +53,7 @@ class Profile(Record):
     institution: bool = False
     characteristics: bool = True
     dates: Literal["removed", "modified", "full"] = "modified"
+    times: Literal["kept", "moved"] = "kept"
     birth_date: Literal["removed", "year", "moved"] = "year"
     age_cap_years: int = Field(default=89, ge=0, le=130)
     descriptors: bool = True
@@ -82,7 +87,15 @@ class Profile(Record):
             return cls.model_validate({**cls.built_in(base).model_dump(), **options}, strict=True)
         except ValidationError as error:
             wrong = sorted({str(problem["loc"][0]) for problem in error.errors() if problem["loc"]} & set(options))
+            if not wrong:
+                raise InvalidInputError(f"the profile contradicts itself: {_TIMES_WITHOUT_DATES}") from None
             raise InvalidInputError(f"the profile has unknown keys or wrong values: {', '.join(wrong)}") from None
+
+    @model_validator(mode="after")
+    def _times_go_with_dates(self) -> Self:
+        if self.times == "moved" and self.dates != "modified":
+            raise ValueError(_TIMES_WITHOUT_DATES)
+        return self
 
     @cached_property
     def hash(self) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from functools import cache, lru_cache
 
 from pydicom.charset import default_encoding
@@ -20,16 +18,15 @@ from imaging.dicom.converting import (
     cap_age,
     each,
     give_dummy,
-    is_time,
     keep_number,
     keep_terms,
-    keep_time,
     values_of,
     years_of,
 )
 from imaging.dicom.decisions import Action, decisions_of
 from imaging.dicom.encode import encode_text
 from imaging.dicom.markers import mark, rebuild_meta
+from imaging.dicom.moving import Moves
 from imaging.dicom.numbers import are_numbers, is_number
 from imaging.dicom.own import OwnWords, read_own, to_date, words_in
 from imaging.dicom.private import find_safe, read_creators
@@ -52,7 +49,6 @@ _REMEMBERED = 4096
 _BY_CONTEXT = frozenset({Action.DESCEND, Action.BYTES, Action.DUMMY})
 """Actions whose outcome depends on more than the value."""
 
-_MOMENT = re.compile(r"(\d{8})(\d{0,6}(?:\.\d{1,6})?)(?:[+-]\d{4})?")
 _DATES = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "AcquisitionDateTime", "InstanceCreationDate")
 _GUARDED = frozenset({Action.NUMBER, Action.TIME, Action.TERM, Action.KEEP})
 _SAFE_PRIVATE = {"CS": Action.TERM, "UI": Action.UID, "DA": Action.DATE, "DT": Action.DATE, "TM": Action.TIME}
@@ -69,9 +65,9 @@ def pseudonymise(
 ) -> Dataset:
     """Give a new header that holds no direct identifier; the input is left as it is.
 
-    Dates (DA and DT, nested ones too) move by one number of whole days per subject; times of day stay. UIDs become
-    keyed ones, the standard's own stay. Private attributes that the standard does not list as safe, unknown ones,
-    overlays, curves and pixels are gone; of texts stays what the vocabulary knows.
+    Dates (DA and DT, nested ones too) move by one number of whole days per subject; times of day stay, or move by one
+    number of seconds. UIDs become keyed ones, the standard's own stay. Private attributes that the standard does not
+    list as safe, unknown ones, overlays, curves and pixels are gone; of texts stays what the vocabulary knows.
 
     Parameters
     ----------
@@ -113,7 +109,9 @@ class _Rewriter:
         self._profile = profile
         self._decisions = decisions_of(profile, read_text(header, "SOPClassUID"))
         self._own: OwnWords = read_own(header)
-        self._shift = timedelta(days=pseudonyms.days(subject))
+        self._moves = Moves(profile, pseudonyms, subject, self._own)
+        # Where times of day move, what becomes of a date depends on the time beside it.
+        self._by_context = _BY_CONTEXT | {Action.DATE} if self._moves.times_move else _BY_CONTEXT
         self._tally = tally
         self._encoding = header.original_encoding
         charset = read_texts(header, "SpecificCharacterSet")
@@ -122,8 +120,7 @@ class _Rewriter:
             Action.BLANK: lambda _: "",
             Action.KEEP: lambda element: element.value,
             Action.NUMBER: lambda element: each(element, keep_number),
-            Action.TIME: lambda element: each(element, keep_time),
-            Action.DATE: lambda element: each(element, self._move),
+            Action.TIME: lambda element: each(element, self._moves.move_time),
             Action.BIRTH: self._move_birth,
             Action.AGE: lambda element: each(element, lambda value: cap_age(value, profile.age_cap_years)),
             Action.TERM: keep_terms,
@@ -166,7 +163,7 @@ class _Rewriter:
 
     def _carry(self, source: Dataset, result: Dataset, tag: BaseTag, action: Action, depth: int) -> None:
         raw: object = source.get_item(tag)
-        if action in _BY_CONTEXT or not isinstance(raw, RawDataElement):
+        if action in self._by_context or not isinstance(raw, RawDataElement):
             self._carry_element(source, result, tag, action, depth)
             return
         if action is Action.NUMBER and self._settle_raw(raw, result):
@@ -203,7 +200,7 @@ class _Rewriter:
             if is_consistent(source, element.keyword, element.value, representation):
                 result.add(DataElement(tag, representation, element.value))
         else:
-            self._write(result, element, representation, action)
+            self._write(source, result, element, representation, action)
 
     def _settle_raw(self, raw: RawDataElement, result: Dataset) -> bool:
         """Judge the bytes of a number without converting them; tells whether that was possible."""
@@ -220,13 +217,20 @@ class _Rewriter:
             items = [self.rewrite(item, depth + 1) for item in element.value or ()]
             result.add(DataElement(element.tag, "SQ", Sequence(items)))
 
-    def _write(self, result: Dataset, element: DataElement, representation: str, action: Action) -> None:
+    def _write(
+        self, source: Dataset, result: Dataset, element: DataElement, representation: str, action: Action
+    ) -> None:
         if representation == "SQ":
             # Only an emptied sequence comes here.
             result.add(DataElement(element.tag, "SQ", Sequence()))
             return
         empty = element.value is None or element.value == ""
-        value = "" if empty and action is not Action.SUBJECT else self._writers[action](element)
+        if empty and action is not Action.SUBJECT:
+            value: object = ""
+        elif action is Action.DATE:
+            value = self._moves.move_date(element, source)
+        else:
+            value = self._writers[action](element)
         if value is not None and are_numbers(value if isinstance(value, list) else [value], representation, self._own):
             blank = action in _GUARDED and self._names(value)
             self._put(result, element.tag, representation, "" if blank else value)
@@ -260,7 +264,7 @@ class _Rewriter:
             element = source[tag]
             if element.VR == "SQ" or representation != element.VR:
                 return
-            self._write(result, element, representation, action)
+            self._write(source, result, element, representation, action)
             self._learn(key, result, tag)
         elif (known := self._memory[key]) is not None:
             result[tag] = known
@@ -268,23 +272,10 @@ class _Rewriter:
         if tag in result and reserved not in result:
             self._put(result, reserved, "LO", creators[int(reserved)])
 
-    def _move(self, value: object) -> str | None:
-        """Shift the day of a DA or DT; the time of day stays, an offset from UTC goes."""
-        found = _MOMENT.fullmatch(str(value).strip().replace("-", "").replace("/", "") if value else "")
-        day = to_date(found[1]) if found else None
-        if found is None or day is None:
-            return None
-        if (found[2] and not is_time(found[2])) or self._own.has_number(found[2]):
-            return None
-        try:
-            return (day + self._shift).strftime("%Y%m%d") + found[2]
-        except (OverflowError, ValueError):
-            return None
-
     def _move_birth(self, element: DataElement) -> str | None:
         if self._profile.birth_date == "removed":
             return ""
-        moved = self._move(values_of(element)[0])
+        moved = self._moves.move_moment(values_of(element)[0])
         if moved is None or self._profile.birth_date == "moved":
             return moved or ""
         return f"{moved[:4]}0701"

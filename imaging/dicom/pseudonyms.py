@@ -20,7 +20,8 @@ from pydicom.uid import UID
 from imaging.errors import InvalidInputError
 
 _SHIFT_DAYS = 3650
-_PURPOSES = ("subject", "uid", "identifier", "days", "digest")
+_HOUR = 3600
+_PURPOSES = ("subject", "uid", "identifier", "days", "seconds", "digest")
 
 
 class Pseudonyms:
@@ -64,6 +65,10 @@ class Pseudonyms:
     def days(self, subject: str) -> int:
         """Give the whole days to add to every date of a subject: −3650..−1."""
         return -1 - int.from_bytes(self._mac("days", subject)[:8], "big") % _SHIFT_DAYS
+
+    def seconds(self, subject: str) -> int:
+        """Give the seconds by which every time of day of a subject moves back: one hour at least, 23 at most."""
+        return _HOUR + int.from_bytes(self._mac("seconds", subject)[:8], "big") % (22 * _HOUR + 1)
 
     def digest(self, data: bytes | Path) -> str:
         """Give the keyed digest of a source file, hex: without the key it is no way back to the original."""

@@ -262,6 +262,7 @@ def test_a_description_keeps_the_words_of_radiology_and_none_of_the_person():
         ("datess = 'full'", "datess"),
         ("dates = 'someday'", "dates"),
         ("age_cap_years = 'old'", "age_cap_years"),
+        ("dates = 'removed'\ntimes = 'moved'", "only where dates are modified"),
         ("extends = 'house'", "extends one of"),
         ("= nothing", "no readable TOML"),
     ],
