@@ -5,7 +5,7 @@ set -u
 missing() { # program, Debian package
     command -v "$1" >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/"$1" >/dev/null 2>&1 || echo "$2"
 }
-wanted="$(missing chromium chromium) $(missing dcmdump dcmtk) $(missing initdb postgresql)"
+wanted="$(missing chromium chromium) $(missing dcmdump dcmtk) $(missing dciodvfy dicom3tools) $(missing initdb postgresql)"
 wanted="$(echo $wanted)"
 [ -z "$wanted" ] && exit 0
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from imaging.dicom.own import OwnWords, join_words
 from imaging.dicom.values import read_text
@@ -42,6 +43,9 @@ def _like(pattern: str) -> Callable[[str], bool]:
     return lambda value: compiled.fullmatch(value) is not None
 
 
+_VERSION = re.compile(r"\d{1,2}(?:\.\d{1,2})?")
+_CODE_VALUES = frozenset(map(Tag, ("CodeValue", "LongCodeValue", "URNCodeValue")))
+
 _SHAPES: Mapping[str, Callable[[str], bool]] = {
     "SCT": _is_snomed,
     "DCM": _like(r"1[0-3]\d{4}"),
@@ -49,6 +53,8 @@ _SHAPES: Mapping[str, Callable[[str], bool]] = {
     "LN": _like(r"\d{4,5}-\d"),
     "RADLEX": _like(r"RID\d{1,5}"),
     "NCIt": _like(r"C\d{4,6}"),
+    # Leads of an electrocardiogram (SCP-ECG 5.6.3).
+    "SCPECG": _like(r"5\.6\.3-9-\d{1,3}"),
 }
 
 
@@ -69,8 +75,22 @@ def write_code(source: Dataset, result: Dataset, own: OwnWords) -> None:
         return
     result.CodeValue = value
     result.CodingSchemeDesignator = scheme
-    if meaning is not None:
-        result.CodeMeaning = meaning
+    if _VERSION.fullmatch(version := read_text(source, "CodingSchemeVersion")):
+        result.CodingSchemeVersion = version
+    # A code must say something to who reads: one that the dictionary does not know says itself.
+    result.CodeMeaning = value if meaning is None else meaning
+
+
+def lost_code(source: Dataset, result: Dataset) -> bool:
+    """Whether an item was a code, and its code went: what else stands in it says nothing alone."""
+    return not _CODE_VALUES.isdisjoint(source.keys()) and "CodeValue" not in result
+
+
+def give_code() -> Dataset:
+    """Give the item that stands for a code that went where there must be one."""
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "PSEUDONYMISED", "99IWS", "PSEUDONYMISED"
+    return item
 
 
 def _names(value: str, own: OwnWords) -> bool:

@@ -32,6 +32,16 @@ _DUMMIES: dict[str, object] = {
 }
 
 
+TEXTS = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
+_UNSPECIFIED = {"RescaleType": "US", "ModalityLUTType": "US"}
+"""Where the standard has a term for what is not told (PS3.3 C.11.1.1.2)."""
+
+
+def fill_text(keyword: str, representation: str) -> object:
+    """Give the text that stands where none of the original may stay, and one must be."""
+    return _UNSPECIFIED.get(keyword) or give_dummy(representation)
+
+
 def give_dummy(representation: str) -> object:
     """Give the value that stands for a removed one where there must be one (PS3.15 E.3, code D)."""
     return _DUMMIES.get(representation, "")

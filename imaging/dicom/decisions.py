@@ -11,6 +11,7 @@ from pydicom.datadict import dictionary_has_tag, dictionary_keyword, dictionary_
 from pydicom.tag import BaseTag
 
 from imaging.dicom.confidentiality import REQUIRED, REQUIRED_MAY_BE_EMPTY, Row, choose_basic, find_row, find_type
+from imaging.dicom.converting import TEXTS
 from imaging.dicom.profile import Profile
 
 
@@ -43,6 +44,9 @@ _ALWAYS: Mapping[str, Action] = MappingProxyType(
         "PatientBirthDate": Action.BIRTH,
         "AccessionNumber": Action.IDENTIFIER,
         "StackID": Action.IDENTIFIER,
+        # Texts by their VR, terms by their meaning: without them a value's unit is lost.
+        "RescaleType": Action.TERM,
+        "ModalityLUTType": Action.TERM,
         # A code is judged as a whole, with its scheme.
         "CodeValue": Action.CODE,
         "LongCodeValue": Action.REMOVE,
@@ -69,6 +73,8 @@ _ALWAYS: Mapping[str, Action] = MappingProxyType(
         "OriginalAttributesSequence": Action.REMOVE,
     }
 )
+_REFERENCES = frozenset({"ReferencedStudySequence"})
+"""Emptied, they are valid in one kind of item only; the UIDs in them become keyed ones like any other."""
 _ROW_OPTIONS = ("uids", "device", "institution", "characteristics", "descriptors", "structured_content", "graphics")
 _UNLISTED_GROUPS = frozenset(
     {
@@ -95,7 +101,6 @@ _TABLES = frozenset(
         "WaveformData",
     }
 )
-_TEXTS = frozenset({"LO", "SH", "ST", "LT", "UT", "UC"})
 _BY_VR: Mapping[str, Action] = MappingProxyType(
     {
         "CS": Action.TERM,
@@ -104,7 +109,7 @@ _BY_VR: Mapping[str, Action] = MappingProxyType(
         "SQ": Action.DESCEND,
         **dict.fromkeys(_NUMBERS, Action.NUMBER),
         **dict.fromkeys(_ARRAYS, Action.BYTES),
-        **dict.fromkeys(_TEXTS, Action.TEXT),
+        **dict.fromkeys(TEXTS, Action.TEXT),
     }
 )
 
@@ -160,6 +165,8 @@ def decide(profile: Profile, sop_class: str, tag: int, *, nested: bool) -> Actio
         action = _decide_unlisted(profile, group, keyword, representation)
     else:
         action = _decide_listed(profile, row, representation, strictness)
+    if nested and action is Action.BLANK and keyword in _REFERENCES:
+        action = Action.DESCEND
     return _keep_valid(action, strictness, representation)
 
 

@@ -56,6 +56,9 @@ def are_numbers(values: Iterable[object], representation: str, own: OwnWords) ->
     if code is None:
         return True
     numbers = [value for value in values if isinstance(value, (int, float))]
+    if representation == "AT":
+        # A tag that was converted is one number: it is judged as the two that it was written as.
+        numbers = [half for tag in map(int, numbers) for half in ((tag >> 16, tag & 0xFFFF) if tag >> 16 else (tag,))]
     if code in "fd" and not all(value == 0 or _is_plausible(value) for value in numbers):
         return False
     try:

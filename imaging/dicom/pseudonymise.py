@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from pydicom.charset import default_encoding
@@ -13,10 +14,13 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
-from imaging.dicom.codes import write_code
+from imaging.dicom.codes import give_code, lost_code, write_code
+from imaging.dicom.confidentiality import OPTIONAL, REQUIRED, REQUIRED_MAY_BE_EMPTY, find_type
 from imaging.dicom.converting import (
+    TEXTS,
     cap_age,
     each,
+    fill_text,
     give_dummy,
     keep_number,
     keep_terms,
@@ -42,7 +46,8 @@ from imaging.errors import RefusedFileError
 Tally = Counter[tuple[int, Action]]
 """How often each action met each attribute."""
 
-_Memory = dict[tuple[int, str | None, bytes | None], RawDataElement | None]
+_Key = tuple[int, bool, str | None, bytes | None]
+_Memory = dict[_Key, RawDataElement | None]
 
 _DEPTH = 64
 _REMEMBERED = 4096
@@ -52,6 +57,7 @@ _BY_CONTEXT = frozenset({Action.DESCEND, Action.BYTES, Action.DUMMY})
 _DATES = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "AcquisitionDateTime", "InstanceCreationDate")
 _GUARDED = frozenset({Action.NUMBER, Action.TIME, Action.TERM, Action.KEEP})
 _SAFE_PRIVATE = {"CS": Action.TERM, "UI": Action.UID, "DA": Action.DATE, "DT": Action.DATE, "TM": Action.TIME}
+_FILLED = TEXTS | {"CS"}
 _PRIVATE_NUMBERS = frozenset({"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD"})
 
 
@@ -102,12 +108,22 @@ def pseudonymise(
     return result
 
 
+@dataclass(frozen=True)
+class _Level:
+    """One data set, and what becomes of it; `depth` counts the sequences around it."""
+
+    source: Dataset
+    result: Dataset
+    depth: int
+
+
 class _Rewriter:
     """The rules of one profile applied to one subject's header."""
 
     def __init__(self, header: Dataset, profile: Profile, pseudonyms: Pseudonyms, subject: str, tally: Tally) -> None:
         self._profile = profile
-        self._decisions = decisions_of(profile, read_text(header, "SOPClassUID"))
+        self._sop_class = read_text(header, "SOPClassUID")
+        self._decisions = decisions_of(profile, self._sop_class)
         self._own: OwnWords = read_own(header)
         self._moves = Moves(profile, pseudonyms, subject, self._own)
         # Where times of day move, what becomes of a date depends on the time beside it.
@@ -138,15 +154,16 @@ class _Rewriter:
         # Raw elements are written as they are only by a data set that says it was read in that encoding.
         implicit, little = source.original_encoding
         result.set_original_encoding(implicit, little, default_encoding)
+        level = _Level(source, result, depth)
         creators = read_creators(source) if self._profile.safe_private else {}
         for tag in sorted(source.keys(), key=int):
             action = self._decisions.of(int(tag), nested=depth > 0)
             if action is Action.REMOVE and tag.is_private and self._profile.safe_private:
-                self._keep_safe(source, result, tag, creators)
+                self._keep_safe(level, tag, creators)
                 continue
             self._tally[int(tag), action] += 1
             if action is not Action.REMOVE and action is not Action.CODE:
-                self._carry(source, result, tag, action, depth)
+                self._carry(level, tag, action)
         write_code(source, result, self._own)
         return result
 
@@ -161,46 +178,46 @@ class _Rewriter:
         # Without any date nobody can tell how old the person was.
         return born is not None and (seen is None or (seen - born).days > (self._profile.age_cap_years + 1) * 365.25)
 
-    def _carry(self, source: Dataset, result: Dataset, tag: BaseTag, action: Action, depth: int) -> None:
-        raw: object = source.get_item(tag)
+    def _carry(self, level: _Level, tag: BaseTag, action: Action) -> None:
+        raw: object = level.source.get_item(tag)
         if action in self._by_context or not isinstance(raw, RawDataElement):
-            self._carry_element(source, result, tag, action, depth)
+            self._carry_element(level, tag, action)
             return
-        if action is Action.NUMBER and self._settle_raw(raw, result):
+        if action is Action.NUMBER and self._settle_raw(raw, level.result):
             return
         # The slices of a series share most of their values: what became of one is what becomes of the next.
-        key = (int(tag), raw.VR, raw.value)
+        key = (int(tag), level.depth > 0, raw.VR, raw.value)
         if key in self._memory:
             known = self._memory[key]
             if known is not None:
-                result[tag] = known
+                level.result[tag] = known
             return
-        self._carry_element(source, result, tag, action, depth)
-        self._learn(key, result, tag)
+        self._carry_element(level, tag, action)
+        self._learn(key, level.result, tag)
 
-    def _learn(self, key: tuple[int, str | None, bytes | None] | None, result: Dataset, tag: BaseTag) -> None:
+    def _learn(self, key: _Key | None, result: Dataset, tag: BaseTag) -> None:
         """Remember what became of a value, where that is bytes or nothing."""
         made: object = result.get_item(tag) if tag in result else None
         if key is not None and len(self._memory) < _REMEMBERED and (made is None or isinstance(made, RawDataElement)):
             self._memory[key] = made
 
-    def _carry_element(self, source: Dataset, result: Dataset, tag: BaseTag, action: Action, depth: int) -> None:
+    def _carry_element(self, level: _Level, tag: BaseTag, action: Action) -> None:
         try:
-            element = source[tag]
+            element = level.source[tag]
         # A value that pydicom cannot convert is one that nobody can judge: it goes.
         except Exception:
             return
         if action is Action.DESCEND:
-            self._descend(result, element, depth)
+            self._descend(level, element)
             return
         representation = _representation(element)
         if action is Action.DUMMY:
-            result.add(DataElement(tag, representation, give_dummy(representation)))
+            level.result.add(DataElement(tag, representation, give_dummy(representation)))
         elif action is Action.BYTES:
-            if is_consistent(source, element.keyword, element.value, representation):
-                result.add(DataElement(tag, representation, element.value))
+            if is_consistent(level.source, element.keyword, element.value, representation):
+                level.result.add(DataElement(tag, representation, element.value))
         else:
-            self._write(source, result, element, representation, action)
+            self._write(level, element, representation, action)
 
     def _settle_raw(self, raw: RawDataElement, result: Dataset) -> bool:
         """Judge the bytes of a number without converting them; tells whether that was possible."""
@@ -212,28 +229,50 @@ class _Rewriter:
         # Texts are judged once more as values, which blanks instead of removing; letters in binary numbers go.
         return raw.VR not in ("DS", "IS")
 
-    def _descend(self, result: Dataset, element: DataElement, depth: int) -> None:
-        if element.VR == "SQ" and depth < _DEPTH:
-            items = [self.rewrite(item, depth + 1) for item in element.value or ()]
-            result.add(DataElement(element.tag, "SQ", Sequence(items)))
+    def _descend(self, level: _Level, element: DataElement) -> None:
+        if element.VR != "SQ" or level.depth >= _DEPTH:
+            return
+        items = [(item, self.rewrite(item, level.depth + 1)) for item in element.value or ()]
+        kept = [made for item, made in items if not lost_code(item, made)]
+        if items and not kept:
+            if self._type_of(level, element.tag) == OPTIONAL:
+                # An optional sequence has one item at least.
+                return
+            kept = [give_code()]
+        level.result.add(DataElement(element.tag, "SQ", Sequence(kept)))
 
-    def _write(
-        self, source: Dataset, result: Dataset, element: DataElement, representation: str, action: Action
-    ) -> None:
+    def _write(self, level: _Level, element: DataElement, representation: str, action: Action) -> None:
         if representation == "SQ":
-            # Only an emptied sequence comes here.
-            result.add(DataElement(element.tag, "SQ", Sequence()))
+            # Only an emptied sequence comes here; inside an item a code may be required where it is optional elsewhere.
+            coded = level.depth > 0 and element.keyword.endswith("CodeSequence")
+            level.result.add(DataElement(element.tag, "SQ", Sequence([give_code()] if coded else [])))
             return
         empty = element.value is None or element.value == ""
         if empty and action is not Action.SUBJECT:
             value: object = ""
         elif action is Action.DATE:
-            value = self._moves.move_date(element, source)
+            value = self._moves.move_date(element, level.source)
         else:
             value = self._writers[action](element)
-        if value is not None and are_numbers(value if isinstance(value, list) else [value], representation, self._own):
-            blank = action in _GUARDED and self._names(value)
-            self._put(result, element.tag, representation, "" if blank else value)
+        if value is not None:
+            told = value if isinstance(value, list) else [value]
+            value = value if are_numbers(told, representation, self._own) else None
+        if value is not None and action in _GUARDED and self._names(value):
+            value = ""
+        if not empty and (value is None or value == ""):
+            value = self._fill(level, element, representation, value)
+        if value is not None:
+            self._put(level.result, element.tag, representation, value)
+
+    def _fill(self, level: _Level, element: DataElement, representation: str, value: object) -> object | None:
+        """Leave in place, empty or with a dummy, a value that went though the object must have it (PS3.5 7.4)."""
+        strictness = self._type_of(level, element.tag)
+        if strictness == REQUIRED and representation in _FILLED:
+            return fill_text(element.keyword, representation)
+        return "" if strictness == REQUIRED_MAY_BE_EMPTY else value
+
+    def _type_of(self, level: _Level, tag: BaseTag) -> int:
+        return find_type(self._sop_class, int(tag), nested=level.depth > 0)
 
     def _names(self, value: object) -> bool:
         """Whether a value that is kept to the letter holds what names the person."""
@@ -250,7 +289,7 @@ class _Rewriter:
             return
         result[tag] = encode_text(tag, representation, "\\".join(texts), (implicit, little))
 
-    def _keep_safe(self, source: Dataset, result: Dataset, tag: BaseTag, creators: Mapping[int, str]) -> None:
+    def _keep_safe(self, level: _Level, tag: BaseTag, creators: Mapping[int, str]) -> None:
         """Keep a private attribute of the standard's list, judged by its kind of value like any public one."""
         found = find_safe(creators, tag)
         if found is None:
@@ -258,19 +297,23 @@ class _Rewriter:
             return
         reserved, representation = found
         action = Action.NUMBER if representation in _PRIVATE_NUMBERS else _SAFE_PRIVATE.get(representation, Action.TEXT)
-        raw: object = source.get_item(tag)
-        key = (int(tag), f"{representation} {raw.VR}", raw.value) if isinstance(raw, RawDataElement) else None
+        raw: object = level.source.get_item(tag)
+        key = (
+            (int(tag), level.depth > 0, f"{representation} {raw.VR}", raw.value)
+            if isinstance(raw, RawDataElement)
+            else None
+        )
         if key is None or key not in self._memory:
-            element = source[tag]
+            element = level.source[tag]
             if element.VR == "SQ" or representation != element.VR:
                 return
-            self._write(source, result, element, representation, action)
-            self._learn(key, result, tag)
+            self._write(level, element, representation, action)
+            self._learn(key, level.result, tag)
         elif (known := self._memory[key]) is not None:
-            result[tag] = known
+            level.result[tag] = known
         self._tally[int(tag), action] += 1
-        if tag in result and reserved not in result:
-            self._put(result, reserved, "LO", creators[int(reserved)])
+        if tag in level.result and reserved not in level.result:
+            self._put(level.result, reserved, "LO", creators[int(reserved)])
 
     def _move_birth(self, element: DataElement) -> str | None:
         if self._profile.birth_date == "removed":

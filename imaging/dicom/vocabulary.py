@@ -61,10 +61,14 @@ def clean_text(value: str, own: AbstractSet[str]) -> str:
 
 
 def find_meaning(value: str, scheme: str) -> str | None:
-    """Give the meaning that pydicom's dictionary knows for a code; None for a code that it does not know."""
+    """Give the meaning that pydicom's dictionary knows for a code; None for a code that it does not know.
+
+    Where the meaning is not ASCII, such as that of a unit, the code stands for itself: headers name no other letters.
+    """
     if scheme == "SRT" and value in mapping["SRT"]:
         value, scheme = mapping["SRT"][value], "SCT"
-    return _meanings(scheme).get(value)
+    meaning = _meanings(scheme).get(value)
+    return value if meaning is not None and not meaning.isascii() else meaning
 
 
 def _split(rules: Rules) -> frozenset[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -86,7 +88,45 @@ def test_no_output_is_an_unkeyed_hash(tmp_path: Path):
         OURS.identifier("AccessionNumber", "PHA-0001"),
     ]
     assert digest == OURS.digest(value) != THEIRS.digest(value)
-    assert not any(output[:8].lower() in found for output in outputs for found in known)
+    assert not any(output[:12].lower() in found for output in outputs for found in known)
+
+
+def starts_of_hashes(value: bytes) -> Iterator[str]:
+    """First twelve signs of every unkeyed hash in every way that tools write one."""
+    for name in ("md5", "sha1", "sha256"):
+        digest = hashlib.new(name, value).digest()
+        yield digest.hex()[:12]
+        yield str(int.from_bytes(digest, "big"))[:12]
+        yield str(int.from_bytes(digest[:16], "big"))[:12]
+        yield base64.b32encode(digest)[:12].decode().lower()
+        yield base64.urlsafe_b64encode(digest)[:12].decode().lower()
+
+
+def signs_of(value: str) -> Iterator[str]:
+    """Twelve signs at which an output could start to be a hash."""
+    text = value.lower().removeprefix("2.25.")
+    yield text[:12]
+    if text.isdigit():
+        yield f"{int(text):x}"[:12]
+
+
+@pytest.mark.parametrize("count", [20_000, pytest.param(1_000_000, marks=pytest.mark.heavy)])
+def test_who_tries_every_id_without_the_key_finds_nobody(count: int):
+    # Twelve digits of so many hashes meet by chance once in a hundred runs; the ids are fixed.
+    persons = [f"{number:07d}" for number in range(0, count, count // 50)]
+    outputs = [OURS.subject("", person) for person in persons]
+    outputs += [OURS.uid(f"1.2.3.{int(person)}") for person in persons]
+    outputs += [OURS.identifier("AccessionNumber", person) for person in persons]
+    sought = {start for output in outputs for start in signs_of(output)}
+    tried = (text for number in range(count) for text in (f"{number:07d}", f"1.2.3.{number}"))
+    found = [text for text in tried if not sought.isdisjoint(starts_of_hashes(text.encode()))]
+    assert found == []
+
+
+def test_the_attack_finds_an_unkeyed_hash():
+    assert hashlib.md5(b"0000042").hexdigest()[:12] in set(starts_of_hashes(b"0000042"))
+    number = int(hashlib.md5(b"0000042").hexdigest(), 16)
+    assert not set(signs_of(f"2.25.{number}")).isdisjoint(starts_of_hashes(b"0000042"))
 
 
 def test_kinds_of_identifiers_do_not_meet():
