@@ -240,6 +240,30 @@ def test_references_follow_their_targets():
     assert result.ReferencedSOPClassUID == "1.2.840.10008.5.1.4.1.1.2"
 
 
+@pytest.mark.parametrize("term", ["HU", "US", "OD"])
+def test_a_unit_of_values_stays(term: str):
+    assert pseudonymise(make_header(RescaleType=term), PROFILE, OURS).RescaleType == term
+
+
+def test_a_unit_that_nobody_knows_becomes_the_standards_unspecified():
+    assert pseudonymise(make_header(RescaleType="PHANTOM"), PROFILE, OURS).RescaleType == "US"
+
+
+def test_contours_keep_what_they_are():
+    contour, roi = Dataset(), Dataset()
+    contour.ContourGeometricType = "CLOSED_PLANAR"
+    roi.ContourSequence = Sequence([contour])
+    header = make_header(SOPClassUID="1.2.840.10008.5.1.4.1.1.481.3", ROIContourSequence=Sequence([roi]))
+    result = pseudonymise(header, PROFILE, OURS)
+    assert result.ROIContourSequence[0].ContourSequence[0].ContourGeometricType == "CLOSED_PLANAR"
+
+
+def test_a_frame_pointer_read_as_unknown_stays():
+    header = make_header()
+    header[0x00280009] = DataElement(0x00280009, "AT", 0x3004000C)
+    assert pseudonymise(header, PROFILE, OURS).FrameIncrementPointer == 0x3004000C
+
+
 def test_code_meanings_come_from_the_dictionary_and_local_codes_go():
     header = make_header(
         AnatomicRegionSequence=Sequence(
@@ -256,11 +280,9 @@ def test_code_meanings_come_from_the_dictionary_and_local_codes_go():
     assert [item.get("CodeMeaning") for item in items] == [
         "Breast structure (body structure)",
         "Basic Application Confidentiality Profile",
-        None,
-        None,
-        None,
+        "900000000000003001",
     ]
-    assert [item.get("CodeValue") for item in items] == ["T-04000", "113100", None, None, "900000000000003001"]
+    assert [item.get("CodeValue") for item in items] == ["T-04000", "113100", "900000000000003001"]
 
 
 def test_type_2_attributes_are_blank_and_not_deleted():
