@@ -154,7 +154,8 @@ def main(arguments: list[str] | None = None) -> int:
         click.echo("imaging: stopped", err=True)
         return 1
     except click.ClickException as error:
-        click.echo(f"imaging: {error.format_message()}", err=True)
+        # click lists the choices of a missing option on lines of their own.
+        click.echo(f"imaging: {' '.join(error.format_message().split())}", err=True)
         return 2
     except ImagingError as error:
         hint = _WORKSPACE_HINT if isinstance(error, NotFoundError) and error.kind == "workspace" else ""

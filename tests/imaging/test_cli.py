@@ -62,6 +62,13 @@ def test_unknown_command_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> Non
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
+def test_a_forgotten_option_with_choices_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "phantoms"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "imaging: Missing option '--task'. Choose from: segmentation, classification\n"
+
+
 def test_command_without_arguments_lists_every_subcommand(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--help"]) == 0
     text = capsys.readouterr().out
