@@ -28,6 +28,7 @@ class Action(Enum):
     TAKE_OUT = "take data out"
     REIDENTIFY = "re-identify subjects"
     ERASE = "erase subjects"
+    ROTATE_KEY = "rotate the key"
     SEE_JOURNAL = "see the journal"
 
 
@@ -50,6 +51,7 @@ _TABLE: dict[Role, frozenset[Action]] = {
         Action.TRAIN,
         Action.MANAGE_MEMBERS,
         Action.EDIT_PROJECT,
+        Action.ROTATE_KEY,
         Action.SEE_JOURNAL,
     },
     Role.ANNOTATOR: _LOOK | {Action.ANNOTATE},
@@ -65,6 +67,7 @@ _TABLE: dict[Role, frozenset[Action]] = {
         Action.SEE_JOURNAL,
         Action.REIDENTIFY,
         Action.ERASE,
+        Action.ROTATE_KEY,
     },
     Role.AUDITOR: frozenset({Action.SEE_PROJECT, Action.SEE_JOURNAL}),
 }

@@ -8,8 +8,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from imaging.dicom.epochs import Epochs
 from imaging.dicom.headers import read_owners
-from imaging.dicom.pseudonyms import Pseudonyms, canonical
+from imaging.dicom.pseudonyms import canonical
 from imaging.domain.base import ProjectKey, Record
 from imaging.domain.subject import Erasure
 from imaging.project.project import Project
@@ -55,7 +56,7 @@ def find_held(project: Project, subject: str) -> list[int]:
 
     One that names nobody is nobody's. A directory that lists the subject goes as a whole.
     """
-    pseudonyms = Pseudonyms(project.secrets.pseudonym_secret())
+    epochs = Epochs(project.secrets.epochs())
     found = []
     with project.uploads.scratch() as scratch:
         for item in project.uploads.held():
@@ -64,7 +65,7 @@ def find_held(project: Project, subject: str) -> list[int]:
             elif (path := project.uploads.open_held(item.id, scratch)) is not None:
                 owners = read_owners(path)
                 whose = project.subjects.named({canonical(patient_id) for patient_id in owners.listed})
-                whose |= {pseudonyms.subject(*owners.stated)} if owners.stated else set()
+                whose |= epochs.subjects(*owners.stated) if owners.stated else set()
                 path.unlink()
             else:
                 continue

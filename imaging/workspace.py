@@ -14,7 +14,7 @@ from imaging.domain.people import Role, User
 from imaging.domain.project import ProjectRecord
 from imaging.errors import InvalidInputError, NotFoundError, StateError, VerificationError
 from imaging.ontologies import Ontologies, create_ontology
-from imaging.project.gate import Gate, secret_context
+from imaging.project.gate import Gate
 from imaging.project.project import Project
 from imaging.queue import Queue
 from imaging.settings import Settings
@@ -22,7 +22,8 @@ from imaging.store import birth, events, ids, migrate, projects
 from imaging.store import ontologies as ontology_rows
 from imaging.store.backup import BackupReport, back_up
 from imaging.store.database import Database
-from imaging.store.keys import Wrapper, create_master_key, make_private_folder, make_secret, read_master_key
+from imaging.store.epochs import seal_first_epoch
+from imaging.store.keys import Wrapper, create_master_key, make_private_folder, read_master_key
 from imaging.taxonomy import add_drafts, check_name
 
 FIRST_OPERATOR = "admin"
@@ -124,7 +125,7 @@ class Workspace:
         terms: Iterable[TermDraft] = (),
     ) -> Project:
         """Make a project whose manager and controller is the user, with a new ontology where none is given."""
-        trimmed, secret = check_name("project", name), make_secret()
+        trimmed = check_name("project", name)
         if any(record.name == trimmed for record in self.projects_of(user)):
             raise StateError("project", "you have one of this name")
         with changing(self._database, project=None, actor=user) as change:
@@ -135,7 +136,7 @@ class Workspace:
             add_drafts(change, ontology, terms)
             key = ProjectKey(change.reserve())
             record = ProjectRecord(id=key, name=trimmed, ontology=ontology, created=change.at, updated=change.at)
-            projects.insert_project(change.transaction, record, self._wrapper.wrap(secret, secret_context(key)))
+            projects.insert_project(change.transaction, record, seal_first_epoch(self._wrapper, key))
             projects.set_roles(change.transaction, key, user, _CREATOR)
             events.open_chain(change.transaction, key)
             change.note("add", "project", key, {"ontology": ontology})

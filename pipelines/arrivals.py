@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from imaging.contracts import Reader
+from imaging.dicom.epochs import Epochs
 from imaging.dicom.headers import read_instance
 from imaging.dicom.instance import Instance
-from imaging.dicom.pseudonyms import Pseudonyms
+from imaging.dicom.pseudonyms import Pseudonyms, fingerprint
 from imaging.dicom.walk import Found, Refusal
 from imaging.domain.base import ImageKey
 from imaging.domain.outcome import Reason
@@ -19,21 +20,26 @@ from imaging.readers import find_reader
 
 @dataclass(frozen=True, eq=False)
 class PictureFile:
-    """One file that a plugin reads."""
+    """One file that a plugin reads; `earlier` are its digests under earlier keys."""
 
     found: Found
     reader: Reader
     digest: str
+    earlier: tuple[str, ...] = ()
     reviewed: bool = False
     painted: tuple[PaintedBox, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Arrived:
-    """One DICOM instance with the keyed digest of its file; `series` and `subject` are pseudonyms."""
+    """One DICOM instance with the keyed digest of its file; `series` and `subject` are pseudonyms.
+
+    All of them are made by `pseudonyms`, the key that its person is treated with.
+    """
 
     found: Found
     instance: Instance
+    pseudonyms: Pseudonyms
     digest: str
     series: str
     subject: str
@@ -55,13 +61,16 @@ class Arrivals:
         """Note that an accepted file becomes no image after all."""
         # Of a person who objects not even a held copy is kept.
         path = None if error.reason is Reason.SUBJECT_OPPOSED else file.found.path
-        whose = (file.series, file.subject) if isinstance(file, Arrived) else ()
-        self.refused.append(FileToHold(file.found.name, path, error.reason, error.detail, file.digest, *whose))
+        facts = (file.found.name, path, error.reason, error.detail, file.digest)
+        if isinstance(file, Arrived):
+            self.refused.append(FileToHold(*facts, series=file.series, subject=file.subject))
+        else:
+            self.refused.append(FileToHold(*facts, earlier=file.earlier))
 
 
 def sort_arrivals(
     files: Iterable[Found | Refusal],
-    pseudonyms: Pseudonyms,
+    epochs: Epochs,
     *,
     known_digests: Callable[[Collection[str]], set[str]],
     earlier: Mapping[str, ImageKey],
@@ -82,7 +91,7 @@ def sort_arrivals(
         Is told the share of the files that were looked at, 0-1; what it raises stops the work.
     """
     arrivals = Arrivals()
-    digested: list[tuple[Found, str]] = []
+    read: list[tuple[Found, bytes]] = []
     for item in files:
         arrivals.files += 1
         looked(0.0)
@@ -90,50 +99,69 @@ def sort_arrivals(
             arrivals.refused.append(FileToHold(item.name, item.path, item.reason, item.detail))
             continue
         try:
-            digested.append((item, pseudonyms.digest(item.path)))
+            read.append((item, fingerprint(item.path)))
         except OSError:
             arrivals.refused.append(FileToHold(item.name, None, Reason.UNREADABLE, "the file cannot be read"))
-    taken = set(known_digests({digest for _, digest in digested}))
+    taken = set(known_digests({digest for _, content in read for digest in epochs.digests(content)}))
     unseen = dict(earlier)
-    for number, (found, digest) in enumerate(digested):
-        looked(number / len(digested))
-        if digest in unseen:
-            arrivals.earlier.setdefault(unseen.pop(digest), []).append(found.name)
-        elif digest in taken:
+    for number, (found, content) in enumerate(read):
+        looked(number / len(read))
+        digests = epochs.digests(content)
+        made = next((digest for digest in digests if digest in unseen), None)
+        if made is not None:
+            arrivals.earlier.setdefault(unseen.pop(made), []).append(found.name)
+        elif not taken.isdisjoint(digests):
             arrivals.duplicates += 1
-        elif _sort_one(found, digest, arrivals, pseudonyms):
-            taken.add(digest)
-    _refuse_opposed(arrivals, pseudonyms, opposed)
+        elif _sort_one(found, content, arrivals, epochs):
+            taken.update(digests)
+    _refuse_opposed(arrivals, epochs, opposed)
     return arrivals
 
 
-def _refuse_opposed(arrivals: Arrivals, pseudonyms: Pseudonyms, opposed: Collection[str]) -> None:
+def _refuse_opposed(arrivals: Arrivals, epochs: Epochs, opposed: Collection[str]) -> None:
     if not opposed:
         return
     arrived, arrivals.instances = arrivals.instances, []
+    persons = {(item.instance.issuer, item.instance.patient_id) for item in arrived}
+    # An objection that names no issuer holds for this ID of every issuer, and each under every key.
+    objecting = {
+        person
+        for person in persons
+        if not (epochs.subjects(*person) | epochs.subjects("", person[1])).isdisjoint(opposed)
+    }
     for item in arrived:
-        # An objection that names no issuer holds for this ID of every issuer.
-        anywhere = pseudonyms.subject("", item.instance.patient_id)
-        if item.subject in opposed or anywhere in opposed:
+        if (item.instance.issuer, item.instance.patient_id) in objecting:
             arrivals.refuse(item, RefusedFileError(Reason.SUBJECT_OPPOSED, "this person objects to the use"))
         else:
             arrivals.instances.append(item)
 
 
-def _sort_one(found: Found, digest: str, arrivals: Arrivals, pseudonyms: Pseudonyms) -> bool:
+def _sort_one(found: Found, content: bytes, arrivals: Arrivals, epochs: Epochs) -> bool:
     """Tell whether the file was accepted: a refused file is held each time it comes."""
+    *earlier, digest = epochs.digests(content)
     try:
         reader = find_reader(found.path)
         if reader is not None:
-            arrivals.pictures.append(PictureFile(found, reader, digest))
+            arrivals.pictures.append(PictureFile(found, reader, digest, tuple(earlier)))
             return True
         instance = read_instance(found)
     except RefusedFileError as error:
-        arrivals.refused.append(FileToHold(found.name, found.path, error.reason, error.detail, digest))
+        facts = (found.name, found.path, error.reason, error.detail, digest)
+        arrivals.refused.append(FileToHold(*facts, earlier=tuple(earlier)))
         return False
     except OSError:
         arrivals.refused.append(FileToHold(found.name, None, Reason.UNREADABLE, "the file cannot be read"))
         return False
-    subject = pseudonyms.subject(instance.issuer, instance.patient_id)
-    arrivals.instances.append(Arrived(found, instance, digest, pseudonyms.uid(instance.series), subject))
+    arrivals.instances.append(_treat(found, instance, content, epochs.of(instance.issuer, instance.patient_id)))
     return True
+
+
+def _treat(found: Found, instance: Instance, content: bytes, pseudonyms: Pseudonyms) -> Arrived:
+    return Arrived(
+        found,
+        instance,
+        pseudonyms,
+        digest=pseudonyms.keyed(content),
+        series=pseudonyms.uid(instance.series),
+        subject=pseudonyms.subject(instance.issuer, instance.patient_id),
+    )

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from imaging.access import Action
 from imaging.cli import Report
+from imaging.dicom.epochs import Epochs
 from imaging.dicom.limits import Limits
 from imaging.dicom.profile import Profile
-from imaging.dicom.pseudonyms import Pseudonyms, canonical
+from imaging.dicom.pseudonyms import canonical
 from imaging.dicom.series import group
 from imaging.dicom.walk import Found, Refusal, find_files
 from imaging.domain.base import UploadKey
@@ -150,7 +151,7 @@ class _Ingestion:
         self._project = project
         self._report = report
         self._profile = profile
-        self._pseudonyms = Pseudonyms(project.secrets.pseudonym_secret())
+        self._epochs = Epochs(project.secrets.epochs(), project.subjects.known)
         self._existing = project.images.catalogue()
         self._arrivals = Arrivals()
         self._images: list[IngestedImage] = []
@@ -162,7 +163,7 @@ class _Ingestion:
         """Look at every file, without its pixels."""
         self._arrivals = sort_arrivals(
             files,
-            self._pseudonyms,
+            self._epochs,
             known_digests=self._project.images.known_digests,
             earlier=self._earlier,
             opposed=self._project.subjects.opposed(),
@@ -175,13 +176,7 @@ class _Ingestion:
         by_key = {image.id: image for image in self._existing}
         for key, names in sorted(self._arrivals.earlier.items()):
             self._images.append(_describe(self._project, by_key[key], tuple(names)))
-        hold_late(
-            self._arrivals,
-            self._project,
-            existing=self._existing,
-            pseudonyms=self._pseudonyms,
-            unfinished=self._unfinished,
-        )
+        hold_late(self._arrivals, self._project, existing=self._existing, unfinished=self._unfinished)
 
     def publish_all(self, workers: int) -> None:
         """Make every image that can be made."""
@@ -235,12 +230,13 @@ class _Ingestion:
         digests = {key: item.digest for key, item in arrived.items()}
         for stack in grouped.stacks:
             files = tuple(arrived[id(instance)] for instance in stack.instances)
-            make = partial(stack_source, stack, digests, profile=self._profile, pseudonyms=self._pseudonyms)
+            pseudonyms = files[0].pseudonyms
+            make = partial(stack_source, stack, digests, profile=self._profile, pseudonyms=pseudonyms)
             yield _Candidate(files[0].series, files, make)
 
     def _pictures(self) -> Iterator[_Candidate]:
         for picture in self._arrivals.pictures:
-            yield _Candidate(picture.digest, (picture,), partial(picture_source, picture, self._pseudonyms))
+            yield _Candidate(picture.digest, (picture,), partial(picture_source, picture, self._epochs.newest))
 
     def _publish_one(self, publisher: Publisher, candidate: _Candidate, done: Callable[[float], None]) -> None:
         try:
@@ -261,8 +257,7 @@ class _Ingestion:
         first = candidate.files[0]
         if isinstance(first, Arrived):
             issuer, patient_id = canonical(first.instance.issuer), canonical(first.instance.patient_id)
-            subject = self._pseudonyms.subject(issuer, patient_id)
-            self._project.subjects.remember(subject, Identity(issuer=issuer, patient_id=patient_id))
+            self._project.subjects.remember(first.subject, Identity(issuer=issuer, patient_id=patient_id))
 
     def _settle_overtaken(self, candidate: _Candidate) -> bool:
         """Tell whether somebody else published some of these files meanwhile; then each has its outcome."""

@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from imaging.dicom.headers_store import unpack_headers
-from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.domain.image import Image
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
@@ -45,9 +44,7 @@ class Unfinished:
         (self._folder / series).unlink(missing_ok=True)
 
 
-def hold_late(
-    arrivals: Arrivals, project: Project, *, existing: Sequence[Image], pseudonyms: Pseudonyms, unfinished: Unfinished
-) -> None:
+def hold_late(arrivals: Arrivals, project: Project, *, existing: Sequence[Image], unfinished: Unfinished) -> None:
     """Refuse instances of series that have an image already.
 
     A UID that is published with other bytes is a conflict; any other instance of the series is late. One that a person
@@ -66,7 +63,7 @@ def hold_late(
             continue
         if series not in published:
             published[series] = _instance_uids(project, by_series[series])
-        if pseudonyms.uid(item.instance.uid) in published[series]:
+        if item.pseudonyms.uid(item.instance.uid) in published[series]:
             error = RefusedFileError(Reason.UID_CONFLICT, "an instance with this UID and other bytes is published")
         elif series in unfinished or item.instance.reviewed:
             kept.append(item)

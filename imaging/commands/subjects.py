@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from imaging.cli import Invocation, workspace_options
-from imaging.dicom.pseudonyms import Pseudonyms, canonical
+from imaging.dicom.epochs import Epochs
+from imaging.dicom.pseudonyms import canonical
 from imaging.domain.subject import Identity
 from imaging.erasure import erase_subject
 from imaging.errors import InvalidInputError
@@ -70,12 +71,12 @@ def add(invocation: Invocation, project: str, list_file: Path) -> None:
     """
     opened = invocation.project(invocation.workspace(), project)
     identities = _read_identities(list_file)
-    subjects = _pseudonyms_of(opened, identities)
-    new = opened.subjects.oppose(subjects)
+    persons = _persons(opened, identities)
+    new = opened.subjects.oppose(persons)
     anywhere = opened.subjects.named({identity.patient_id for identity in identities if not identity.issuer})
-    here = opened.subjects.images_of(subjects | anywhere)
-    document = {"listed": len(subjects), "new": new, "present": {key: [*map(int, here[key])] for key in sorted(here)}}
-    lines = [f"{len(subjects)} listed, {new} of them new"]
+    here = opened.subjects.images_of(anywhere.union(*persons))
+    document = {"listed": len(persons), "new": new, "present": {key: [*map(int, here[key])] for key in sorted(here)}}
+    lines = [f"{len(persons)} listed, {new} of them new"]
     lines += [
         f"{key}  has {len(here[key])} images here: imaging erase {project} --subject {key}" for key in sorted(here)
     ]
@@ -98,13 +99,13 @@ def list_opposed(invocation: Invocation, project: str) -> None:
 def withdraw(invocation: Invocation, project: str, list_file: Path) -> None:
     """Take the persons of a CSV list off the list of objections."""
     opened = invocation.project(invocation.workspace(), project)
-    withdrawn = opened.subjects.withdraw(_pseudonyms_of(opened, _read_identities(list_file)))
+    withdrawn = opened.subjects.withdraw(_persons(opened, _read_identities(list_file)))
     invocation.show({"withdrawn": withdrawn}, f"{withdrawn} withdrawn")
 
 
-def _pseudonyms_of(project: Project, identities: Iterable[Identity]) -> set[str]:
-    pseudonyms = Pseudonyms(project.secrets.pseudonym_secret())
-    return {pseudonyms.subject(identity.issuer, identity.patient_id) for identity in identities}
+def _persons(project: Project, identities: Iterable[Identity]) -> set[frozenset[str]]:
+    epochs = Epochs(project.secrets.epochs())
+    return {epochs.subjects(identity.issuer, identity.patient_id) for identity in identities}
 
 
 def _read_identities(path: Path) -> list[Identity]:

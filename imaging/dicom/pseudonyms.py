@@ -72,18 +72,25 @@ class Pseudonyms:
 
     def digest(self, data: bytes | Path) -> str:
         """Give the keyed digest of a source file, hex: without the key it is no way back to the original."""
-        if isinstance(data, bytes):
-            plain = hashlib.sha256(data).digest()
-        else:
-            with data.open("rb") as stream:
-                plain = hashlib.file_digest(stream, "sha256").digest()
-        return hmac.new(self._keys["digest"], plain, hashlib.sha256).hexdigest()
+        return self.keyed(fingerprint(data))
+
+    def keyed(self, fingerprint: bytes) -> str:
+        """Give the keyed digest of a file whose bytes were read already."""
+        return hmac.new(self._keys["digest"], fingerprint, hashlib.sha256).hexdigest()
 
     def _mac(self, purpose: str, text: str) -> bytes:
         return hmac.new(self._keys[purpose], text.encode(), hashlib.sha256).digest()
 
     def _letters(self, purpose: str, text: str) -> str:
         return base64.b32encode(self._mac(purpose, text)[:10]).decode()
+
+
+def fingerprint(data: bytes | Path) -> bytes:
+    """Give SHA-256 of a source file, to be keyed and never stored: by itself it is a way back to the original."""
+    if isinstance(data, bytes):
+        return hashlib.sha256(data).digest()
+    with data.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
 
 
 def is_registered(uid: str) -> bool:

@@ -44,6 +44,8 @@ class FileToHold:
         As typed or found.
     path
         Where the plain file is now; None when there are no bytes to keep.
+    earlier
+        Its digests under earlier keys of the project, by which it may be held already.
     """
 
     name: str
@@ -53,6 +55,7 @@ class FileToHold:
     digest: str = ""
     series: str = ""
     subject: str = ""
+    earlier: tuple[str, ...] = ()
 
 
 class PaintedBox(Record):

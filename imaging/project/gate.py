@@ -18,12 +18,8 @@ from imaging.errors import ForbiddenError
 from imaging.settings import Settings
 from imaging.store import events, ids
 from imaging.store.database import Database, Transaction
+from imaging.store.epochs import open_first_epoch
 from imaging.store.keys import Wrapper, derive
-
-
-def secret_context(project: ProjectKey) -> str:
-    """What a project's sealed secret is bound to."""
-    return f"project:{project}"
 
 
 @dataclass(frozen=True)
@@ -55,8 +51,11 @@ class Gate:
 
     @cached_property
     def secret(self) -> bytes:
-        """The project's 256-bit secret; managers hand out only what is derived from it."""
-        return self.wrapper.unwrap(self.sealed, secret_context(self.project))
+        """The project's first 256-bit secret, which no rotation replaces: it seals quarantine and the way back.
+
+        Managers hand out only what is derived from it.
+        """
+        return open_first_epoch(self.sealed, self.wrapper, self.project)
 
     def key(self, purpose: str) -> bytes:
         """A 256-bit key for one purpose inside this project."""

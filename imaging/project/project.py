@@ -14,6 +14,7 @@ from imaging.project.gate import Gate
 from imaging.project.images import Images
 from imaging.project.jobs import Jobs
 from imaging.project.journal import ProjectJournal
+from imaging.project.keys import ProjectSecrets
 from imaging.project.layers import Layers
 from imaging.project.members import Members
 from imaging.project.models import Models
@@ -23,18 +24,6 @@ from imaging.project.subjects import Subjects
 from imaging.project.uploads import Uploads
 from imaging.store import projects
 from imaging.taxonomy import check_name
-
-
-class ProjectSecrets:
-    """Secrets of one project, for those few who need them."""
-
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
-
-    def pseudonym_secret(self) -> bytes:
-        """The project's 256-bit secret, from which pseudonyms are made."""
-        self._gate.require(Action.UPLOAD, Action.DECIDE_QUARANTINE, Action.ERASE)
-        return self._gate.secret
 
 
 class Project:

@@ -14,6 +14,8 @@ from imaging.errors import InvalidInputError, NotFoundError
 from imaging.project.gate import Gate
 from imaging.project.images import Images
 from imaging.project.uploads import Uploads
+from imaging.store import images as image_rows
+from imaging.store import uploads as upload_rows
 from imaging.store.mapping import SealedMapping
 
 _LONGEST_REASON = 500
@@ -44,6 +46,13 @@ class Subjects:
             else:
                 change.leave()
 
+    def known(self) -> frozenset[str]:
+        """Pseudonyms of all of whom something is here: an image, a held file or the way back."""
+        with self._gate.read(*INGEST) as transaction:
+            here = image_rows.subjects_of(transaction, self._gate.project)
+            here |= upload_rows.held_subjects(transaction, self._gate.project)
+        return self._mapping.subjects() | here
+
     def reidentify(self, subject: str, reason: str) -> Identity:
         """Give back who a subject is; asked for by a controller, with a reason, and noted.
 
@@ -67,12 +76,17 @@ class Subjects:
             raise NotFoundError("subject")
         return identity
 
-    def oppose(self, subjects: Iterable[str]) -> int:
-        """Refuse what comes of these persons from now on; gives how many objections are new."""
-        wanted = set(subjects)
+    def oppose(self, persons: Collection[frozenset[str]]) -> int:
+        """Refuse what comes of these persons from now on; gives how many objections are new.
+
+        Parameters
+        ----------
+        persons
+            The pseudonyms of each under all keys of the project.
+        """
         with self._gate.change(Action.DECIDE_QUARANTINE) as change:
-            new = self._mapping.oppose(wanted, at=change.at, by=self._gate.user)
-            change.note("oppose", "subject", None, {"listed": len(wanted), "new": new})
+            new = self._mapping.oppose(persons, at=change.at, by=self._gate.user)
+            change.note("oppose", "subject", None, {"listed": len(persons), "new": new})
         return new
 
     def named(self, patient_ids: Collection[str]) -> set[str]:
@@ -80,10 +94,10 @@ class Subjects:
         self._gate.require(Action.DECIDE_QUARANTINE)
         return self._mapping.named(patient_ids)
 
-    def withdraw(self, subjects: Iterable[str]) -> int:
+    def withdraw(self, persons: Collection[frozenset[str]]) -> int:
         """Take what comes of these persons again; gives how many objections were withdrawn."""
         with self._gate.change(Action.DECIDE_QUARANTINE) as change:
-            withdrawn = self._mapping.withdraw(subjects)
+            withdrawn = self._mapping.withdraw(persons)
             change.note("withdraw", "subject", None, {"withdrawn": withdrawn})
         return withdrawn
 

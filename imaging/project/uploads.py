@@ -139,7 +139,11 @@ class Uploads:
         with self._gate.read(Action.UPLOAD) as transaction:
             if not file.digest:
                 return False
-            same = rows.list_held(transaction, self._gate.project, user=self._gate.user, digest=file.digest)
+            same = [
+                row
+                for digest in (file.digest, *file.earlier)
+                for row in rows.list_held(transaction, self._gate.project, user=self._gate.user, digest=digest)
+            ]
             uploads = [_load_upload(transaction, self._gate, row.upload) for row in same]
         return any(
             _unseal_name(row, self._secret(upload)) == file.name for row, upload in zip(same, uploads, strict=True)

@@ -55,6 +55,11 @@ def list_images(transaction: Transaction, project: ProjectKey, *, name: str | No
     return [_read(row) for row in transaction.execute(statement).mappings()]
 
 
+def subjects_of(transaction: Transaction, project: ProjectKey) -> set[str]:
+    """The subjects of whom there are images."""
+    return set(transaction.execute(select(image.c.subject).where(image.c.project == project).distinct()).scalars())
+
+
 def update_image(transaction: Transaction, key: ImageKey, values: Mapping[str, object]) -> None:
     """Change columns and count the version up."""
     transaction.execute(update(image).where(image.c.id == key).values(version=image.c.version + 1, **values))

@@ -39,6 +39,13 @@ def list_jobs(transaction: Transaction, project: ProjectKey) -> list[Job]:
     return [_read(row) for row in transaction.execute(statement).mappings()]
 
 
+def any_unfinished(transaction: Transaction, project: ProjectKey, kinds: Collection[str]) -> bool:
+    """Whether a job of one of these kinds waits or runs."""
+    open_states = [state.value for state in JobState if not state.final]
+    mine = select(job.c.id).where(job.c.project == project, job.c.kind.in_(sorted(kinds)))
+    return transaction.execute(mine.where(job.c.state.in_(open_states)).limit(1)).first() is not None
+
+
 def lock_job(transaction: Transaction, key: JobKey) -> tuple[Job, str, float] | None:
     """Find by id and hold the row; also gives the worker and the seconds of its lease."""
     row = transaction.execute(select(job).where(job.c.id == key).with_for_update()).mappings().one_or_none()

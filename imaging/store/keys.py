@@ -16,6 +16,8 @@ from imaging.settings import Settings
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
+_TAG_BYTES = 16
+SEALED_KEY_BYTES = _NONCE_BYTES + KEY_BYTES + _TAG_BYTES
 
 
 class Wrapper:

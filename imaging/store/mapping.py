@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -88,27 +88,35 @@ class SealedMapping:
         with self._open() as rows:
             return rows.execute("delete from mapping where subject = ?", (subject,)).rowcount > 0
 
-    def oppose(self, subjects: Iterable[str], *, at: datetime, by: UserKey) -> int:
-        """Note that persons object; gives how many of them are new."""
-        values = [(subject, at.isoformat(), int(by)) for subject in sorted(set(subjects))]
+    def subjects(self) -> frozenset[str]:
+        """Give all subjects that somebody remembers."""
+        if not self._file.is_file():
+            return frozenset()
         with self._open() as rows:
-            before = rows.total_changes
-            rows.executemany("insert or ignore into opposed values (?, ?, ?)", values)
-            return rows.total_changes - before
+            return frozenset(str(row[0]) for row in rows.execute("select subject from mapping"))
 
-    def withdraw(self, subjects: Iterable[str]) -> int:
+    def oppose(self, persons: Collection[frozenset[str]], *, at: datetime, by: UserKey) -> int:
+        """Note that persons object, each known by several pseudonyms; gives how many of them are new."""
+        values = [(subject, at.isoformat(), int(by)) for subject in sorted(frozenset().union(*persons))]
+        with self._open() as rows:
+            before = _opposed(rows)
+            rows.executemany("insert or ignore into opposed values (?, ?, ?)", values)
+        return sum(before.isdisjoint(person) for person in persons)
+
+    def withdraw(self, persons: Collection[frozenset[str]]) -> int:
         """Note that persons object no longer; gives how many of them did."""
         with self._open() as rows:
-            before = rows.total_changes
-            rows.executemany("delete from opposed where subject = ?", [(subject,) for subject in set(subjects)])
-            return rows.total_changes - before
+            before = _opposed(rows)
+            gone = [(subject,) for subject in frozenset().union(*persons)]
+            rows.executemany("delete from opposed where subject = ?", gone)
+        return sum(not before.isdisjoint(person) for person in persons)
 
     def opposed(self) -> frozenset[str]:
         """Give the pseudonyms of all who object."""
         if not self._file.is_file():
             return frozenset()
         with self._open() as rows:
-            return frozenset(str(row[0]) for row in rows.execute("select subject from opposed"))
+            return _opposed(rows)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -132,3 +140,7 @@ class SealedMapping:
 
     def _context(self, subject: str) -> str:
         return f"subject:{self._project}:{subject}"
+
+
+def _opposed(rows: sqlite3.Connection) -> frozenset[str]:
+    return frozenset(str(row[0]) for row in rows.execute("select subject from opposed"))

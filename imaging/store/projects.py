@@ -47,7 +47,7 @@ _FACTS = (*project.c, _IMAGES, _ANNOTATIONS)
 
 @dataclass(frozen=True)
 class Grant:
-    """What opening a project needs: its facts, the member and the project's sealed secret."""
+    """What opening a project needs: its facts, the member and the project's sealed secrets."""
 
     record: ProjectRecord
     member: Member
@@ -69,6 +69,11 @@ def read_project(transaction: Transaction, key: ProjectKey) -> ProjectRecord | N
     """Find by id."""
     row = transaction.execute(select(*_FACTS).where(project.c.id == key)).mappings().one_or_none()
     return None if row is None else _record(row)
+
+
+def read_sealed(transaction: Transaction, key: ProjectKey) -> bytes:
+    """Give the sealed secrets of a project as they are now."""
+    return bytes(transaction.execute(select(project.c.secret).where(project.c.id == key)).scalar_one())
 
 
 def list_projects(transaction: Transaction, user: UserKey) -> list[ProjectRecord]:

@@ -106,6 +106,12 @@ def list_held(
     return [_held(row) for row in transaction.execute(statement).mappings()]
 
 
+def held_subjects(transaction: Transaction, project: ProjectKey) -> set[str]:
+    """The subjects of whom files are held."""
+    statement = select(held_file.c.subject).where(held_file.c.project == project, held_file.c.subject != "")
+    return set(transaction.execute(statement.distinct()).scalars())
+
+
 def _uploads_of(user: UserKey) -> Select[tuple[int]]:
     return select(upload.c.id).where(upload.c.account == user)
 

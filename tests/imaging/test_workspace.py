@@ -74,7 +74,7 @@ def test_a_workspace_opens_again(workspace: Workspace, project: Project, setting
     again = Workspace.at(settings)
     opened = again.open(project.record.id, project.member.user.id)
     assert opened.ontology.terms() == project.ontology.terms()
-    assert opened.secrets.pseudonym_secret() == project.secrets.pseudonym_secret()
+    assert opened.secrets.epochs() == project.secrets.epochs()
     again.close()
 
 
@@ -102,8 +102,9 @@ def test_whoever_makes_a_project_is_its_manager_and_controller(project: Project)
 
 def test_projects_have_different_secrets(workspace: Workspace, project: Project) -> None:
     other = workspace.create_project(project.member.user.id, "other")
-    assert len(project.secrets.pseudonym_secret()) == 32
-    assert other.secrets.pseudonym_secret() != project.secrets.pseudonym_secret()
+    (ours,), (theirs,) = project.secrets.epochs(), other.secrets.epochs()
+    assert len(ours.secret) == 32
+    assert ours.secret != theirs.secret
 
 
 def test_absent_and_forbidden_look_alike_for_every_kind(workspace: Workspace, project: Project) -> None:

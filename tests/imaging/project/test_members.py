@@ -11,6 +11,7 @@ import pytest
 from imaging.access import INGEST, Action, allowed
 from imaging.domain.annotation import AnnotationDraft
 from imaging.domain.base import UserKey
+from imaging.domain.epoch import RotationPolicy
 from imaging.domain.image import Image, ImageDraft
 from imaging.domain.job import Task, TrainWork
 from imaging.domain.model import ModelDraft
@@ -111,15 +112,14 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         ),
         "uploads.refuse": ({Action.DECIDE_QUARANTINE}, lambda: project.uploads.refuse(absent)),
         "uploads.finish": ({Action.UPLOAD}, lambda: project.uploads.finish(absent)),
-        "secrets.pseudonym_secret": (
-            {Action.UPLOAD, Action.DECIDE_QUARANTINE, Action.ERASE},
-            project.secrets.pseudonym_secret,
-        ),
+        "secrets.epochs": ({Action.UPLOAD, Action.DECIDE_QUARANTINE, Action.ERASE}, project.secrets.epochs),
+        "secrets.rotate": ({Action.ROTATE_KEY}, lambda: project.secrets.rotate(RotationPolicy.LINK)),
+        "subjects.known": (set(INGEST), project.subjects.known),
         "subjects.remember": (set(INGEST), lambda: project.subjects.remember("S", PERSON)),
         "subjects.reidentify": ({Action.REIDENTIFY}, lambda: project.subjects.reidentify("absent", "to see")),
         "subjects.named": ({Action.DECIDE_QUARANTINE}, lambda: project.subjects.named(["absent"])),
-        "subjects.oppose": ({Action.DECIDE_QUARANTINE}, lambda: project.subjects.oppose([])),
-        "subjects.withdraw": ({Action.DECIDE_QUARANTINE}, lambda: project.subjects.withdraw([])),
+        "subjects.oppose": ({Action.DECIDE_QUARANTINE}, lambda: project.subjects.oppose(set())),
+        "subjects.withdraw": ({Action.DECIDE_QUARANTINE}, lambda: project.subjects.withdraw(set())),
         "subjects.opposed": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, project.subjects.opposed),
         "subjects.images_of": ({Action.UPLOAD, Action.SEE_IMAGES}, lambda: project.subjects.images_of(["absent"])),
         "subjects.erase": ({Action.ERASE}, lambda: project.subjects.erase("absent", [])),
