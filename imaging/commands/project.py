@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from imaging.cli import Invocation, workspace_options
+from imaging.domain.epoch import RotationPolicy
 from imaging.domain.people import Member, Role
 from imaging.ontology_file import read_terms
 
@@ -42,6 +43,23 @@ def list_projects(invocation: Invocation) -> None:
     records = workspace.projects_of(invocation.user(workspace).id)
     rows = [{"id": record.id, "name": record.name, "images": record.images} for record in records]
     invocation.show(rows, "\n".join(f"{row['id']:>6}  {row['images']:>6} images  {row['name']}" for row in rows))
+
+
+@command.command("rotate-key")
+@click.argument("project")
+@click.option(
+    "--policy",
+    required=True,
+    type=click.Choice([policy.value for policy in RotationPolicy]),
+    help="link: who is here keeps pseudonym, dates and UIDs. break: everybody gets new ones, and nothing joins them.",
+)
+@workspace_options
+def rotate_key(invocation: Invocation, project: str, policy: str) -> None:
+    """Make a new key for the pseudonyms to come; it cannot be undone. Earlier keys stay, sealed."""
+    opened = invocation.project(invocation.workspace(), project)
+    epoch = opened.secrets.rotate(RotationPolicy(policy))
+    document = {"id": opened.record.id, "name": opened.record.name, "epoch": epoch, "policy": policy}
+    invocation.show(document, f"{opened.record.name} has key {epoch} ({policy})")
 
 
 @command.group("member")
