@@ -179,14 +179,11 @@ def test_under_a_link_the_same_files_are_duplicates_and_late_ones_are_late(
     first: Path,
     tmp_path: Path,
 ):
-    picture, note = make_picture(tmp_path / "one.png", 90), tmp_path / "note.txt"
-    note.write_text("not DICOM")
-    shell.json("ingest", "phantoms", picture, note)
+    picture = make_picture(tmp_path / "one.png", 90)
+    shell.json("ingest", "phantoms", picture)
     rotate(shell, "link")
     again = shell.json("ingest", "phantoms", first, picture)
     assert (again["duplicates"], again["images"], again["quarantined"]) == (7, [], [])
-    assert shell.refused("ingest", "phantoms", note) == (2, {"not_dicom"})
-    assert len(shell.json("quarantine", "list", "phantoms")) == 1
     late = pydicom.dcmread(next(first.iterdir()))
     late.SOPInstanceUID = late.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     late.save_as(tmp_path / "late.dcm")
@@ -195,6 +192,22 @@ def test_under_a_link_the_same_files_are_duplicates_and_late_ones_are_late(
     other.InstanceNumber = 99
     other.save_as(tmp_path / "other.dcm")
     assert shell.refused("ingest", "phantoms", tmp_path / "other.dcm") == (2, {"uid_conflict"})
+
+
+@pytest.mark.parametrize(("policy", "held"), [("link", 2), ("break", 4)])
+def test_a_held_file_that_names_nobody_is_held_once_over_a_link_and_anew_after_a_break(
+    shell: Shell, make_picture: Callable[[Path, int], Path], tmp_path: Path, policy: str, held: int
+):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "note.txt").write_text("not DICOM")
+    picture = make_picture(folder / "one.png", 90)
+    picture.write_bytes(picture.read_bytes()[:60])
+    assert shell.refused("ingest", "phantoms", folder)[0] == 2
+    assert len(shell.json("quarantine", "list", "phantoms")) == 2
+    rotate(shell, policy)
+    assert shell.refused("ingest", "phantoms", folder)[0] == 2
+    assert len(shell.json("quarantine", "list", "phantoms")) == held
 
 
 def test_who_was_only_held_before_a_link_keeps_the_key_too(
