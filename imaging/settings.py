@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from imaging.errors import InvalidInputError
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -33,6 +35,9 @@ class Settings:
     session_seconds: int = 12 * 3600
     """A session ends after this long in any case."""
 
+    held_days: int | None = None
+    """`imaging quarantine expire` deletes files that were held for longer; None where it must be told how long."""
+
     @property
     def projects(self) -> Path:
         """Where images and models lie; holds no direct identifier."""
@@ -49,4 +54,17 @@ class Settings:
             quarantine=Path(environ.get("IMAGING_QUARANTINE", str(root / "quarantine"))).absolute(),
             secrets=secrets,
             master_key_file=Path(environ.get("IMAGING_MASTER_KEY_FILE", str(secrets / "master.key"))).absolute(),
+            held_days=_read_days(environ.get("IMAGING_HELD_DAYS", "")),
         )
+
+
+def _read_days(text: str) -> int | None:
+    if not text.strip():
+        return None
+    try:
+        days = int(text)
+    except ValueError:
+        days = 0
+    if days < 1:
+        raise InvalidInputError("IMAGING_HELD_DAYS is a whole number of days, 1 or more")
+    return days

@@ -20,6 +20,7 @@ class HeldFile(Record):
     """One file that stays in quarantine until somebody decides; `name` is stored only encrypted, never logged.
 
     `digest` is the keyed digest of its bytes, `series` and `subject` are pseudonyms; empty where nothing says.
+    `days` is how long it has been held, in whole days.
     """
 
     id: int
@@ -29,6 +30,7 @@ class HeldFile(Record):
     detail: str
     size: int
     created: datetime
+    days: int
     digest: str = ""
     series: str = ""
     subject: str = ""

@@ -18,7 +18,7 @@ from imaging.project.gate import Gate
 from imaging.pyramid.publish import scratch_folder
 from imaging.store import uploads as rows
 from imaging.store import vault
-from imaging.store.database import Transaction
+from imaging.store.database import Transaction, now
 from imaging.store.keys import Wrapper, make_private_folder, make_secret
 
 _PURPOSE = "quarantine"
@@ -181,12 +181,17 @@ class Uploads:
         """Delete a held file that became part of an image, or came again as one; the journal says by what decision."""
         self._decide(key, decision, detail)
 
+    def expire(self, key: int, days: int) -> None:
+        """Delete a held file for good because it has been held for this many days."""
+        self._decide(key, "expire", {"days": days})
+
     def _decide(self, key: int, decision: str, detail: dict[str, JsonValue]) -> None:
         with self._gate.change(Action.DECIDE_QUARANTINE) as change:
             found = require_held(change.transaction, self._gate, key)
             rows.delete_held(change.transaction, key)
             change.note(decision, "file", key, {"upload": found.upload, **detail})
-        self._sealed(found.upload, key).unlink(missing_ok=True)
+            # Before the row is gone for good: no bytes are left that nothing names.
+            self._sealed(found.upload, key).unlink(missing_ok=True)
 
     def finish(self, upload: UploadKey, outcome: dict[str, int] | None = None) -> None:
         """Delete the originals: every file has its outcome, and what is held was kept by `hold`.
@@ -262,6 +267,7 @@ def _held_file(row: rows.HeldRow, secret: bytes) -> HeldFile:
         detail=row.detail,
         size=row.size,
         created=row.created,
+        days=(now() - row.created).days,
         digest=row.digest,
         series=row.series,
         subject=row.subject,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import sys
+from collections import Counter
+from contextlib import suppress
 
 import click
 from pydantic import TypeAdapter
 
+from imaging.access import Action
 from imaging.cli import ID, Invocation, printable, workspace_options
 from imaging.domain.job import ReviewWork
 from imaging.domain.upload import HeldFile, PaintedBox, Reviewed
-from imaging.errors import InvalidInputError
+from imaging.errors import InvalidInputError, NotFoundError
+from imaging.project.project import Project
 from pipelines.jobs import run_here
 
 _BOX = re.compile(r"(\d{1,9}(?:,\d{1,9}){3})(?:@(\d{1,9}))?", re.ASCII)
@@ -101,6 +106,36 @@ def redact(
     _review(invocation, project, ReviewWork(items=tuple(dict.fromkeys(items)), boxes=boxes, find=find))
 
 
+@command.command("expire")
+@click.argument("project")
+@click.option("--days", type=click.IntRange(1, 100_000), help="Default IMAGING_HELD_DAYS; without it nothing expires.")
+@workspace_options
+def expire(invocation: Invocation, project: str, days: int | None) -> None:
+    """Delete for good what has been held for so many days; on a terminal it asks first."""
+    days = days or invocation.settings.held_days
+    if days is None:
+        raise InvalidInputError("held files are kept for ever here: give --days, or set IMAGING_HELD_DAYS")
+    opened = invocation.project(invocation.workspace(), project)
+    opened.require(Action.DECIDE_QUARANTINE)
+    old = [file for file in opened.uploads.held() if file.days >= days]
+    reasons = Counter(file.reason.value for file in old)
+    if old and not invocation.json:
+        counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+        click.echo(f"held for {days} days or longer: {counted}")
+        if sys.stdin.isatty():
+            click.confirm("delete them for good?", abort=True)
+    deleted = sum(_expire_one(opened, file, days) for file in old)
+    invocation.show({"days": days, "deleted": deleted, "reasons": dict(reasons)}, f"{deleted} held files deleted")
+
+
+def _expire_one(project: Project, file: HeldFile, days: int) -> bool:
+    # Somebody may decide on it meanwhile.
+    with suppress(NotFoundError):
+        project.uploads.expire(file.id, days)
+        return True
+    return False
+
+
 def _review(invocation: Invocation, project: str, work: ReviewWork) -> None:
     workspace = invocation.workspace()
     opened = invocation.project(workspace, project)
@@ -122,12 +157,13 @@ def _row(file: HeldFile) -> dict[str, object]:
         "bytes": file.size,
         "upload": file.upload,
         "held": file.created.isoformat(timespec="seconds"),
+        "days": file.days,
     }
 
 
 def _line(file: HeldFile) -> str:
     detail = f"  ({file.detail})" if file.detail else ""
-    return f"{file.id:>6}  {file.reason.value:<20} {printable(file.name)}{detail}"
+    return f"{file.id:>6}  {file.reason.value:<20} {file.days:>4} d  {printable(file.name)}{detail}"
 
 
 def _outcome_line(outcome: Reviewed) -> str:

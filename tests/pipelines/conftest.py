@@ -1,4 +1,4 @@
-"""A small synthetic CT series to ingest, and pictures."""
+"""A small synthetic CT series to ingest, pictures, and the command line."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from PIL import Image
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
+from imaging.cli import main
+from imaging.project.project import Project
+from imaging.settings import Settings
+
+Call = Callable[..., tuple[int, str, str]]
 MakeSeries = Callable[..., np.ndarray]
 
 
@@ -51,3 +56,16 @@ def make_picture() -> Callable[[Path, int], Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def call(settings: Settings, project: Project, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Run one command over the workspace that holds the project "phantoms"; gives code, stdout and stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([*map(str, arguments), "--workspace", str(settings.workspace)])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run

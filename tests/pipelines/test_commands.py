@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imaging.cli import main
 from imaging.domain.people import Role
 from imaging.errors import InvalidInputError
 from imaging.project.project import Project
@@ -19,19 +18,6 @@ from pipelines.label_volumes import READERS, write_nifti
 
 MakeSeries = Callable[..., np.ndarray]
 Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(settings: Settings, project: Project, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run one command over the workspace that holds the project "phantoms"; gives code, stdout and stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = main([*map(str, arguments), "--workspace", str(settings.workspace)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
 
 
 def test_ingest_prints_one_json_document_of_the_documented_shape(

@@ -110,6 +110,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
             {Action.DECIDE_QUARANTINE},
             lambda: project.uploads.release(absent, "accept", {}),
         ),
+        "uploads.expire": ({Action.DECIDE_QUARANTINE}, lambda: project.uploads.expire(absent, 30)),
         "uploads.refuse": ({Action.DECIDE_QUARANTINE}, lambda: project.uploads.refuse(absent)),
         "uploads.finish": ({Action.UPLOAD}, lambda: project.uploads.finish(absent)),
         "secrets.epochs": ({Action.UPLOAD, Action.DECIDE_QUARANTINE, Action.ERASE}, project.secrets.epochs),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from imaging.domain.outcome import Reason
 from imaging.domain.people import Role
@@ -16,7 +17,7 @@ from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, Sta
 from imaging.project.project import Project
 from imaging.settings import Settings
 from imaging.store import schema
-from imaging.store.database import Database
+from imaging.store.database import Database, now
 from imaging.workspace import Workspace
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
@@ -171,3 +172,41 @@ def test_a_file_needs_a_usable_name(project: Project, name: str) -> None:
     upload = project.uploads.create("page")
     with pytest.raises(InvalidInputError):
         project.uploads.add(upload, name, io.BytesIO())
+
+
+def test_a_refusal_that_was_cut_off_is_done_again(
+    project: Project, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plain").write_bytes(b"held")
+    key = project.uploads.hold(project.uploads.create("page"), FileToHold(NAME, tmp_path / "plain", Reason.NOT_DICOM))
+
+    def die(path: Path, missing_ok: bool = False) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", die)
+        with pytest.raises(KeyboardInterrupt):
+            project.uploads.refuse(key)
+    assert [held.id for held in project.uploads.held()] == [key]
+    project.uploads.refuse(key)
+    assert (project.uploads.held(), list(settings.quarantine.rglob("*.sealed"))) == ([], [])
+
+
+def test_a_file_that_was_held_for_days_says_so_and_expires_into_the_journal(
+    project: Project, settings: Settings, tmp_path: Path, as_role: Callable[[Role], Project]
+) -> None:
+    (tmp_path / "plain").write_bytes(b"held")
+    upload = project.uploads.create("page")
+    key = project.uploads.hold(upload, FileToHold(NAME, tmp_path / "plain", Reason.NOT_DICOM))
+    database = Database(settings.database_url)
+    with database.write() as transaction:
+        past = now() - timedelta(days=40, hours=23)
+        transaction.execute(update(schema.held_file).where(schema.held_file.c.id == key).values(created=past))
+    database.close()
+    assert [held.days for held in project.uploads.held()] == [40]
+    with pytest.raises(ForbiddenError):
+        as_role(Role.UPLOADER).uploads.expire(key, 30)
+    project.uploads.expire(key, 30)
+    assert (project.uploads.held(), list(settings.quarantine.rglob("*.sealed"))) == ([], [])
+    (event,) = (event for event in project.journal.list() if event.action == "expire")
+    assert (event.kind, event.key, event.detail) == ("file", key, {"upload": upload, "days": 30})
