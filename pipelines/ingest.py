@@ -71,6 +71,7 @@ def ingest_upload(project: Project, work: IngestWork, report: Report) -> IngestR
     """Turn an upload that waits in quarantine into images, then delete its originals."""
     noted = project.uploads.outcome_noted(work.upload)
     if noted is not None:
+        project.uploads.finish(work.upload)
         return _recall(project, work.upload, noted)
     with project.uploads.scratch() as scratch:
         project.uploads.open_files(work.upload, scratch)

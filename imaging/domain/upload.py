@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
-from imaging.domain.base import ImageKey, Record, UploadKey
+from imaging.domain.base import ImageKey, Record, UploadKey, UserKey
 from imaging.domain.outcome import Reason
 
 _Place = Annotated[int, Field(ge=0)]
@@ -58,6 +59,31 @@ class FileToHold:
     series: str = ""
     subject: str = ""
     earlier: tuple[str, ...] = ()
+
+
+class LastJob(Enum):
+    """How the last job of an upload ended."""
+
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    NONE = "none"
+
+
+class StoppedUpload(Record):
+    """An upload whose files wait in quarantine while no job works on them; it tells no name of a file.
+
+    `size` is in bytes; `reason` is what the last job said, and holds no personal data.
+    """
+
+    id: UploadKey
+    source: str
+    member: UserKey
+    username: str
+    created: datetime
+    files: int
+    size: int
+    state: LastJob
+    reason: str = ""
 
 
 class PaintedBox(Record):

@@ -16,7 +16,7 @@ from imaging.domain.people import Member
 from imaging.domain.project import ProjectRecord
 from imaging.errors import ForbiddenError
 from imaging.settings import Settings
-from imaging.store import events, ids
+from imaging.store import events, ids, jobs
 from imaging.store.database import Database, Transaction
 from imaging.store.epochs import open_first_epoch
 from imaging.store.keys import Wrapper, derive
@@ -85,11 +85,15 @@ class Gate:
             yield change
 
     def done_by_job(self, action: str, kind: str) -> list[Event]:
-        """What the job that acts did already, in an earlier attempt that was cut off; nothing where no job acts."""
+        """What the job that acts did already, in an earlier attempt that was cut off; nothing where no job acts.
+
+        A job that takes up an upload goes on where those before it ended that took up the same one.
+        """
         if self.job is None:
             return []
         with self.database.read() as transaction:
-            return events.read_events_of_job(transaction, self.project, self.job, action=action, kind=kind)
+            attempts = jobs.list_attempts(transaction, self.project, self.job)
+            return events.read_events_of_jobs(transaction, self.project, attempts, action=action, kind=kind)
 
     def reserve(self, count: int = 1) -> int:
         """Take ids ahead of a change, so that files can lie under their id before the row appears."""

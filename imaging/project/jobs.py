@@ -9,7 +9,7 @@ from imaging.domain.job import IngestWork, Job, JobState, PredictWork, ReviewWor
 from imaging.errors import ForbiddenError, NotFoundError
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
-from imaging.project.uploads import require_held, require_upload
+from imaging.project.uploads import require_held, require_open_upload
 from imaging.queue import Queue, take
 from imaging.store import jobs as rows
 from imaging.store import models
@@ -69,7 +69,7 @@ class Jobs:
     def _check(self, transaction: Transaction, work: Work) -> None:
         match work:
             case IngestWork():
-                require_upload(transaction, self._gate, work.upload)
+                require_open_upload(transaction, self._gate, work.upload)
             case PredictWork():
                 if models.get_model(transaction, self._gate.project, work.model) is None:
                     raise NotFoundError("model", work.model)

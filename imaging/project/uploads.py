@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -12,16 +12,18 @@ from pydantic import JsonValue
 
 from imaging.access import Action
 from imaging.domain.base import UploadKey
-from imaging.domain.upload import FileToHold, HeldFile
+from imaging.domain.job import Job, JobState
+from imaging.domain.upload import FileToHold, HeldFile, LastJob, StoppedUpload
 from imaging.errors import InvalidInputError, NotFoundError, StateError
 from imaging.project.gate import Gate
-from imaging.pyramid.publish import scratch_folder
+from imaging.pyramid.publish import exclusive, is_taken, scratch_folder
+from imaging.store import jobs, vault
 from imaging.store import uploads as rows
-from imaging.store import vault
 from imaging.store.database import Transaction, now
 from imaging.store.keys import Wrapper, make_private_folder, make_secret
 
 _PURPOSE = "quarantine"
+_BUSY = "its files still arrive, or a job has them; after a kill a worker takes that job up again"
 LONGEST_NAME = 4096
 # In bytes: file systems take 255 for one name, macOS 1024 for a path, and a prefix and the scratch folder come before.
 _LONGEST_PART, _LONGEST_PATH = 200, 700
@@ -43,6 +45,11 @@ class Uploads:
             change.note("add", "upload", key, {"source": source})
         make_private_folder(self._folder(key))
         return key
+
+    def arriving(self, upload: UploadKey) -> AbstractContextManager[None]:
+        """Let nobody take up or delete an upload while its files arrive; a process that is killed lets go of it."""
+        self._gate.require(Action.UPLOAD)
+        return exclusive(self._folder(upload))
 
     def add(self, upload: UploadKey, name: str, stream: BinaryIO) -> int:
         """Encrypt one file into the upload and return its size in bytes."""
@@ -90,9 +97,12 @@ class Uploads:
         secret, paths = self._secret(row), []
         for file in waiting:
             name = Wrapper(secret).unwrap(file.name, f"name:{file.id}").decode()
+            sealed = self._sealed(upload, file.id)
+            if not sealed.is_file():
+                raise StateError("upload", "some of its files are gone from quarantine; discard the others")
             target = _place(scratch, name, file.id)
             with target.open("xb") as plain:
-                vault.open_file(self._sealed(upload, file.id), plain, secret, f"file:{file.id}")
+                vault.open_file(sealed, plain, secret, f"file:{file.id}")
             paths.append(target)
         return paths
 
@@ -196,18 +206,77 @@ class Uploads:
     def finish(self, upload: UploadKey, outcome: dict[str, int] | None = None) -> None:
         """Delete the originals: every file has its outcome, and what is held was kept by `hold`.
 
+        Done again, it deletes what a killed process left of them.
+
         Parameters
         ----------
         outcome
             Counts for the journal, given back by `outcome_noted` if the job is cut off before it can tell them itself.
         """
         with self._gate.change(Action.UPLOAD) as change:
-            require_upload(change.transaction, self._gate, upload)
+            row = require_upload(change.transaction, self._gate, upload)
             waiting = rows.list_waiting(change.transaction, upload)
+            if row.finished is None:
+                rows.finish_upload(change.transaction, upload, change.at)
+                change.note("finish", "upload", upload, {"files": len(waiting), **(outcome or {})})
+            else:
+                change.leave()
+            held = rows.list_held(change.transaction, self._gate.project, upload=upload)
+        self._forget(upload, held)
+
+    def stopped(self, key: UploadKey | None = None) -> list[StoppedUpload]:
+        """Uploads whose files wait while nothing works on them: all for who decides on them, else the member's own.
+
+        Raises
+        ------
+        NotFoundError
+            No file of the upload that was asked for waits.
+        StateError
+            Its files still arrive, or a job works on them.
+        """
+        with self._gate.read(Action.DECIDE_QUARANTINE, Action.UPLOAD) as transaction:
+            own = None if self._gate.may(Action.DECIDE_QUARANTINE) else self._gate.user
+            found = rows.list_stopped(transaction, self._gate.project, user=own, key=key)
+            last = dict(jobs.list_ingests(transaction, self._gate.project, [row.id for row in found]))
+        free = [row for row in found if row.id not in last or last[row.id].state.final]
+        stopped = [_stopped(row, last.get(row.id)) for row in free if not is_taken(self._folder(row.id))]
+        if key is not None and not stopped:
+            raise StateError("upload", _BUSY) if found else NotFoundError("stopped upload", key)
+        return stopped
+
+    def discard(self, upload: UploadKey) -> int:
+        """Delete the files of a stopped upload for good and return how many there were; what is held of it stays held.
+
+        Raises
+        ------
+        NotFoundError, StateError
+            As `stopped`.
+        """
+        with self._gate.change(Action.DECIDE_QUARANTINE) as change:
+            _load_upload(change.transaction, self._gate, upload)
+            waiting = rows.list_waiting(change.transaction, upload)
+            if not waiting:
+                raise NotFoundError("stopped upload", upload)
+            if is_taken(self._folder(upload)):
+                raise StateError("upload", _BUSY)
+            require_no_job(change.transaction, self._gate, upload)
+            held = rows.list_held(change.transaction, self._gate.project, upload=upload)
             rows.finish_upload(change.transaction, upload, change.at)
-            change.note("finish", "upload", upload, {"files": len(waiting), **(outcome or {})})
-        for file in waiting:
-            self._sealed(upload, file.id).unlink(missing_ok=True)
+            size = sum(file.size for file in waiting)
+            change.note("discard", "upload", upload, {"files": len(waiting), "bytes": size})
+        self._forget(upload, held)
+        return len(waiting)
+
+    def _forget(self, upload: UploadKey, held: Sequence[rows.HeldRow]) -> None:
+        # All but what is held: a process that was killed between a file and its row left bytes that nothing names.
+        kept = {self._sealed(upload, row.id) for row in held}
+        for path in set(self._folder(upload).glob("*.sealed")) - kept:
+            path.unlink(missing_ok=True)
+        # The rows go last: what is left by a process that is killed here is listed and can be deleted again.
+        with suppress(OSError):
+            self._folder(upload).rmdir()
+        with self._gate.database.write() as transaction:
+            rows.delete_waiting(transaction, upload)
 
     def outcome_noted(self, upload: UploadKey) -> dict[str, int] | None:
         """Give the counts with which an earlier attempt of the acting job finished this upload; None if none did."""
@@ -238,6 +307,20 @@ def require_upload(transaction: Transaction, gate: Gate, key: UploadKey) -> rows
     return row
 
 
+def require_open_upload(transaction: Transaction, gate: Gate, key: UploadKey) -> None:
+    """Refuse where a new job may not take up an upload: it is finished, or another job has it."""
+    if require_upload(transaction, gate, key).finished is not None:
+        raise StateError("upload", "is finished")
+    require_no_job(transaction, gate, key)
+
+
+def require_no_job(transaction: Transaction, gate: Gate, upload: UploadKey) -> None:
+    """Refuse while a job works on an upload or waits to."""
+    for _, job in jobs.list_ingests(transaction, gate.project, [upload]):
+        if not job.state.final:
+            raise StateError("upload", _BUSY)
+
+
 def require_held(transaction: Transaction, gate: Gate, key: int) -> rows.HeldRow:
     """Load a held file of the project or raise NotFoundError."""
     found = rows.list_held(transaction, gate.project, key=key)
@@ -255,6 +338,30 @@ def _load_upload(transaction: Transaction, gate: Gate, key: UploadKey) -> rows.U
 
 def _unseal_name(row: rows.HeldRow, secret: bytes) -> str:
     return Wrapper(secret).unwrap(row.name, f"name:{row.id}").decode("utf-8", "surrogateescape")
+
+
+def _stopped(row: rows.StoppedRow, last: Job | None) -> StoppedUpload:
+    return StoppedUpload(
+        id=row.id,
+        source=row.source,
+        member=row.account,
+        username=row.username,
+        created=row.created,
+        files=row.files,
+        size=row.size,
+        state=_last_job(None if last is None else last.state),
+        reason="" if last is None else last.reason,
+    )
+
+
+def _last_job(state: JobState | None) -> LastJob:
+    match state:
+        case JobState.FAILED:
+            return LastJob.FAILED
+        case JobState.CANCELLED:
+            return LastJob.CANCELLED
+        case None | JobState.QUEUED | JobState.RUNNING | JobState.SUCCEEDED:
+            return LastJob.NONE
 
 
 def _held_file(row: rows.HeldRow, secret: bytes) -> HeldFile:

@@ -118,6 +118,21 @@ def exclusive(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def is_taken(folder: Path) -> bool:
+    """Whether a process that lives has taken a folder by `exclusive`."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:

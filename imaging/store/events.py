@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sqlalchemy import RowMapping, Select, insert, select, update
 
@@ -54,11 +54,11 @@ def read_events(
         after, left = rows[-1]["number"], None if left is None else left - size
 
 
-def read_events_of_job(
-    transaction: Transaction, project: ProjectKey, job: JobKey, *, action: str, kind: str
+def read_events_of_jobs(
+    transaction: Transaction, project: ProjectKey, jobs: Collection[JobKey], *, action: str, kind: str
 ) -> list[Event]:
-    """What one job did so far in all of its attempts, in order."""
-    statement = select(event).where(event.c.scope == project, event.c.job == job)
+    """What jobs did so far in all of their attempts, in order."""
+    statement = select(event).where(event.c.scope == project, event.c.job.in_(jobs))
     statement = statement.where(event.c.action == action, event.c.kind == kind).order_by(event.c.number)
     return [_read(row) for row in transaction.execute(statement).mappings()]
 

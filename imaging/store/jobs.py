@@ -6,10 +6,10 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import ColumnElement, RowMapping, and_, insert, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, RowMapping, and_, cast, insert, or_, select, update
 
-from imaging.domain.base import JobKey, ProjectKey, UserKey
-from imaging.domain.job import Job, JobState, Work
+from imaging.domain.base import JobKey, ProjectKey, UploadKey, UserKey
+from imaging.domain.job import IngestWork, Job, JobState, Work
 from imaging.store.database import Transaction
 from imaging.store.schema import job
 
@@ -44,6 +44,25 @@ def any_unfinished(transaction: Transaction, project: ProjectKey, kinds: Collect
     open_states = [state.value for state in JobState if not state.final]
     mine = select(job.c.id).where(job.c.project == project, job.c.kind.in_(sorted(kinds)))
     return transaction.execute(mine.where(job.c.state.in_(open_states)).limit(1)).first() is not None
+
+
+def list_ingests(
+    transaction: Transaction, project: ProjectKey, uploads: Collection[UploadKey]
+) -> list[tuple[UploadKey, Job]]:
+    """The jobs that take up these uploads, oldest first."""
+    # As a number in the widest type: SQLite gives the number itself, PostgreSQL its text.
+    named = cast(job.c.work["upload"].as_string(), BigInteger)
+    statement = select(job).where(job.c.project == project, job.c.kind == "ingest", named.in_(uploads))
+    found = (_read(row) for row in transaction.execute(statement.order_by(job.c.id)).mappings())
+    return [(record.work.upload, record) for record in found if isinstance(record.work, IngestWork)]
+
+
+def list_attempts(transaction: Transaction, project: ProjectKey, key: JobKey) -> list[JobKey]:
+    """This job, and the others that took up the same upload."""
+    found = get_job(transaction, key, project=project)
+    if found is None or not isinstance(found.work, IngestWork):
+        return [key]
+    return [record.id for _, record in list_ingests(transaction, project, [found.work.upload])]
 
 
 def lock_job(transaction: Transaction, key: JobKey) -> tuple[Job, str, float] | None:

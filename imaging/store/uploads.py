@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, Select, delete, insert, select, update
+from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 
 from imaging.domain.base import ProjectKey, UploadKey, UserKey
 from imaging.domain.outcome import Reason
 from imaging.store.database import Transaction
-from imaging.store.schema import held_file, upload, upload_file
+from imaging.store.schema import account, held_file, upload, upload_file
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,19 @@ class WaitingRow:
 
     id: int
     name: bytes
+    size: int
+
+
+@dataclass(frozen=True)
+class StoppedRow:
+    """An upload with files that wait: whose it is, how many there are and their size in bytes."""
+
+    id: UploadKey
+    account: UserKey
+    username: str
+    source: str
+    created: datetime
+    files: int
     size: int
 
 
@@ -63,8 +76,7 @@ def get_upload(transaction: Transaction, project: ProjectKey, key: UploadKey) ->
 
 
 def finish_upload(transaction: Transaction, key: UploadKey, at: datetime) -> None:
-    """Forget the waiting files: every outcome is final."""
-    transaction.execute(delete(upload_file).where(upload_file.c.upload == key))
+    """Note that nothing more comes of an upload."""
     transaction.execute(update(upload).where(upload.c.id == key).values(finished=at))
 
 
@@ -77,6 +89,27 @@ def list_waiting(transaction: Transaction, key: UploadKey) -> list[WaitingRow]:
     """The files of an upload in order of arrival."""
     statement = select(upload_file).where(upload_file.c.upload == key).order_by(upload_file.c.id)
     return [WaitingRow(row.id, bytes(row.name), row.size) for row in transaction.execute(statement)]
+
+
+def delete_waiting(transaction: Transaction, key: UploadKey) -> None:
+    """Forget the waiting files of an upload."""
+    transaction.execute(delete(upload_file).where(upload_file.c.upload == key))
+
+
+def list_stopped(
+    transaction: Transaction, project: ProjectKey, *, user: UserKey | None = None, key: UploadKey | None = None
+) -> list[StoppedRow]:
+    """Uploads with files that wait, oldest first; only those of one uploader or one id, where given."""
+    counts = (func.count().label("files"), func.sum(upload_file.c.size).label("size"))
+    statement = select(upload, account.c.username, *counts).where(upload.c.project == project)
+    statement = statement.join(upload_file, upload_file.c.upload == upload.c.id)
+    statement = statement.join(account, account.c.id == upload.c.account)
+    if user is not None:
+        statement = statement.where(upload.c.account == user)
+    if key is not None:
+        statement = statement.where(upload.c.id == key)
+    statement = statement.group_by(upload.c.id, account.c.username).order_by(upload.c.id)
+    return [_stopped(row) for row in transaction.execute(statement).mappings()]
 
 
 def insert_held(transaction: Transaction, project: ProjectKey, row: HeldRow) -> None:
@@ -129,6 +162,18 @@ def _upload(row: RowMapping) -> UploadRow:
         secret=bytes(row["secret"]),
         created=row["created"],
         finished=row["finished"],
+    )
+
+
+def _stopped(row: RowMapping) -> StoppedRow:
+    return StoppedRow(
+        id=UploadKey(row["id"]),
+        account=UserKey(row["account"]),
+        username=row["username"],
+        source=row["source"],
+        created=row["created"],
+        files=int(row["files"]),
+        size=int(row["size"]),
     )
 
 

@@ -52,6 +52,19 @@ def command(
         opened.uploads.finish(upload)
     made = reports[-1]
     invocation.show(made.model_dump(mode="json"), _describe(made))
+    refuse_nothing(made)
+
+
+def count_outcomes(made: IngestReport) -> str:
+    """Say in one line what became of all files."""
+    return (
+        f"{made.files} files: {len(made.images)} images from {sum(image.sources for image in made.images)} files, "
+        f"{len(made.documents)} documents, {len(made.quarantined)} in quarantine, {made.duplicates} duplicates"
+    )
+
+
+def refuse_nothing(made: IngestReport) -> None:
+    """Raise InvalidInputError where every file was held."""
     if not made.images and not made.documents and not made.duplicates:
         reasons = Counter(held.reason.value for held in made.quarantined)
         counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
@@ -65,11 +78,7 @@ def _describe(made: IngestReport) -> str:
     lines += [_held_line(held) for held in made.quarantined[:_SHOWN]]
     if len(made.quarantined) > _SHOWN:
         lines.append(f"... and {len(made.quarantined) - _SHOWN} more in quarantine")
-    lines.append(
-        f"{made.files} files: {len(made.images)} images from {sum(image.sources for image in made.images)} files, "
-        f"{len(made.documents)} documents, {len(made.quarantined)} in quarantine, {made.duplicates} duplicates"
-    )
-    return "\n".join(lines)
+    return "\n".join([*lines, count_outcomes(made)])
 
 
 def _image_line(image: IngestedImage) -> str:

@@ -1,4 +1,4 @@
-"""`imaging quarantine`: what is held and why; decide it."""
+"""`imaging quarantine`: what is held and why, and what stopped half-way; decide it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from collections import Counter
 from contextlib import suppress
 
 import click
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from imaging.access import Action
-from imaging.cli import ID, Invocation, printable, workspace_options
-from imaging.domain.job import ReviewWork
-from imaging.domain.upload import HeldFile, PaintedBox, Reviewed
+from imaging.cli import ID, Invocation, Report, printable, warn_without_detector, workspace_options
+from imaging.domain.base import UploadKey
+from imaging.domain.job import IngestWork, ReviewWork, Work
+from imaging.domain.outcome import IngestReport
+from imaging.domain.upload import HeldFile, LastJob, PaintedBox, Reviewed, StoppedUpload
 from imaging.errors import InvalidInputError, NotFoundError
 from imaging.project.project import Project
-from pipelines.jobs import run_here
+from pipelines.jobs import run_here, without_names
 
 _BOX = re.compile(r"(\d{1,9}(?:,\d{1,9}){3})(?:@(\d{1,9}))?", re.ASCII)
 
@@ -128,6 +130,56 @@ def expire(invocation: Invocation, project: str, days: int | None) -> None:
     invocation.show({"days": days, "deleted": deleted, "reasons": dict(reasons)}, f"{deleted} held files deleted")
 
 
+@command.command("uploads")
+@click.argument("project")
+@workspace_options
+def list_stopped(invocation: Invocation, project: str) -> None:
+    """List uploads that stopped half-way: their files wait, and no job works on them."""
+    stopped = invocation.project(invocation.workspace(), project).uploads.stopped()
+    text = "\n".join(_stopped_line(upload) for upload in stopped) or "no upload has stopped half-way"
+    invocation.show([_stopped_row(upload) for upload in stopped], text)
+
+
+@command.command("resume")
+@click.argument("project")
+@click.argument("upload", type=ID)
+@workspace_options
+def resume(invocation: Invocation, project: str, upload: int) -> None:
+    """Ingest the files of a stopped upload after all."""
+    # Only this command needs them, and they bring the heavy libraries.
+    from pipelines.commands.ingest import count_outcomes, refuse_nothing
+    from pipelines.ingest import ingest_upload
+
+    workspace = invocation.workspace()
+    opened = invocation.project(workspace, project)
+    opened.require(Action.UPLOAD)
+    (stopped,) = opened.uploads.stopped(UploadKey(upload))
+    warn_without_detector()
+    if stopped.state is LastJob.NONE:
+        click.echo("imaging: this upload broke off while it arrived, so some of its files may be missing", err=True)
+    reports: list[IngestReport] = []
+
+    def do(project: Project, work: Work, report: Report) -> JsonValue:
+        reports.append(ingest_upload(project, IngestWork(upload=stopped.id), report))
+        return without_names(reports[-1])
+
+    with invocation.progress("ingest") as draw:
+        job = run_here(workspace, opened, IngestWork(upload=stopped.id), draw, do)
+    # The names of the files are for whoever sent them; here another member may act.
+    invocation.show(job.result, count_outcomes(reports[-1]))
+    refuse_nothing(reports[-1])
+
+
+@command.command("discard")
+@click.argument("project")
+@click.argument("upload", type=ID)
+@workspace_options
+def discard(invocation: Invocation, project: str, upload: int) -> None:
+    """Delete the files of a stopped upload for good; what is held of it stays held."""
+    files = invocation.project(invocation.workspace(), project).uploads.discard(UploadKey(upload))
+    invocation.show({"id": upload, "decision": "discarded", "files": files}, f"{upload}  {files} files deleted")
+
+
 def _expire_one(project: Project, file: HeldFile, days: int) -> bool:
     # Somebody may decide on it meanwhile.
     with suppress(NotFoundError):
@@ -164,6 +216,26 @@ def _row(file: HeldFile) -> dict[str, object]:
 def _line(file: HeldFile) -> str:
     detail = f"  ({file.detail})" if file.detail else ""
     return f"{file.id:>6}  {file.reason.value:<20} {file.days:>4} d  {printable(file.name)}{detail}"
+
+
+def _stopped_row(upload: StoppedUpload) -> dict[str, object]:
+    return {
+        "id": upload.id,
+        "source": upload.source,
+        "member": upload.username,
+        "created": upload.created.isoformat(timespec="seconds"),
+        "files": upload.files,
+        "bytes": upload.size,
+        "state": upload.state.value,
+        "reason": upload.reason,
+    }
+
+
+def _stopped_line(upload: StoppedUpload) -> str:
+    count = f"{upload.files} files, {upload.size} bytes"
+    whose = f"{printable(upload.username)}, {upload.source}, {upload.created.isoformat(timespec='minutes')}"
+    reason = f"  ({upload.reason})" if upload.reason else ""
+    return f"{upload.id:>6}  {upload.state.value:<10} {count}  {whose}{reason}"
 
 
 def _outcome_line(outcome: Reviewed) -> str:

@@ -104,3 +104,78 @@ def test_a_decision_needs_the_right_and_a_file_that_is_held(manager, as_user, he
     assert as_user("uploader").post(f"{url}/{held['lost']}/refuse.json").status_code == 403
     assert manager.post(f"{url}/{held['lost']}/refuse.json").json() == {"id": held["lost"], "decision": "refused"}
     assert manager.post(f"{url}/{held['lost']}/refuse.json").status_code == 404
+
+
+@pytest.fixture
+def stopped(world) -> dict[str, int]:
+    """An upload of the manager's and one of the uploader's, each of two files that no job takes up."""
+    uploads = {}
+    for name in ("manager", "uploader"):
+        opened = world.workspace.open(world.ours.project.record.id, world.users[name].id)
+        uploads[name] = opened.uploads.create("page")
+        for content in (b"12345", b"1234567"):
+            opened.uploads.add(uploads[name], "PHANTOM^ALPHA.dcm", io.BytesIO(content))
+    yield uploads
+    for row in world.ours.project.uploads.stopped():
+        world.ours.project.uploads.discard(row.id)
+
+
+def listed(client, url: str) -> dict[int, dict[str, object]]:
+    answer = client.get(f"{url}/uploads.json")
+    assert answer.status_code == 200, answer.text
+    assert "PHANTOM" not in answer.text
+    return {row["id"]: row for row in answer.json()["collection"]}
+
+
+def test_stopped_uploads_are_listed_to_who_decides_and_to_who_sent_them(manager, as_user, stopped, url, world):
+    rows = listed(manager, url)
+    assert set(rows) == set(stopped.values())
+    row = rows[stopped["uploader"]]
+    assert (row["user"], row["username"]) == (world.users["uploader"].id, "uploader")
+    assert (row["source"], row["files"], row["size"], row["state"], row["reason"]) == ("page", 2, 12, "none", "")
+    assert set(listed(as_user("uploader"), url)) == {stopped["uploader"]}
+    assert as_user("reader").get(f"{url}/uploads.json").status_code == 403
+    assert as_user("stranger").get(f"{url}/uploads.json").status_code == 404
+
+
+def test_resuming_becomes_a_job_and_the_upload_leaves_the_list(manager, as_user, stopped, url, ours, world):
+    for name, status in (("reader", 403), ("stranger", 404), ("uploader", 404)):
+        assert as_user(name).post(f"{url}/uploads/{stopped['manager']}/resume.json").status_code == status
+    answer = as_user("uploader").post(f"{url}/uploads/{stopped['uploader']}/resume.json")
+    assert (answer.status_code, answer.json()["kind"], answer.json()["state"]) == (200, "ingest", "queued")
+    assert answer.json()["user"] == world.users["uploader"].id
+    assert set(listed(manager, url)) == {stopped["manager"]}
+    for decision in ("resume", "discard"):
+        assert manager.post(f"{url}/uploads/{stopped['uploader']}/{decision}.json").status_code == 409
+    manager.post(f"/api/job/{answer.json()['id']}/cancel.json")
+    assert listed(manager, url)[stopped["uploader"]]["state"] == "cancelled"
+    again = manager.post(f"{url}/uploads/{stopped['uploader']}/resume.json").json()
+    assert again["user"] == world.users["manager"].id
+    manager.post(f"/api/job/{again['id']}/cancel.json")
+
+
+def test_discarding_deletes_the_files_and_needs_the_role(manager, as_user, stopped, url, world):
+    place = world.workspace.settings.quarantine / str(world.ours.project.record.id) / str(stopped["uploader"])
+    for name, status in (("uploader", 403), ("reader", 403), ("stranger", 404)):
+        assert as_user(name).post(f"{url}/uploads/{stopped['uploader']}/discard.json").status_code == status
+    assert len(list(place.iterdir())) == 2
+    answer = manager.post(f"{url}/uploads/{stopped['uploader']}/discard.json")
+    assert answer.json() == {"id": stopped["uploader"], "decision": "discarded"}
+    assert not place.exists()
+    assert manager.post(f"{url}/uploads/{stopped['uploader']}/discard.json").status_code == 404
+
+
+def test_an_upload_on_its_way_is_not_listed(manager, stopped, url, ours, monkeypatch):
+    seen: list[set[int]] = []
+    add = type(ours.project.uploads).add
+
+    def look(uploads, key, name, stream):
+        size = add(uploads, key, name, stream)
+        seen.append(set(listed(manager, url)))
+        return size
+
+    monkeypatch.setattr(type(ours.project.uploads), "add", look)
+    answer = manager.post(f"/api/project/{ours.project.record.id}/upload", files=[("files[]", ("a.dcm", b"1"))])
+    assert answer.status_code == 200
+    assert seen == [set(stopped.values())]
+    ours.project.jobs.cancel(answer.json()["job"])

@@ -50,6 +50,7 @@ def _ids(space, world):
         "public_key": world.workspace.accounts.key(world.users["stranger"].id).public_key,
         "plane": "z",
         "item": space.job.id,
+        "upload": space.job.id,
         "index": 0,
         "encoding": "png",
         "path": "zarr.json",

@@ -10,7 +10,7 @@ from anyio.from_thread import run as run_on_loop
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 
-from imaging.domain.base import ImageKey, JobKey, ModelKey
+from imaging.domain.base import ImageKey, JobKey, ModelKey, UploadKey
 from imaging.domain.job import IngestWork, PredictWork, TrainWork
 from imaging.errors import InvalidInputError
 from imaging.project.project import Project
@@ -103,16 +103,22 @@ async def upload(project: Id, door: Entry, request: Request) -> Uploaded:
 def _take(project: Project, content_type: str, fetch: Callable[[], bytes]) -> Uploaded:
     reader = MultipartReader(content_type, fetch)
     key = project.uploads.create("page")
+    with project.uploads.arriving(key):
+        count = _take_files(project, key, reader)
+        job = project.jobs.submit(IngestWork(upload=key))
+    return Uploaded(upload=key, job=job.id, files=count)
+
+
+def _take_files(project: Project, upload: UploadKey, reader: MultipartReader) -> int:
     count = 0
     try:
         for part in reader.files():
-            project.uploads.add(key, part.filename, part)
+            project.uploads.add(upload, part.filename, part)
             count += 1
         if not count:
             raise InvalidInputError(f"the upload holds no file in a field {FIELD}")
     except BaseException:
-        # What arrived is of no use without the rest, and nothing would ever take it up.
-        project.uploads.finish(key)
+        # What arrived is of no use without the rest; whoever sent it is told so and sends it again.
+        project.uploads.finish(upload)
         raise
-    job = project.jobs.submit(IngestWork(upload=key))
-    return Uploaded(upload=key, job=job.id, files=count)
+    return count

@@ -1,4 +1,4 @@
-"""Held files: what is held and why, what it shows, and what somebody decides."""
+"""Quarantine: held files, what they show and what somebody decides; uploads that stopped half-way."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from imaging.domain.job import ReviewWork
+from imaging.domain.base import UploadKey
+from imaging.domain.job import IngestWork, ReviewWork
 from imaging.errors import InvalidInputError, NotFoundError
 from imaging.preview import Look, describe_frames, show_frame
 from imaging.project.project import Project
 from viewer.api.shapes.envelope import Collection
-from viewer.api.shapes.quarantine import Decided, HeldShape, PreviewShape, ReviewSent
+from viewer.api.shapes.quarantine import Decided, HeldShape, PreviewShape, ReviewSent, StoppedShape
 from viewer.api.shapes.work import JobShape
 from viewer.deps import LARGEST_ID, Entry, Id, Page
 from viewer.pixels import Encoding, encode_picture
@@ -59,6 +60,28 @@ def refuse(project: Id, item: Id, door: Entry) -> Decided:
     """Delete a held file for good."""
     door.project(project).uploads.refuse(item)
     return Decided(id=item, decision="refused")
+
+
+@router.get("/uploads.json")
+def list_stopped(project: Id, door: Entry, page: Page) -> Collection[StoppedShape]:
+    """List uploads whose files wait while no job works on them: all for who decides on them, else one's own."""
+    stopped = door.project(project).uploads.stopped()
+    return Collection[StoppedShape].cut([StoppedShape.of(upload) for upload in stopped], page)
+
+
+@router.post("/uploads/{upload}/resume.json")
+def resume(project: Id, upload: Id, door: Entry) -> JobShape:
+    """Have a stopped upload ingested after all."""
+    opened = door.project(project)
+    (stopped,) = opened.uploads.stopped(UploadKey(upload))
+    return JobShape.of(opened.jobs.submit(IngestWork(upload=stopped.id)))
+
+
+@router.post("/uploads/{upload}/discard.json")
+def discard(project: Id, upload: Id, door: Entry) -> Decided:
+    """Delete the files of a stopped upload for good."""
+    door.project(project).uploads.discard(UploadKey(upload))
+    return Decided(id=upload, decision="discarded")
 
 
 @contextmanager

@@ -1,11 +1,11 @@
-"""Held files and decisions on them."""
+"""Held files, stopped uploads and decisions on them."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
 from imaging.domain.outcome import Reason
-from imaging.domain.upload import HeldFile, PaintedBox
+from imaging.domain.upload import HeldFile, LastJob, PaintedBox, StoppedUpload
 from imaging.preview import Preview
 from viewer.api.shapes.envelope import Sent, SentId, Shape, to_millis
 
@@ -34,6 +34,35 @@ class HeldShape(Shape):
             upload=file.upload,
             series=file.series,
             created=to_millis(file.created),
+        )
+
+
+class StoppedShape(Shape):
+    """One upload whose files wait while no job works on them; `state` and `reason` are its last job's."""
+
+    id: int
+    source: str
+    user: int
+    username: str
+    files: int
+    size: int
+    state: LastJob
+    reason: str
+    created: str
+
+    @classmethod
+    def of(cls, upload: StoppedUpload) -> StoppedShape:
+        """Show a stopped upload."""
+        return cls(
+            id=upload.id,
+            source=upload.source,
+            user=upload.member,
+            username=upload.username,
+            files=upload.files,
+            size=upload.size,
+            state=upload.state,
+            reason=upload.reason,
+            created=to_millis(upload.created),
         )
 
 
