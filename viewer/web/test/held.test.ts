@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { parsePreview } from '@/api/parse'
-import { boxBetween, boxesOn, choicesOf } from '@/domain/held'
+import { parsePreview, parseStopped } from '@/api/parse'
+import { boxBetween, boxesOn, choicesOf, sizeOf } from '@/domain/held'
 
 const picture = { frames: 3, rows: 100, columns: 200 }
 
@@ -50,5 +50,30 @@ describe('a decision on a held file', () => {
   it('knows of no detector where the server names none', () => {
     expect(parsePreview({ frames: 1, rows: 2, columns: 3 }).finds).toBe(false)
     expect(parsePreview({ frames: 1, rows: 2, columns: 3, finds: true }).finds).toBe(true)
+  })
+})
+
+describe('an upload that stopped half-way', () => {
+  it('is read with how its last job ended', () => {
+    const told = { id: 7, user: 3, username: 'ada', files: 2, size: 12, created: '1700000000000', state: 'failed', reason: 'r' }
+    const read = { id: 7, user: 3, username: 'ada', files: 2, bytes: 12, created: 1_700_000_000_000, state: 'failed', reason: 'r' }
+    expect(parseStopped(told)).toEqual(read)
+    expect(parseStopped({ ...told, state: 'none' }).state).toBe('none')
+    expect(parseStopped({}).state).toBe('none')
+  })
+})
+
+describe('the size of files', () => {
+  it('is told in the largest unit of which there is one', () => {
+    expect(sizeOf(999_999)).toEqual({ amount: 1000, unit: 'kB' })
+    expect(sizeOf(1_000_000)).toEqual({ amount: 1, unit: 'MB' })
+    expect(sizeOf(2_340_000)).toEqual({ amount: 2.3, unit: 'MB' })
+    expect(sizeOf(45_600_000_000)).toEqual({ amount: 46, unit: 'GB' })
+    expect(sizeOf(3e15)).toEqual({ amount: 3000, unit: 'TB' })
+  })
+
+  it('is never nothing unless there is nothing', () => {
+    expect(sizeOf(1)).toEqual({ amount: 1, unit: 'kB' })
+    expect(sizeOf(0)).toEqual({ amount: 0, unit: 'kB' })
   })
 })

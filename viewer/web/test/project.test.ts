@@ -1,6 +1,8 @@
 import { createPinia, setActivePinia } from 'pinia'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { useProject } from '@/app/stores/project'
+import { mayResume } from '@/domain/project'
+import type { Project } from '@/domain/project'
 
 beforeEach(() => {
   setActivePinia(createPinia())
@@ -29,4 +31,12 @@ test('a project that is not there says so', async () => {
   const store = useProject()
   await expect(store.open(9)).rejects.toThrow('absent')
   expect(store.failure).toEqual({ kind: 'absent' })
+})
+
+test('an upload is ingested again by who sent it and by who manages the project', () => {
+  const held = (...roles: string[]): Project => ({ id: 1, name: '', images: 0, annotations: 0, roles, pixelAccess: 'full', ontology: 1 })
+  expect(mayResume(held('manager'), 3, 7)).toBe(true)
+  expect(mayResume(held('uploader'), 7, 7)).toBe(true)
+  expect(mayResume(held('uploader', 'controller'), 3, 7)).toBe(false)
+  expect(mayResume(held('controller'), 7, 7)).toBe(false)
 })

@@ -1,5 +1,5 @@
 import type { Annotation, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
-import type { HeldFile, Preview } from '@/domain/held'
+import type { HeldFile, Preview, StoppedUpload } from '@/domain/held'
 import type { Affine, Axis, Image, Level, Window } from '@/domain/image'
 import type { Job, JobState, Model, Outcomes, Project, Term, User } from '@/domain/project'
 
@@ -213,6 +213,20 @@ export function parseHeld(json: unknown): HeldFile {
     reason: text(file.reason),
     bytes: number(file.size),
     created: moment(file.created),
+  }
+}
+
+export function parseStopped(json: unknown): StoppedUpload {
+  const upload = fields(json)
+  return {
+    id: number(upload.id),
+    user: number(upload.user),
+    username: text(upload.username),
+    files: number(upload.files),
+    bytes: number(upload.size),
+    created: moment(upload.created),
+    state: upload.state === 'failed' || upload.state === 'cancelled' ? upload.state : 'none',
+    reason: text(upload.reason),
   }
 }
 

@@ -2,7 +2,7 @@ import { ask, askCollection, askJson, send } from '@/api/client'
 import * as parse from '@/api/parse'
 import type { Annotation, Identity, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
 import { FailureError } from '@/domain/failure'
-import type { HeldFile, Look, PaintedBox, Preview } from '@/domain/held'
+import type { HeldFile, Look, PaintedBox, Preview, StoppedUpload } from '@/domain/held'
 import type { Axis, Image, Place, Window } from '@/domain/image'
 import type { Job, Model, Project, Term, User } from '@/domain/project'
 
@@ -97,6 +97,19 @@ async function review(projectId: number, body: unknown, signal?: AbortSignal): P
 
 export async function refuse(projectId: number, item: number, signal?: AbortSignal): Promise<void> {
   await ask(`/api/project/${projectId}/quarantine/${item}/refuse.json`, { method: 'POST', body: {}, signal })
+}
+
+/* ---- uploads that stopped half-way ---- */
+export async function stopped(projectId: number, signal?: AbortSignal): Promise<StoppedUpload[]> {
+  return (await askCollection(`/api/project/${projectId}/quarantine/uploads.json`, signal)).map(parse.parseStopped)
+}
+
+export async function resume(projectId: number, upload: number, signal?: AbortSignal): Promise<void> {
+  await ask(`/api/project/${projectId}/quarantine/uploads/${upload}/resume.json`, { method: 'POST', body: {}, signal })
+}
+
+export async function discard(projectId: number, upload: number, signal?: AbortSignal): Promise<void> {
+  await ask(`/api/project/${projectId}/quarantine/uploads/${upload}/discard.json`, { method: 'POST', body: {}, signal })
 }
 
 /* ---- images ---- */

@@ -7,6 +7,32 @@ export interface HeldFile {
   readonly created: number | null
 }
 
+/** How the last job of an upload ended; `none` where no job ever had it. */
+export type LastJob = 'failed' | 'cancelled' | 'none'
+
+/** An upload whose files wait while no job works on them. */
+export interface StoppedUpload {
+  readonly id: number
+  readonly user: number
+  readonly username: string
+  readonly files: number
+  readonly bytes: number
+  readonly created: number | null
+  readonly state: LastJob
+  /** What its last job said. */
+  readonly reason: string
+}
+
+const UNITS = ['kB', 'MB', 'GB', 'TB'] as const
+export type Unit = (typeof UNITS)[number]
+
+/** A size that a person reads: the largest unit of which there is one or more, and never nothing of a file. */
+export function sizeOf(bytes: number): { readonly amount: number; readonly unit: Unit } {
+  const power = Math.min(Math.max(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), 1), UNITS.length)
+  const amount = bytes / 1000 ** power
+  return { amount: amount < 10 && power > 1 ? Math.round(amount * 10) / 10 : Math.ceil(amount), unit: UNITS[power - 1] ?? 'kB' }
+}
+
 /** What there is to see of a held file, in pixels. */
 export interface Preview {
   readonly frames: number

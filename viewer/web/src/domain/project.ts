@@ -86,6 +86,9 @@ const CHANGERS: Readonly<Record<Layer['kind'], ReadonlySet<string>>> = {
 export const mayNameTerms = (project: Project | null): boolean => holds(project, MANAGERS)
 export const mayUpload = (project: Project | null): boolean => holds(project, UPLOADERS)
 export const mayDecide = (project: Project | null): boolean => holds(project, DECIDERS)
+/** Who may have an upload ingested: whoever sent it, and who manages the project. */
+export const mayResume = (project: Project | null, sender: number, me: number | null): boolean =>
+  holds(project, MANAGERS) || (mayUpload(project) && sender === me)
 export const mayTrain = (project: Project | null): boolean => holds(project, TRAINERS)
 export const mayAnnotate = (project: Project | null): boolean => holds(project, ANNOTATORS)
 export const mayChangeOthers = (project: Project | null, kind: Layer['kind']): boolean => holds(project, CHANGERS[kind])

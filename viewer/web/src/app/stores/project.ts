@@ -3,7 +3,7 @@ import { computed, ref, shallowRef } from 'vue'
 import * as api from '@/api/routes'
 import { failureOf, isAbort } from '@/domain/failure'
 import type { Failure } from '@/domain/failure'
-import type { HeldFile } from '@/domain/held'
+import type { HeldFile, StoppedUpload } from '@/domain/held'
 import type { Image } from '@/domain/image'
 import { isFinal } from '@/domain/project'
 import type { Job, Model, Project, Term } from '@/domain/project'
@@ -16,6 +16,7 @@ export const useProject = defineStore('project', () => {
   const models = shallowRef<readonly Model[] | null>(null)
   const jobs = shallowRef<readonly Job[] | null>(null)
   const held = shallowRef<readonly HeldFile[] | null>(null)
+  const stopped = shallowRef<readonly StoppedUpload[] | null>(null)
   const failure = ref<Failure | null>(null)
 
   const termById = computed(() => new Map(terms.value.map((term) => [term.id, term])))
@@ -27,7 +28,7 @@ export const useProject = defineStore('project', () => {
     if (project.value?.id !== id) {
       project.value = null
       terms.value = []
-      images.value = models.value = jobs.value = held.value = null
+      images.value = models.value = jobs.value = held.value = stopped.value = null
     }
     try {
       const [found, foundTerms] = await Promise.all([api.project(id, signal), api.terms(id, signal)])
@@ -61,9 +62,15 @@ export const useProject = defineStore('project', () => {
     jobs.value = [...found].sort((a, b) => b.id - a.id)
   }
 
+  /** What waits in quarantine: files that are held, and uploads that stopped half-way. */
   async function loadHeld(id: number, signal?: AbortSignal): Promise<void> {
-    held.value = await api.held(id, signal)
+    const [files, uploads] = await Promise.all([api.held(id, signal), api.stopped(id, signal)])
+    held.value = files
+    stopped.value = uploads
   }
 
-  return { project, terms, termById, images, models, jobs, held, activeJobs, failure, open, addTerm, loadImages, loadModels, loadJobs, loadHeld }
+  return {
+    project, terms, termById, images, models, jobs, held, stopped, activeJobs, failure,
+    open, addTerm, loadImages, loadModels, loadJobs, loadHeld,
+  }
 })
