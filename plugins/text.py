@@ -86,7 +86,7 @@ def _rate(part: NDArray[np.uint8], *, least: float) -> tuple[NDArray[np.float32]
     """Return how likely each pixel of the enlarged part is text, (y, x), and the enlargement of y and x."""
     rows, columns = part.shape
     # The network was trained on scans: it overlooks small letters and small pictures unless they are enlarged.
-    scale = min(3.0, max(least, 128 / rows))
+    scale = min(3.0, max(least, 288 / rows))
     height, width = (max(_STEP, round(side * scale / _STEP) * _STEP) for side in (rows, columns))
     enlarged = Image.fromarray(part).resize((width, height), Image.Resampling.BILINEAR)
     values = np.asarray(enlarged, np.float32) / 127.5 - 1

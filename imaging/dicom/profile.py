@@ -17,7 +17,7 @@ from imaging.errors import InvalidInputError
 
 BUILT_IN = ("research", "basic", "longitudinal")
 _TIMES_WITHOUT_DATES = "times of day move only where dates are modified"
-_REVISION = 2
+_REVISION = 3
 """Raised when the code decides otherwise for the same options and the same rule files."""
 
 

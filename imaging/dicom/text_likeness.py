@@ -19,7 +19,7 @@ from imaging.text import Box
 _GREY = NDArray[np.int16]
 _SCALES = 3
 """The frame, its half and its quarter: fonts of 9 to about 64 pixels."""
-_WIDEST = 5
+_WIDEST = 7
 """A stroke is narrower than this, in pixels of its scale."""
 _SHORTEST = 5
 _LONGEST = 64
