@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, Concatenate, ParamSpec, TypeVar, cast
 
 import click
 from rich.console import Console
@@ -42,18 +42,22 @@ _NO_DETECTOR = (
 _WORKSPACE_HINT = "; `imaging init` makes one, --workspace or IMAGING_WORKSPACE names another folder"
 
 
-class _Commands(click.Group):
-    """Loads a subcommand's module only when it is asked for."""
+class Commands(click.Group):
+    """Subcommands of its own and those that entry points name, whose module is loaded only when it is asked for."""
+
+    points: ClassVar[str] = GROUP
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(point.name for point in entry_points(group=GROUP))
+        """Name the subcommands."""
+        return sorted({*super().list_commands(ctx), *(point.name for point in entry_points(group=self.points))})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        for point in entry_points(group=GROUP, name=cmd_name):
+        """Find a subcommand."""
+        for point in entry_points(group=self.points, name=cmd_name):
             command = point.load()
             assert isinstance(command, click.Command)
             return command
-        return None
+        return super().get_command(ctx, cmd_name)
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,7 @@ def workspace_options(
     return cast(Callable[P, R], wrapped)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="imaging-workspace")
 def commands() -> None:
     """Imaging Workspace: for research use only, not for diagnosis."""

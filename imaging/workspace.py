@@ -8,6 +8,7 @@ from pathlib import Path
 
 from imaging.accounts import Accounts
 from imaging.change import changing
+from imaging.dicom.profile import DEFAULT, Profile
 from imaging.domain.base import JobKey, OntologyKey, ProjectKey, UserKey
 from imaging.domain.ontology import TermDraft
 from imaging.domain.people import Role, User
@@ -136,7 +137,8 @@ class Workspace:
             add_drafts(change, ontology, terms)
             key = ProjectKey(change.reserve())
             record = ProjectRecord(id=key, name=trimmed, ontology=ontology, created=change.at, updated=change.at)
-            projects.insert_project(change.transaction, record, seal_first_epoch(self._wrapper, key))
+            sealed, profile = seal_first_epoch(self._wrapper, key), Profile.built_in(DEFAULT)
+            projects.insert_project(change.transaction, record, sealed, profile.model_dump(mode="json"))
             projects.set_roles(change.transaction, key, user, _CREATOR)
             events.open_chain(change.transaction, key)
             change.note("add", "project", key, {"ontology": ontology})

@@ -19,6 +19,7 @@ from imaging.domain.segmentation import Segmentation
 from imaging.errors import InvalidInputError
 from imaging.geometry import wkt_to_mask
 from imaging.project.project import Project
+from imaging.pyramid.beside import read_manifest
 from imaging.pyramid.labels import SegmentationReader
 from imaging.pyramid.manifest import load_manifest, manifest_path
 from imaging.pyramid.read import Pyramid
@@ -236,7 +237,8 @@ def _truthful_layers(project: Project) -> set[LayerKey]:
 
 def _voxels_sha256(project: Project, image: ImageKey, segmentation: SegmentationKey | None = None) -> str:
     """Digest the finest level alone: equal voxels give equal digests, whatever stands in the metadata."""
-    manifest = load_manifest(manifest_path(project.images.path(image), segmentation))
+    path = project.images.path(image)
+    manifest = read_manifest(path) if segmentation is None else load_manifest(manifest_path(path, segmentation))
     chunks = [f"{file.path}:{file.sha256}" for file in manifest.files if file.path.startswith("0/")]
     return hashlib.sha256("\n".join(chunks).encode()).hexdigest()
 

@@ -53,7 +53,7 @@ def ingest(
     report
         Takes progress; what it raises stops the work between two slabs and leaves no half-made image.
     profile
-        Which header attributes are kept; the house profile by default.
+        How headers are pseudonymised in this run; as the project's own profile says by default.
     workers
         Slabs worked on at a time; the number of processors by default.
     upload
@@ -64,7 +64,8 @@ def ingest(
     InvalidInputError
         A path does not exist, or there is no file at all.
     """
-    return _ingest(project, paths, report, _Options(profile or Profile(), workers or os.cpu_count() or 1, upload))
+    chosen = profile or project.profile.get()
+    return _ingest(project, paths, report, _Options(chosen, workers or os.cpu_count() or 1, upload))
 
 
 def ingest_upload(project: Project, work: IngestWork, report: Report) -> IngestReport:
@@ -78,7 +79,7 @@ def ingest_upload(project: Project, work: IngestWork, report: Report) -> IngestR
         if not any(scratch.iterdir()):
             # The command line reads files where they lie; only the one who typed it can say where that was.
             raise StateError("ingest", "it was cut off, and its files are not in quarantine; run it again")
-        options = _Options(Profile(), os.cpu_count() or 1, work.upload, f"{scratch}/")
+        options = _Options(project.profile.get(), os.cpu_count() or 1, work.upload, f"{scratch}/")
         made = _ingest(project, sorted(scratch.iterdir()), report, options)
     project.uploads.finish(work.upload, {"found": made.files, "duplicates": made.duplicates})
     return made
@@ -117,7 +118,7 @@ def ingest_held(
         Marks what a person decided on the files that arrived, before any of them is looked at for text.
     """
     return_freed_memory()
-    ingestion = _Ingestion(project, report, Profile())
+    ingestion = _Ingestion(project, report, project.profile.get())
     with publishing(project):
         ingestion.sort(files, review)
         ingestion.publish_all(os.cpu_count() or 1)
@@ -182,7 +183,10 @@ class _Ingestion:
     def publish_all(self, workers: int) -> None:
         """Make every image that can be made."""
         publisher = Publisher(self._project, workers=workers, existing=self._existing)
-        candidates = [*self._stacks(), *self._pictures()]
+        stacks = [*self._stacks()]
+        if stacks:
+            self._project.profile.record(self._profile)
+        candidates = [*stacks, *self._pictures()]
         total, before = sum(len(candidate.files) for candidate in candidates), 0
         left = Counter(candidate.series for candidate in candidates)
         for candidate in candidates:

@@ -14,7 +14,7 @@ from uuid import uuid4
 from pydantic import JsonValue
 
 from imaging.cli import Report
-from imaging.domain.job import IngestWork, Job, JobState, PredictWork, ReviewWork, TrainWork, Work
+from imaging.domain.job import IngestWork, Job, JobState, PredictWork, RepseudonymiseWork, ReviewWork, TrainWork, Work
 from imaging.domain.outcome import IngestReport
 from imaging.errors import ImagingError
 from imaging.project.project import Project
@@ -126,6 +126,10 @@ def run_work(project: Project, work: Work, report: Report) -> JsonValue:
             from pipelines.review import review
 
             return [outcome.model_dump(mode="json") for outcome in review(project, work, report)]
+        case RepseudonymiseWork():
+            from pipelines.repseudonymise import repseudonymise_project
+
+            return repseudonymise_project(project, report).model_dump(mode="json")
         case TrainWork():
             from pipelines.train import train
 

@@ -11,7 +11,7 @@ from imaging.domain.image import Image
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
 from imaging.project.project import Project
-from imaging.pyramid.manifest import headers_path
+from imaging.pyramid.beside import read_headers
 from pipelines.arrivals import Arrivals, Arrived
 
 
@@ -77,6 +77,6 @@ def hold_late(arrivals: Arrivals, project: Project, *, existing: Sequence[Image]
 def _instance_uids(project: Project, images: Sequence[Image]) -> set[str]:
     uids: set[str] = set()
     for image in images:
-        packed = headers_path(project.images.path(image.id)).read_bytes()
+        packed = read_headers(project.images.path(image.id))
         uids.update(str(header.SOPInstanceUID) for header in unpack_headers(packed))
     return uids

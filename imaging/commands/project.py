@@ -1,4 +1,4 @@
-"""`imaging project`: projects and their members."""
+"""`imaging project`: projects, their profiles and their members."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from typing import Any
 
 import click
 
-from imaging.cli import Invocation, workspace_options
+from imaging.access import Action
+from imaging.cli import Commands, Invocation, workspace_options
+from imaging.dicom.profile import Profile
 from imaging.domain.epoch import RotationPolicy
 from imaging.domain.people import Member, Role
 from imaging.ontology_file import read_terms
+from imaging.project.project import Project
 
 
-@click.group("project")
+class _ProjectCommands(Commands):
+    points = "imaging.commands.project"
+
+
+@click.group("project", cls=_ProjectCommands)
 def command() -> None:
-    """Projects and their members."""
+    """Projects, their profiles and their members."""
 
 
 @command.command("create")
@@ -43,6 +50,26 @@ def list_projects(invocation: Invocation) -> None:
     records = workspace.projects_of(invocation.user(workspace).id)
     rows = [{"id": record.id, "name": record.name, "images": record.images} for record in records]
     invocation.show(rows, "\n".join(f"{row['id']:>6}  {row['images']:>6} images  {row['name']}" for row in rows))
+
+
+@command.command("profile")
+@click.argument("project")
+@click.option("--set", "chosen", metavar="NAME|FILE", help="research, basic, longitudinal, or a TOML file of options.")
+@workspace_options
+def profile(invocation: Invocation, project: str, chosen: str | None) -> None:
+    """Show how a project pseudonymises what arrives, or set it; images that are there stay as they are."""
+    opened = invocation.project(invocation.workspace(), project)
+    if chosen is not None:
+        opened.profile.set(Profile.read(chosen))
+    now = opened.profile.get()
+    options = now.model_dump(mode="json")
+    others = _count_others(opened, now)
+    lines = [f"{name:<20} {value}" for name, value in ({**options, "hash": now.hash}).items()]
+    if others:
+        lines.append(f"{others} images are under another profile: imaging project repseudonymise {opened.id}")
+    name, version = options.pop("name"), options.pop("version")
+    document = {"name": name, "version": version, "options": options, "hash": now.hash, "others": others}
+    invocation.show(document, "\n".join(lines))
 
 
 @command.command("rotate-key")
@@ -106,6 +133,14 @@ def remove(invocation: Invocation, project: str, user: str) -> None:
     opened.members.remove(workspace.accounts.find(user).id)
     document = {"id": opened.record.id, "name": opened.record.name, "user": user}
     invocation.show(document, f"{user} is no longer in {opened.record.name}")
+
+
+def _count_others(project: Project, now: Profile) -> int | None:
+    """Count the images under another profile; None for a member who sees no images."""
+    if not project.may(Action.SEE_IMAGES):
+        return None
+    hashes = [image.attributes.profile_hash for image in project.images.list()]
+    return sum(one not in ("", now.hash) for one in hashes)
 
 
 def _roles(member: Member) -> list[str]:

@@ -26,6 +26,7 @@ class Action(Enum):
     BYTES = "bytes"
     TIME = "time"
     DATE = "date"
+    TURN = "turn"
     BIRTH = "birth"
     AGE = "age"
     TERM = "term"
@@ -112,13 +113,23 @@ _BY_VR: Mapping[str, Action] = MappingProxyType(
         **dict.fromkeys(TEXTS, Action.TEXT),
     }
 )
+_PRIVATE: Mapping[str, Action] = MappingProxyType(
+    {
+        "CS": Action.TERM,
+        "UI": Action.UID,
+        "DA": Action.DATE,
+        "DT": Action.DATE,
+        "TM": Action.TIME,
+        **dict.fromkeys(("DS", "IS", "US", "SS", "UL", "SL", "FL", "FD"), Action.NUMBER),
+    }
+)
 
 
 class Decisions:
     """The actions of one profile for one kind of object; each attribute is decided once."""
 
     def __init__(self, profile: Profile, sop_class: str) -> None:
-        self._profile = profile
+        self.profile = profile
         self._sop_class = sop_class
         self._top: dict[int, Action] = {}
         self._nested: dict[int, Action] = {}
@@ -128,10 +139,18 @@ class Decisions:
         known = self._nested if nested else self._top
         action = known.get(tag)
         if action is None:
-            action = decide(self._profile, self._sop_class, tag, nested=nested)
+            action = self.decide(tag, nested=nested)
             if len(known) < _REMEMBERED:
                 known[tag] = action
         return action
+
+    def of_private(self, representation: str) -> Action:
+        """Give the action for a private attribute that the standard lists as safe, by its kind of value."""
+        return _PRIVATE.get(representation, Action.TEXT)
+
+    def decide(self, tag: int, *, nested: bool) -> Action:
+        """Decide about one attribute for the first time."""
+        return decide(self.profile, self._sop_class, tag, nested=nested)
 
 
 @lru_cache(maxsize=64)

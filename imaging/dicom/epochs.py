@@ -42,6 +42,21 @@ class Epochs:
             self._chosen[person] = next(older, self.newest)
         return self._chosen[person]
 
+    def that_made(self, subject: str, person: Callable[[], tuple[str, str] | None]) -> Pseudonyms | None:
+        """Give the key that a pseudonym was made with; None where nobody remembers whose it is.
+
+        Parameters
+        ----------
+        person
+            Gives issuer and patient ID; asked for only where there are several keys.
+        """
+        if len(self._all) == 1:
+            return self.newest
+        remembered = person()
+        if remembered is None:
+            return None
+        return next((key for key in self._all if key.subject(*remembered) == subject), None)
+
     def subjects(self, issuer: str, patient_id: str) -> frozenset[str]:
         """Give the pseudonyms of a person under all keys, over breaks too: an objection holds under every one."""
         return frozenset(key.subject(issuer, patient_id) for key in self._all)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -34,18 +34,32 @@ def pack_headers(stack: Stack, pseudonymised: Iterable[Dataset]) -> bytes:
         _pack_line(places[id(instance)], header)
         for instance, header in zip(stack.instances, pseudonymised, strict=True)
     ]
-    return gzip.compress("".join(f"{line}\n" for line in lines).encode(), compresslevel=_LEVEL, mtime=0)
+    return _compress(lines)
+
+
+def repack_headers(packed: bytes, rewrite: Callable[[Dataset], Dataset]) -> bytes:
+    """Serialise what becomes of each header when it is rewritten; where its planes went stays."""
+    lines = [_pack_line(planes, rewrite(header)) for planes, header in _unpack(packed)]
+    return _compress(lines)
 
 
 def unpack_headers(packed: bytes) -> Iterator[Dataset]:
     """Read the headers back, each with its file meta."""
+    return (header for _, header in _unpack(packed))
+
+
+def _unpack(packed: bytes) -> Iterator[tuple[list[list[int]], Dataset]]:
     silence_pydicom()
     for line in gzip.decompress(packed).decode().splitlines():
         record: JsonObject = json.loads(line)
         header = Dataset.from_json(record["header"])
         _restore_decimals(record["header"], header)
         header.file_meta = FileMetaDataset(Dataset.from_json(record["meta"]))
-        yield header
+        yield record["planes"], header
+
+
+def _compress(lines: Iterable[str]) -> bytes:
+    return gzip.compress("".join(f"{line}\n" for line in lines).encode(), compresslevel=_LEVEL, mtime=0)
 
 
 def _pack_line(planes: Iterable[list[int]], header: Dataset) -> str:

@@ -15,13 +15,14 @@ from pydicom.uid import UID
 
 from imaging.dicom.codecs import EXPLICIT
 from imaging.dicom.confidentiality import EDITION
-from imaging.dicom.profile import Profile
+from imaging.dicom.profile import BUILT_IN, Profile
 from imaging.dicom.pseudonyms import is_registered
-from imaging.dicom.values import read_text
+from imaging.dicom.values import read_items, read_text
 from imaging.dicom.vocabulary import find_meaning
 
 IMPLEMENTATION_UID = "2.25.143837415104018166046466148146138271453"
 _IMPLEMENTATION_NAME = "IWS_2"
+_NO_CAP = 130
 _CODES_TAG = Tag(0x00120064)
 _BASIC, _CLEANED_PIXELS = "113100", "113101"
 _CODES = {
@@ -53,11 +54,34 @@ def mark(result: Dataset, profile: Profile, *, cleaned_pixels: bool = False) -> 
         codes.append(_CLEANED_PIXELS)
         result.BurnedInAnnotation = "NO"
     result.PatientIdentityRemoved = "YES"
-    result.DeidentificationMethod = f"Imaging Workspace {profile.name} {profile.version}, PS3.15 {EDITION}"
+    result.DeidentificationMethod = f"{_name(profile)}, PS3.15 {EDITION}"
     implicit, little = result.original_encoding
     sequence = _encode_codes(tuple(sorted(codes)), implicit is not False, little is not False)
     result[sequence.tag] = sequence
     result.LongitudinalTemporalInformationModified = _TEMPORAL[profile.dates]
+
+
+def says_cleaned_pixels(header: Dataset) -> bool:
+    """Whether a pseudonymised header says that no text is left in its frames."""
+    return _CLEANED_PIXELS in _read_codes(header)
+
+
+def read_profile(header: Dataset) -> Profile:
+    """Give the options that a pseudonymised header says ran, for an image whose profile nobody recorded.
+
+    The markers say nothing of birth date and age cap. The birth date is judged by what is left of it, or where there is
+    none, by the built-in profile that the markers name; there is no cap that could be relied on.
+    """
+    codes = _read_codes(header)
+    told: dict[str, object] = {option: code in codes for option, code in _CODES.items()}
+    told["dates"] = next((dates for dates, code in _DATE_CODES.items() if code in codes), "removed")
+    born = read_text(header, "PatientBirthDate")
+    if born:
+        told["birth_date"] = "year" if born.endswith("0701") else "moved"
+    else:
+        named = (one for one in map(Profile.built_in, BUILT_IN) if _is_named(header, one))
+        told["birth_date"] = next((one.birth_date for one in named), "removed")
+    return Profile.model_validate({**told, "name": "unrecorded", "age_cap_years": _NO_CAP})
 
 
 def rebuild_meta(header: Dataset, result: Dataset) -> FileMetaDataset:
@@ -72,6 +96,18 @@ def rebuild_meta(header: Dataset, result: Dataset) -> FileMetaDataset:
     meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
     meta.ImplementationVersionName = _IMPLEMENTATION_NAME
     return meta
+
+
+def _name(profile: Profile) -> str:
+    return f"Imaging Workspace {profile.name} {profile.version}"
+
+
+def _is_named(header: Dataset, profile: Profile) -> bool:
+    return read_text(header, "DeidentificationMethod").split(",")[0] == _name(profile)
+
+
+def _read_codes(header: Dataset) -> frozenset[str]:
+    return frozenset(read_text(item, "CodeValue") for item in read_items(header, "DeidentificationMethodCodeSequence"))
 
 
 @lru_cache(maxsize=64)

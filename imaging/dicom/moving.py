@@ -25,10 +25,17 @@ class Moves:
     A time of day that moves past midnight takes its day along: the day of a DT, and of a DA that stands beside the TM
     of the same name in one data set. Intervals between such moments are exact; a TM that has no DA of its name is exact
     to whole days.
+
+    Parameters
+    ----------
+    days_done
+        For values that were moved by whole days before.
     """
 
-    def __init__(self, profile: Profile, pseudonyms: Pseudonyms, subject: str, own: OwnWords) -> None:
-        self._days = timedelta(days=pseudonyms.days(subject))
+    def __init__(
+        self, profile: Profile, pseudonyms: Pseudonyms, subject: str, own: OwnWords, *, days_done: bool = False
+    ) -> None:
+        self._days = timedelta(days=0 if days_done else pseudonyms.days(subject))
         self._seconds = pseudonyms.seconds(subject) if profile.times == "moved" else 0
         self._own = own
 

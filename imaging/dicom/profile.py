@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
 
@@ -16,6 +16,13 @@ from imaging.domain.base import Record
 from imaging.errors import InvalidInputError
 
 BUILT_IN = ("research", "basic", "longitudinal")
+DEFAULT = "research"
+_ORDERS = {
+    "dates": ("removed", "modified", "full"),
+    "times": ("moved", "kept"),
+    "birth_date": ("removed", "year", "moved"),
+}
+"""Values of options from the strictest to the loosest; a switch that is on and a higher age cap keep more."""
 _TIMES_WITHOUT_DATES = "times of day move only where dates are modified"
 _REVISION = 3
 """Raised when the code decides otherwise for the same options and the same rule files."""
@@ -97,12 +104,34 @@ class Profile(Record):
             raise ValueError(_TIMES_WITHOUT_DATES)
         return self
 
-    @cached_property
+    def exceeds(self, other: Profile) -> tuple[str, ...]:
+        """Name the options under which this profile keeps what the other one removed or changed."""
+        options = set(type(self).model_fields) - {"name", "version"}
+        if self.dates != other.dates:
+            # Times of day come and go with their dates.
+            options.remove("times")
+        return tuple(sorted(name for name in options if self._looseness(name) > other._looseness(name)))
+
+    def keys_anew(self, before: Profile) -> bool:
+        """Whether applying this profile after another one keys or moves what that one kept."""
+        uids, times = before.uids and not self.uids, self.times != before.times
+        return uids or (self.dates == "modified" and (before.dates == "full" or times))
+
+    @property
     def hash(self) -> str:
         """SHA-256 over the options and the rules, hex: images made under another rule can be told apart."""
-        told = {
-            "options": self.model_dump(exclude={"name", "version"}),
-            "rules": digest_rules(),
-            "revision": _REVISION,
-        }
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        return _hash(self)
+
+    def _looseness(self, option: str) -> int:
+        value = getattr(self, option)
+        return _ORDERS[option].index(value) if option in _ORDERS else int(value)
+
+
+@lru_cache(maxsize=64)
+def _hash(profile: Profile) -> str:
+    told = {
+        "options": profile.model_dump(exclude={"name", "version"}),
+        "rules": digest_rules(),
+        "revision": _REVISION,
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cache, lru_cache
 
 from pydicom.charset import default_encoding
@@ -27,7 +28,7 @@ from imaging.dicom.converting import (
     values_of,
     years_of,
 )
-from imaging.dicom.decisions import Action, decisions_of
+from imaging.dicom.decisions import Action, Decisions, decisions_of
 from imaging.dicom.encode import encode_text
 from imaging.dicom.markers import mark, rebuild_meta
 from imaging.dicom.moving import Moves
@@ -56,9 +57,27 @@ _BY_CONTEXT = frozenset({Action.DESCEND, Action.BYTES, Action.DUMMY})
 
 _DATES = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "AcquisitionDateTime", "InstanceCreationDate")
 _GUARDED = frozenset({Action.NUMBER, Action.TIME, Action.TERM, Action.KEEP})
-_SAFE_PRIVATE = {"CS": Action.TERM, "UI": Action.UID, "DA": Action.DATE, "DT": Action.DATE, "TM": Action.TIME}
 _FILLED = TEXTS | {"CS"}
-_PRIVATE_NUMBERS = frozenset({"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD"})
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whom a header speaks of, and what is derived for them.
+
+    Attributes
+    ----------
+    own
+        What names the person and the visit.
+    moves
+        Of dates and times of day as they came.
+    moves_again
+        Of those that were moved by whole days before; the birth date counts among them.
+    """
+
+    pseudonym: str
+    own: OwnWords
+    moves: Moves
+    moves_again: Moves
 
 
 def pseudonymise(
@@ -96,9 +115,13 @@ def pseudonymise(
     silence_pydicom()
     subject = pseudonyms.subject(read_text(header, "IssuerOfPatientID"), read_text(header, "PatientID"))
     try:
-        worker = _Rewriter(header, profile, pseudonyms, subject, Counter() if tally is None else tally)
+        own = read_own(header)
+        moves = Moves(profile, pseudonyms, subject, own)
+        person = Person(subject, own, moves, moves)
+        decisions = decisions_of(profile, read_text(header, "SOPClassUID"))
+        worker = Rewriter(header, decisions, person, pseudonyms, Counter() if tally is None else tally)
         result = worker.rewrite(header, 0)
-        if worker.is_old(header):
+        if is_old(header, to_date(read_text(header, "PatientBirthDate")), profile.age_cap_years):
             result.PatientBirthDate = ""
         mark(result, profile, cleaned_pixels=cleaned_pixels)
         result.file_meta = rebuild_meta(header, result)
@@ -117,32 +140,54 @@ class _Level:
     depth: int
 
 
-class _Rewriter:
-    """The rules of one profile applied to one subject's header."""
+def is_old(header: Dataset, born: date | None, cap: int, *, moved: timedelta = timedelta()) -> bool:
+    """Whether a birth date, even moved, would show an age above the cap.
 
-    def __init__(self, header: Dataset, profile: Profile, pseudonyms: Pseudonyms, subject: str, tally: Tally) -> None:
+    Parameters
+    ----------
+    moved
+        What was added to the birth date and not to the dates of the header.
+    """
+    stated = years_of(read_text(header, "PatientAge"))
+    if stated is not None and stated > cap:
+        return True
+    days = [to_date(read_text(header, name)[:8]) for name in _DATES]
+    seen = max((day for day in days if day is not None), default=None)
+    # Without any date nobody can tell how old the person was.
+    return born is not None and (seen is None or (seen + moved - born).days > (cap + 1) * 365.25)
+
+
+class Rewriter:
+    """The rules of one profile applied to one person's header."""
+
+    def __init__(
+        self, header: Dataset, decisions: Decisions, person: Person, pseudonyms: Pseudonyms, tally: Tally
+    ) -> None:
+        profile = decisions.profile
         self._profile = profile
         self._sop_class = read_text(header, "SOPClassUID")
-        self._decisions = decisions_of(profile, self._sop_class)
-        self._own: OwnWords = read_own(header)
-        self._moves = Moves(profile, pseudonyms, subject, self._own)
+        self._decisions = decisions
+        self._own = person.own
+        self._moves = person.moves
+        self._moves_again = person.moves_again
         # Where times of day move, what becomes of a date depends on the time beside it.
         self._by_context = _BY_CONTEXT | {Action.DATE} if self._moves.times_move else _BY_CONTEXT
         self._tally = tally
         self._encoding = header.original_encoding
         charset = read_texts(header, "SpecificCharacterSet")
-        self._memory = _remember(self._decisions, pseudonyms, subject, self._own, charset)
+        self._memory = _remember(decisions, pseudonyms, person.pseudonym, person.own, charset)
         self._writers: dict[Action, Callable[[DataElement], object]] = {
             Action.BLANK: lambda _: "",
             Action.KEEP: lambda element: element.value,
             Action.NUMBER: lambda element: each(element, keep_number),
             Action.TIME: lambda element: each(element, self._moves.move_time),
+            Action.TURN: lambda element: each(element, self._moves_again.move_time),
             Action.BIRTH: self._move_birth,
             Action.AGE: lambda element: each(element, lambda value: cap_age(value, profile.age_cap_years)),
             Action.TERM: keep_terms,
             Action.TEXT: lambda element: each(element, lambda value: clean_text(str(value or ""), self._own.all)),
             Action.UID: lambda element: each(element, lambda value: pseudonyms.uid(str(value))),
-            Action.SUBJECT: lambda _: subject,
+            Action.SUBJECT: lambda _: person.pseudonym,
             Action.IDENTIFIER: lambda element: each(
                 element, lambda value: pseudonyms.identifier(element.keyword, str(value))
             ),
@@ -166,17 +211,6 @@ class _Rewriter:
                 self._carry(level, tag, action)
         write_code(source, result, self._own)
         return result
-
-    def is_old(self, header: Dataset) -> bool:
-        """Whether a birth date, even moved, would show an age above the cap."""
-        stated = years_of(read_text(header, "PatientAge"))
-        if stated is not None and stated > self._profile.age_cap_years:
-            return True
-        born = to_date(read_text(header, "PatientBirthDate"))
-        days = [to_date(read_text(header, name)[:8]) for name in _DATES]
-        seen = max((day for day in days if day is not None), default=None)
-        # Without any date nobody can tell how old the person was.
-        return born is not None and (seen is None or (seen - born).days > (self._profile.age_cap_years + 1) * 365.25)
 
     def _carry(self, level: _Level, tag: BaseTag, action: Action) -> None:
         raw: object = level.source.get_item(tag)
@@ -250,8 +284,9 @@ class _Rewriter:
         empty = element.value is None or element.value == ""
         if empty and action is not Action.SUBJECT:
             value: object = ""
-        elif action is Action.DATE:
-            value = self._moves.move_date(element, level.source)
+        elif action is Action.DATE or (action is Action.TURN and representation != "TM"):
+            moves = self._moves if action is Action.DATE else self._moves_again
+            value = moves.move_date(element, level.source)
         else:
             value = self._writers[action](element)
         if value is not None:
@@ -296,7 +331,7 @@ class _Rewriter:
             self._tally[int(tag), Action.REMOVE] += 1
             return
         reserved, representation = found
-        action = Action.NUMBER if representation in _PRIVATE_NUMBERS else _SAFE_PRIVATE.get(representation, Action.TEXT)
+        action = self._decisions.of_private(representation)
         raw: object = level.source.get_item(tag)
         key = (
             (int(tag), level.depth > 0, f"{representation} {raw.VR}", raw.value)
@@ -318,7 +353,7 @@ class _Rewriter:
     def _move_birth(self, element: DataElement) -> str | None:
         if self._profile.birth_date == "removed":
             return ""
-        moved = self._moves.move_moment(values_of(element)[0])
+        moved = self._moves_again.move_moment(values_of(element)[0])
         if moved is None or self._profile.birth_date == "moved":
             return moved or ""
         return f"{moved[:4]}0701"

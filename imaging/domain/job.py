@@ -78,6 +78,12 @@ class ReviewWork(Record):
         return "redact" if self.boxes or self.find else "accept"
 
 
+class RepseudonymiseWork(Record):
+    """Bring the headers of all images under the profile that the project has when the job runs."""
+
+    kind: Literal["repseudonymise"] = "repseudonymise"
+
+
 class TrainWork(Record):
     """Train a model on the project's reviewed annotations."""
 
@@ -97,7 +103,7 @@ class PredictWork(Record):
     device: Device = Device.AUTO
 
 
-Work = Annotated[IngestWork | ReviewWork | TrainWork | PredictWork, Field(discriminator="kind")]
+Work = Annotated[IngestWork | ReviewWork | RepseudonymiseWork | TrainWork | PredictWork, Field(discriminator="kind")]
 
 
 class Job(Record):
@@ -120,5 +126,5 @@ class Job(Record):
 
     @property
     def kind(self) -> str:
-        """The kind of work: ingest, review, train or predict."""
+        """The kind of work: ingest, review, repseudonymise, train or predict."""
         return self.work.kind

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import builtins
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from imaging.access import INGEST, Action
 from imaging.change import Change
 from imaging.domain.base import ImageKey, LayerKey, TermKey
-from imaging.domain.image import Image, ImageDraft, ImageTerm
+from imaging.domain.image import Image, ImageAttributes, ImageDraft, ImageTerm
 from imaging.errors import InvalidInputError, NotFoundError, StateError
 from imaging.project.gate import Gate
 from imaging.project.layers import WRITERS, Layers, require_layer, require_reviewing, require_writing
 from imaging.project.ontology import require_terms
-from imaging.pyramid.manifest import group_path, headers_path, manifest_path
+from imaging.pyramid.beside import remove_beside
+from imaging.pyramid.manifest import group_path
 from imaging.store import ids
 from imaging.store import images as rows
 from imaging.store.database import Transaction
@@ -100,6 +103,35 @@ class Images:
             change.note("edit", "image", key, {"fields": ["name"]})
             return require_image(change.transaction, self._gate, key)
 
+    def restate(
+        self, key: ImageKey, attributes: ImageAttributes, description: str, actions: Mapping[str, int]
+    ) -> Image:
+        """Note that an image's headers were pseudonymised once more, with the facts that follow from them.
+
+        Parameters
+        ----------
+        actions
+            How often each action was taken, for the journal.
+        """
+        with self._gate.change(Action.EDIT_PROJECT) as change:
+            old = require_image(change.transaction, self._gate, key).attributes.profile_hash
+            values = {"attributes": attributes.model_dump(mode="json"), "description": description}
+            rows.update_image(change.transaction, key, values)
+            detail: JsonValue = {"old": old, "new": attributes.profile_hash, "actions": {**actions}}
+            change.note("repseudonymise", "image", key, detail)
+            return require_image(change.transaction, self._gate, key)
+
+    def restated_by_job(self) -> dict[ImageKey, dict[str, int]]:
+        """What earlier attempts of the acting job noted by `restate`: the counts of actions of each image."""
+        self._gate.require(Action.EDIT_PROJECT)
+        found = dict[ImageKey, dict[str, int]]()
+        for event in self._gate.done_by_job("repseudonymise", "image"):
+            actions = event.detail.get("actions") if isinstance(event.detail, dict) else None
+            if event.key is not None and isinstance(actions, dict):
+                counts = {name: count for name, count in actions.items() if isinstance(count, int)}
+                found[ImageKey(event.key)] = counts
+        return found
+
     def delete(self, key: ImageKey) -> None:
         """Remove an image with everything drawn on it; its sources may then be ingested anew."""
         with self._gate.change(Action.EDIT_IMAGES, Action.ERASE) as change:
@@ -179,9 +211,7 @@ class Images:
     def _remove_files(self, key: ImageKey) -> None:
         group = group_path(self._gate.folder, key)
         shutil.rmtree(group, ignore_errors=True)
-        own = manifest_path(group)
-        for path in (headers_path(group), own, *own.parent.glob(f"{key}.*.json")):
-            path.unlink(missing_ok=True)
+        remove_beside(group)
 
 
 def require_image(transaction: Transaction, gate: Gate, key: ImageKey) -> Image:

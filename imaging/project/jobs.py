@@ -5,7 +5,7 @@ from __future__ import annotations
 from imaging.access import Action
 from imaging.change import Change
 from imaging.domain.base import JobKey
-from imaging.domain.job import IngestWork, Job, JobState, PredictWork, ReviewWork, TrainWork, Work
+from imaging.domain.job import IngestWork, Job, JobState, PredictWork, RepseudonymiseWork, ReviewWork, TrainWork, Work
 from imaging.errors import ForbiddenError, NotFoundError
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
@@ -78,7 +78,7 @@ class Jobs:
             case ReviewWork():
                 for item in work.items:
                     require_held(transaction, self._gate, item)
-            case TrainWork():
+            case RepseudonymiseWork() | TrainWork():
                 pass
 
 
@@ -89,5 +89,7 @@ def required_action(work: Work) -> Action:
             return Action.UPLOAD
         case ReviewWork():
             return Action.DECIDE_QUARANTINE
+        case RepseudonymiseWork():
+            return Action.EDIT_PROJECT
         case TrainWork() | PredictWork():
             return Action.TRAIN

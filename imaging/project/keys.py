@@ -9,7 +9,7 @@ from imaging.project.gate import Gate
 from imaging.store import jobs, projects
 from imaging.store.epochs import add_epoch, open_epochs
 
-_PSEUDONYMISING = ("ingest", "review")
+_PSEUDONYMISING = ("ingest", "review", "repseudonymise")
 
 
 class ProjectSecrets:

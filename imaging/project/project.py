@@ -19,6 +19,7 @@ from imaging.project.layers import Layers
 from imaging.project.members import Members
 from imaging.project.models import Models
 from imaging.project.ontology import OntologyManager
+from imaging.project.profile import ProjectProfile
 from imaging.project.segmentations import Segmentations
 from imaging.project.subjects import Subjects
 from imaging.project.uploads import Uploads
@@ -43,6 +44,7 @@ class Project:
         self.jobs = Jobs(gate)
         self.models = Models(gate)
         self.members = Members(gate)
+        self.profile = ProjectProfile(gate)
         self.uploads = Uploads(gate)
         self.subjects = Subjects(gate, self.images, self.uploads)
         self.secrets = ProjectSecrets(gate)

@@ -53,6 +53,12 @@ class Subjects:
             here |= upload_rows.held_subjects(transaction, self._gate.project)
         return self._mapping.subjects() | here
 
+    def ask(self, subject: str) -> tuple[str, str] | None:
+        """Give issuer and patient ID for choosing a key, to who edits the project; they are told to nobody."""
+        self._gate.require(Action.EDIT_PROJECT)
+        identity = self._mapping.find(subject)
+        return None if identity is None else (identity.issuer, identity.patient_id)
+
     def reidentify(self, subject: str, reason: str) -> Identity:
         """Give back who a subject is; asked for by a controller, with a reason, and noted.
 

@@ -16,6 +16,17 @@ OME_VERSION = "0.5"
 _KINDS = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 
 
+def print_group(group: dict[str, object]) -> bytes:
+    """Give a zarr.json as it is written."""
+    return json.dumps(group, indent=1, allow_nan=False).encode()
+
+
+def restate_group(path: Path, attributes: ImageAttributes) -> bytes:
+    """Give the zarr.json of an image with other attributes of ours; what OME-Zarr says stays."""
+    stated = read_group(path, kind="image")
+    return print_group(_group({**stated, "imaging": attributes.model_dump(mode="json")}))
+
+
 def image_group(layout: Layout, attributes: ImageAttributes) -> dict[str, object]:
     """The zarr.json of an image: multiscales, and `attributes.imaging` with everything that OME-Zarr cannot say."""
     ome: dict[str, object] = {"version": OME_VERSION, "multiscales": [_multiscale(layout, attributes, "mean")]}

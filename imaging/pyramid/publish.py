@@ -35,15 +35,24 @@ def publish(staging: Path, final: Path) -> None:
         shutil.rmtree(staging)
     else:
         staging.rename(final)
-    _sync(final.parent)
+    sync(final.parent)
 
 
 def sync_tree(folder: Path) -> None:
     """Flush every file and folder below, and the folder itself, to disk."""
     for place, _, names in os.walk(folder, topdown=False):
         for name in names:
-            _sync(Path(place, name))
-        _sync(Path(place))
+            sync(Path(place, name))
+        sync(Path(place))
+
+
+def sync(path: Path) -> None:
+    """Flush one file or folder to disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -110,12 +119,8 @@ def _remove_abandoned(parent: Path) -> None:
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
     """Let one writer at a time change a folder, across processes; leaves no file behind."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with _locked(folder, fcntl.LOCK_EX):
         yield
-    finally:
-        os.close(handle)
 
 
 def is_taken(folder: Path) -> bool:
@@ -133,10 +138,22 @@ def is_taken(folder: Path) -> bool:
     return False
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+@contextmanager
+def unchanging(folder: Path) -> Iterator[None]:
+    """Read a folder while nobody changes it who holds it `exclusive`; one that is not there needs no holding."""
+    if not folder.is_dir():
+        yield
+        return
+    with _locked(folder, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def _locked(folder: Path, mode: int) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        fcntl.flock(handle, mode)
+        yield
     finally:
         os.close(handle)
 

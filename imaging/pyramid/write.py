@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from imaging.domain.image import ImageAttributes
 from imaging.pyramid.arrays import StoredArray, create_array
 from imaging.pyramid.layout import Layout, Slab, Stored, array_metadata, plan_layout
 from imaging.pyramid.manifest import Manifest, take_manifest
-from imaging.pyramid.metadata import image_group
+from imaging.pyramid.metadata import image_group, print_group
 from imaging.pyramid.shrink import shrink_mean
 
 
@@ -67,8 +66,7 @@ class PyramidWriter:
 
     def finish(self) -> Manifest:
         """Write the group's metadata and digest every file."""
-        document = json.dumps(image_group(self.layout, self.attributes), indent=1, allow_nan=False)
-        (self.target / "zarr.json").write_text(document, encoding="utf-8")
+        (self.target / "zarr.json").write_bytes(print_group(image_group(self.layout, self.attributes)))
         return take_manifest(self.target)
 
     def _where(self, start: int, stop: int, *, t: int, c: int) -> tuple[int | slice, ...]:

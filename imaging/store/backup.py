@@ -6,11 +6,13 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from imaging.domain.base import Record
 from imaging.errors import InvalidInputError, StateError, UnavailableError
+from imaging.pyramid.publish import unchanging
 from imaging.settings import Settings
 from imaging.store.database import Database
 
@@ -32,7 +34,7 @@ def back_up(database: Database, settings: Settings, destination: Path) -> Backup
     """Copy the database first, then the files.
 
     Files lie in place before their row appears and never change afterwards, so that every row of the copied database
-    finds its files in the copy.
+    finds its files in the copy. Headers, which a second pseudonymisation changes, are held still meanwhile.
     """
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise StateError("backup", "the destination exists and is not an empty folder")
@@ -46,10 +48,11 @@ def back_up(database: Database, settings: Settings, destination: Path) -> Backup
     except OSError:
         raise InvalidInputError("the destination of the backup cannot be written") from None
     try:
-        name = _copy_sqlite(database, partial) if database.embedded else _dump_postgresql(database, partial)
-        for folder, target in ((settings.projects, "projects"), (settings.quarantine, "quarantine")):
-            if folder.is_dir():
-                _copy_tree(folder, partial / target)
+        with _headers_held(settings):
+            name = _copy_sqlite(database, partial) if database.embedded else _dump_postgresql(database, partial)
+            for folder, target in ((settings.projects, "projects"), (settings.quarantine, "quarantine")):
+                if folder.is_dir():
+                    _copy_tree(folder, partial / target)
         files = [path for path in partial.rglob("*") if path.is_file()]
         report = BackupReport(database=name, files=len(files), bytes=sum(path.stat().st_size for path in files))
         if destination.exists():
@@ -59,6 +62,14 @@ def back_up(database: Database, settings: Settings, destination: Path) -> Backup
         shutil.rmtree(partial, ignore_errors=True)
         raise
     return report
+
+
+@contextmanager
+def _headers_held(settings: Settings) -> Iterator[None]:
+    with ExitStack() as held:
+        for headers in sorted(settings.projects.glob("*/headers")):
+            held.enter_context(unchanging(headers))
+        yield
 
 
 def _copy_sqlite(database: Database, target: Path) -> str:

@@ -54,10 +54,12 @@ class Grant:
     sealed: bytes
 
 
-def insert_project(transaction: Transaction, record: ProjectRecord, sealed: bytes) -> None:
-    """Add a project with its sealed secret."""
+def insert_project(
+    transaction: Transaction, record: ProjectRecord, sealed: bytes, profile: Mapping[str, object]
+) -> None:
+    """Add a project with its sealed secret and the options of its profile."""
     values = record.model_dump(exclude={"images", "annotations"}) | {"pixel_access": record.pixel_access.value}
-    transaction.execute(insert(project).values(values | {"secret": sealed}))
+    transaction.execute(insert(project).values(values | {"secret": sealed, "profile": profile}))
 
 
 def update_project(transaction: Transaction, key: ProjectKey, values: Mapping[str, object]) -> None:

@@ -137,7 +137,17 @@ project = Table(
     Column("created", Moment, nullable=False),
     Column("updated", Moment, nullable=False),
     Column("version", Integer, nullable=False),
+    _json("profile"),
     Index(None, "ontology"),
+)
+
+# What the profile hash of an image stands for.
+profile = Table(
+    "profile",
+    metadata,
+    Column("project", BigInteger, ForeignKey("project.id"), primary_key=True),
+    Column("hash", String(64), primary_key=True),
+    _json("options"),
 )
 
 member = Table(

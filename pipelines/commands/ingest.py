@@ -24,7 +24,7 @@ _SHOWN = 40
 @click.command("ingest")
 @click.argument("project")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--profile", metavar="NAME|FILE", help="research, basic, longitudinal, or a TOML file of options.")
+@click.option("--profile", metavar="NAME|FILE", help="A built-in profile or a TOML file; default the project's own.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Slabs worked on at a time; default one per processor.")
 @workspace_options
 def command(

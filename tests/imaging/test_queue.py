@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from imaging.domain.base import JobKey, ModelKey, UploadKey
 from imaging.domain.image import Affine, ImageAttributes, ImageDraft
-from imaging.domain.job import IngestWork, Job, JobState, PredictWork, Task, TrainWork
+from imaging.domain.job import IngestWork, Job, JobState, PredictWork, RepseudonymiseWork, Task, TrainWork
 from imaging.domain.model import ModelDraft
 from imaging.domain.people import Role
 from imaging.errors import ForbiddenError, NotFoundError, StateError
@@ -178,7 +178,8 @@ def test_every_kind_of_work_survives_the_store(workspace: Workspace, project: Pr
     bundle = ModelDraft(name="m", task=Task.CLASSIFICATION, terms=(), sha256="0" * 64)
     model = project.models.register(bundle, lambda key: None)
     upload = project.uploads.create("page")
-    for work in (TRAIN, IngestWork(upload=upload), PredictWork(model=model.id, images=(image.id,))):
+    predict = PredictWork(model=model.id, images=(image.id,))
+    for work in (TRAIN, IngestWork(upload=upload), RepseudonymiseWork(), predict):
         job = project.jobs.submit(work)
         assert project.jobs.get(job.id).work == work
         assert workspace.queue.get(job.id) == project.jobs.get(job.id)

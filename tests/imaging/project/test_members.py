@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from imaging.access import INGEST, Action, allowed
+from imaging.dicom.profile import Profile
 from imaging.domain.annotation import AnnotationDraft
 from imaging.domain.base import UserKey
 from imaging.domain.epoch import RotationPolicy
@@ -42,6 +43,11 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "images.path": ({Action.SEE_IMAGES, *INGEST}, lambda: project.images.path(image.id)),
         "images.register": (set(INGEST), lambda: project.images.register(draft, lambda key: None)),
         "images.rename": ({Action.EDIT_IMAGES}, lambda: project.images.rename(image.id, "phantom")),
+        "images.restate": (
+            {Action.EDIT_PROJECT},
+            lambda: project.images.restate(image.id, image.attributes, "", {}),
+        ),
+        "images.restated_by_job": ({Action.EDIT_PROJECT}, project.images.restated_by_job),
         "images.delete": ({Action.EDIT_IMAGES, Action.ERASE}, lambda: project.images.delete(absent)),
         "images.known_digests": (set(INGEST), lambda: project.images.known_digests(["a"])),
         "images.made_by_job": (set(INGEST), project.images.made_by_job),
@@ -99,6 +105,11 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "members.add": ({Action.MANAGE_MEMBERS}, lambda: project.members.add(absent, [Role.READER])),
         "members.set_roles": ({Action.MANAGE_MEMBERS}, lambda: project.members.set_roles(absent, [Role.READER])),
         "members.remove": ({Action.MANAGE_MEMBERS}, lambda: project.members.remove(absent)),
+        "profile.get": ({Action.SEE_PROJECT}, project.profile.get),
+        "profile.set": ({Action.EDIT_PROJECT}, lambda: project.profile.set(Profile.built_in("basic"))),
+        "profile.record": (set(INGEST), lambda: project.profile.record(Profile())),
+        "profile.recorded": ({Action.SEE_PROJECT}, project.profile.recorded),
+        "profile.note_applied": ({Action.EDIT_PROJECT}, lambda: project.profile.note_applied(Profile(), 0, {})),
         "uploads.create": ({Action.UPLOAD}, lambda: project.uploads.create("page")),
         "uploads.add": ({Action.UPLOAD}, lambda: project.uploads.add(absent, "x", io.BytesIO())),
         "uploads.names_held": ({Action.UPLOAD}, lambda: project.uploads.names_held(absent)),
@@ -121,6 +132,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "subjects.known": (set(INGEST), project.subjects.known),
         "subjects.remember": (set(INGEST), lambda: project.subjects.remember("S", PERSON)),
         "subjects.reidentify": ({Action.REIDENTIFY}, lambda: project.subjects.reidentify("absent", "to see")),
+        "subjects.ask": ({Action.EDIT_PROJECT}, lambda: project.subjects.ask("absent")),
         "subjects.named": ({Action.DECIDE_QUARANTINE}, lambda: project.subjects.named(["absent"])),
         "subjects.oppose": ({Action.DECIDE_QUARANTINE}, lambda: project.subjects.oppose(set())),
         "subjects.withdraw": ({Action.DECIDE_QUARANTINE}, lambda: project.subjects.withdraw(set())),
@@ -154,7 +166,7 @@ def test_every_door_opens_to_the_roles_of_the_table_and_no_others(
 def test_every_public_method_is_among_the_doors(project: Project, image: Image, draft: ImageDraft) -> None:
     known = set(doors(project, image, draft))
     passed_through = {"annotations", "images", "ontology", "layers", "segmentations", "jobs", "models", "members"}
-    passed_through |= {"uploads", "secrets", "journal", "subjects"}
+    passed_through |= {"uploads", "secrets", "journal", "subjects", "profile"}
     methods = {
         f"{manager}.{name}"
         for manager in passed_through

@@ -11,6 +11,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from imaging.dicom.profile import Profile
+from imaging.domain.base import ProjectKey, UserKey
 from imaging.settings import Settings
 from imaging.store import birth, migrate
 from imaging.store.database import Database
@@ -56,6 +58,32 @@ def test_every_older_revision_comes_forward_and_opens(database: Database, settin
     opened = Workspace.at(settings)
     user, _ = opened.accounts.add("early")
     assert opened.accounts.list() == [user]
+    opened.close()
+
+
+def test_a_project_from_before_profiles_has_the_one_that_it_always_had(database: Database, settings: Settings) -> None:
+    migrate.upgrade(database, "r0002")
+    wrapper = create_master_key(settings)
+    birth.found(database, wrapper)
+    rows = {
+        "account": "'early', '', '', '', 'en', TRUE, TRUE, '', 0",
+        "ontology": "'terms', 1, 1, 0, 0",
+        "project": "'old', 1, 'full', :secret, 0, 0, 0",
+    }
+    columns = {
+        "account": "username, firstname, lastname, email, language, operator, active, password, created",
+        "ontology": "name, creator, next_value, created, version",
+        "project": "name, ontology, pixel_access, secret, created, updated, version",
+    }
+    with database.write() as transaction:
+        for table, values in rows.items():
+            secret = {"secret": wrapper.wrap(b"s" * 32, "project:1")} if table == "project" else {}
+            transaction.execute(text(f"INSERT INTO {table} (id, {columns[table]}) VALUES (1, {values})"), secret)
+        transaction.execute(text("INSERT INTO member (project, account, role) VALUES (1, 1, 'manager')"))
+    assert upgrade_workspace(settings) == ("r0002", migrate.HEAD)
+    opened = Workspace.at(settings)
+    project = opened.open(ProjectKey(1), UserKey(1))
+    assert project.profile.get() == Profile.built_in("research")
     opened.close()
 
 
