@@ -8,11 +8,13 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from imaging.access import Action
 from imaging.dicom.epochs import Epochs
 from imaging.dicom.headers import read_owners
 from imaging.dicom.pseudonyms import canonical
 from imaging.domain.base import ProjectKey, Record
 from imaging.domain.subject import Erasure
+from imaging.errors import StateError
 from imaging.project.project import Project
 from imaging.store.database import now
 from imaging.store.keys import create_key_file
@@ -41,7 +43,15 @@ def erase_subject(project: Project, subject: str, secrets: Path) -> Certificate:
     ------
     NotFoundError
         There is nothing of this subject.
+    StateError
+        Files wait in uploads that stopped half-way: nobody knows yet whose they are.
     """
+    project.require(Action.ERASE)
+    waiting = ", ".join(str(upload.id) for upload in project.uploads.stopped())
+    if waiting:
+        raise StateError(
+            "subject", f"may lie in uploads that stopped half-way; resume or discard them first: {waiting}"
+        )
     held = find_held(project, subject)
     erased = project.subjects.erase(subject, held)
     certificate = Certificate(project=project.record.id, at=now(), erased=erased)

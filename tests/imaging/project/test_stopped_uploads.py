@@ -18,6 +18,7 @@ from imaging.domain.job import IngestWork, JobState
 from imaging.domain.outcome import Reason
 from imaging.domain.people import Role
 from imaging.domain.upload import FileToHold, LastJob
+from imaging.erasure import erase_subject
 from imaging.errors import ForbiddenError, NotFoundError, StateError
 from imaging.project.project import Project
 from imaging.settings import Settings
@@ -217,3 +218,12 @@ def test_a_deletion_that_was_cut_off_is_listed_and_done_again(
         project.jobs.submit(IngestWork(upload=upload))
     getattr(project.uploads, end)(upload)
     assert (on_disk(settings), project.uploads.stopped()) == ([], [])
+
+
+def test_nobody_is_erased_while_files_wait_that_may_be_theirs(project: Project, settings: Settings) -> None:
+    upload = send(project)
+    with pytest.raises(StateError, match=f"first: {upload}$"):
+        erase_subject(project, "A" * 16, settings.secrets)
+    project.uploads.discard(upload)
+    with pytest.raises(NotFoundError):
+        erase_subject(project, "A" * 16, settings.secrets)
