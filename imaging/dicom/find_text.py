@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +12,10 @@ from imaging.dicom.instance import Stored
 from imaging.dicom.text_likeness import TextLike, distinct, find_text_like, merge
 from imaging.text import Box, TextDetector
 
-_View = Callable[[Stored], NDArray[np.uint8]]
-
 _NEAR = 17
 """Side of the square whose mean and spread are the local ground, in pixels."""
-_WIDER = 1.5
-"""By how much a line of text is at least wider than high; what detectors find in anatomy seldom is."""
-_LONGER = 3.0
-"""The same for a line that the cheap look did not point at."""
-_SMALL = 160 * 160
-"""Pixels up to which the detector sees the whole frame anyway: it costs little, and small frames hide letters well."""
+_WIDER = 2.0
+"""By how much a line of text is at least wider than high; what detectors find in anatomy is seldom so long."""
 _LOW = 40
 """Rows up to which a box as high as wide is believed too, where text is to be expected: "2D", "RS"."""
 _HIGH = 160
@@ -30,7 +24,7 @@ _RIM = 12
 """Pixels by which a picture is drawn out where the frame ends: detectors overlook what touches the rim."""
 
 
-def find_text(frame: Stored, detector: TextDetector, *, everywhere: bool, small_whole: bool = True) -> tuple[Box, ...]:
+def find_text(frame: Stored, detector: TextDetector, *, everywhere: bool) -> tuple[Box, ...]:
     """Return where text stands.
 
     Parameters
@@ -43,21 +37,14 @@ def find_text(frame: Stored, detector: TextDetector, *, everywhere: bool, small_
     everywhere
         Whether to show it the whole frame whatever the cheap look says: for kinds of file that often carry text.
         Otherwise it sees the regions that look like text, and the whole frame once it found text in one of them.
-    small_whole
-        Whether it sees a small frame whole even so: among hundreds of thumbnails it would take a few for text.
     """
     if frame.min() == frame.max():
         return ()
     channels = list(distinct(frame[np.newaxis] if frame.ndim == 2 else frame))
     near = (box for region in find_text_like(frame) for box in _look_closely(channels, region, detector))
     found = [box for box in near if _is_line(box)]
-    if not found and small_whole and frame.shape[-2] * frame.shape[-1] <= _SMALL:
-        over = (box for channel in channels for box in _look_over(channel, detector, show_local_contrast))
-        found = [box for box in over if _is_line(box, _LONGER)]
     if found or everywhere:
-        over = (
-            box for channel in channels for box in _look_over(channel, detector, show_local_contrast, show_full_range)
-        )
+        over = (box for channel in channels for box in _look_over(channel, detector))
         found += [box for box in over if _is_line(box) or box.rows <= _LOW]
     return merge(found)
 
@@ -81,8 +68,8 @@ def show_full_range(channel: Stored) -> NDArray[np.uint8]:
     return ((values - low) * (255 / max(high - low, 1e-6))).astype(np.uint8)
 
 
-def _is_line(box: Box, wider: float = _WIDER) -> bool:
-    return box.rows <= _HIGH and box.columns >= wider * box.rows
+def _is_line(box: Box) -> bool:
+    return box.rows <= _HIGH and box.columns >= _WIDER * box.rows
 
 
 def _look_closely(channels: list[Stored], region: TextLike, detector: TextDetector) -> Iterator[Box]:
@@ -102,10 +89,10 @@ def _look_closely(channels: list[Stored], region: TextLike, detector: TextDetect
             yield from _clip(moved, channel.shape)
 
 
-def _look_over(channel: Stored, detector: TextDetector, *views: _View) -> Iterator[Box]:
+def _look_over(channel: Stored, detector: TextDetector) -> Iterator[Box]:
     drawn_out = np.pad(channel, _RIM, mode="edge")
-    for view in views:
-        for box in detector.detect(view(drawn_out)):
+    for picture in (show_local_contrast(drawn_out), show_full_range(drawn_out)):
+        for box in detector.detect(picture):
             yield from _clip(Box(box.top - _RIM, box.left - _RIM, box.rows, box.columns), channel.shape)
 
 

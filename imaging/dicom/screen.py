@@ -64,7 +64,7 @@ def screen_picture(frame: Stored, detector: TextDetector | None) -> None:
     RefusedFileError
         BURNED_IN_RISK.
     """
-    if detector is not None and find_text(frame, detector, everywhere=False, small_whole=False):
+    if detector is not None and find_text(frame, detector, everywhere=False):
         raise RefusedFileError(Reason.BURNED_IN_RISK, _TEXT_FOUND)
 
 

@@ -130,22 +130,13 @@ class Everywhere:
 
 
 def test_a_frame_that_looks_plain_is_not_shown_unless_asked() -> None:
-    detector, plain = Everywhere(), np.zeros((192, 192), np.int16)
+    detector, plain = Everywhere(), np.zeros((64, 96), np.int16)
     assert find_text(plain, detector, everywhere=True) == ()
     plain[40:] = 100
 
     assert find_text(plain, detector, everywhere=False) == ()
     assert detector.shown == []
-    assert find_text(plain, detector, everywhere=True) == (Box(0, 0, 42, 192),)
-
-
-def test_a_small_frame_is_shown_whole_unless_it_is_one_of_many_pictures() -> None:
-    detector, plain = Everywhere(), np.zeros((64, 96), np.int16)
-    plain[40:] = 100
-
-    assert find_text(plain, detector, everywhere=False, small_whole=False) == ()
-    assert detector.shown == []
-    assert find_text(plain, detector, everywhere=False) == (Box(0, 0, 10, 96),)
+    assert find_text(plain, detector, everywhere=True) == (Box(0, 0, 10, 96),)
 
 
 def test_what_is_found_in_a_region_makes_the_whole_frame_be_looked_over() -> None:
