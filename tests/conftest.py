@@ -22,6 +22,7 @@ from imaging.project.project import Project
 from imaging.settings import Settings
 from imaging.store import passwords
 from imaging.workspace import Workspace
+from tests.shell import Shell
 
 # A loaded machine is slow, not wrong; and what checks a landing must give the same answer twice.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -44,6 +45,15 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the real input of ../shared/data is not on this machine")
     return SHARED
+
+
+@pytest.fixture
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """The command line over a workspace with the project "phantoms"."""
+    made = Shell(tmp_path / "W", capsys)
+    made.json("init")
+    made.json("project", "create", "phantoms")
+    return made
 
 
 @pytest.fixture

@@ -12,33 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage, generate_uid
 
-from imaging import cli
 from imaging.erasure import Certificate
+from tests.shell import Shell
 
 SAMPLE = Path(__file__).parents[2] / "sample_dicom" / "images"
-
-
-class Shell:
-    def __init__(self, workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.workspace, self._capsys = workspace, capsys
-
-    def __call__(self, *arguments: object) -> tuple[int, str, str]:
-        self._capsys.readouterr()
-        code = cli.main([*map(str, arguments), "--workspace", str(self.workspace)])
-        return code, *self._capsys.readouterr()
-
-    def json(self, *arguments: object) -> object:
-        code, out, err = self(*arguments, "--json")
-        assert (code, err) == (0, ""), err
-        return json.loads(out)
-
-
-@pytest.fixture
-def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
-    made = Shell(tmp_path / "W", capsys)
-    made.json("init")
-    made.json("project", "create", "phantoms")
-    return made
 
 
 @pytest.fixture
@@ -123,9 +100,9 @@ def test_who_objects_is_refused_and_no_copy_is_held(shell: Shell, original: pydi
     assert len(made["quarantined"]) == made["files"] == 30
     assert not list((shell.workspace / "quarantine").rglob("*.sealed"))
     assert original.PatientID.encode() not in everything(shell.workspace)
-    assert len(shell.json("opposition", "list", "phantoms")) == 1  # type: ignore[arg-type]
+    assert len(shell.json("opposition", "list", "phantoms")) == 1
     shell.json("opposition", "withdraw", "phantoms", objections)
-    assert len(shell.json("ingest", "phantoms", SAMPLE / "mr-head-11")["images"]) == 1  # type: ignore[call-overload, index]
+    assert len(shell.json("ingest", "phantoms", SAMPLE / "mr-head-11")["images"]) == 1
 
 
 def test_an_objection_without_an_issuer_holds_for_every_issuer(shell: Shell, original: pydicom.Dataset, tmp_path: Path):
@@ -145,7 +122,7 @@ def test_an_objection_without_an_issuer_tells_what_is_here_already(
     objections = tmp_path / "objections.csv"
     objections.write_text(f"patient_id\n{original.PatientID}\n")
     subject = subject_of(shell)
-    assert list(shell.json("opposition", "add", "phantoms", objections)["present"]) == [subject]  # type: ignore[call-overload, index]
+    assert list(shell.json("opposition", "add", "phantoms", objections)["present"]) == [subject]
 
 
 @pytest.mark.parametrize("text", ["", "name\nPHANTOM", "patient_id\n\n ,\n", "patient_id,issuer\n,X\n", "\xff\xfe"])
@@ -174,11 +151,11 @@ def test_erasing_removes_images_held_files_and_the_way_back(shell: Shell, origin
     (subject,) = (
         one
         for one in subjects
-        if shell.json("reidentify", "phantoms", one, "--reason", "x")["patient_id"] == original.PatientID  # type: ignore[call-overload, index]
+        if shell.json("reidentify", "phantoms", one, "--reason", "x")["patient_id"] == original.PatientID
     )
     objections = tmp_path / "objections.csv"
     objections.write_text(f"patient_id,issuer\n{original.PatientID},{original.IssuerOfPatientID}\n")
-    present = shell.json("opposition", "add", "phantoms", objections)["present"]  # type: ignore[call-overload, index]
+    present = shell.json("opposition", "add", "phantoms", objections)["present"]
     assert list(present) == [subject]
     late.SOPInstanceUID = late.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     late.save_as(tmp_path / "late.dcm")
@@ -188,8 +165,8 @@ def test_erasing_removes_images_held_files_and_the_way_back(shell: Shell, origin
     assert (len(certificate.erased.images), len(certificate.erased.held), certificate.erased.mapping) == (1, 3, True)
     public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(certificate.public_key))
     public.verify(bytes.fromhex(certificate.signature), certificate.message())
-    assert len(shell.json("images", "phantoms")) == 1  # type: ignore[arg-type]
-    assert [held["reason"] for held in shell.json("quarantine", "list", "phantoms")] == ["not_dicom"]  # type: ignore[attr-defined, union-attr]
+    assert len(shell.json("images", "phantoms")) == 1
+    assert [held["reason"] for held in shell.json("quarantine", "list", "phantoms")] == ["not_dicom"]
     assert shell("reidentify", "phantoms", subject, "--reason", "x")[0] == 2
     assert shell("erase", "phantoms", "--subject", subject)[0] == 2
     for command in (("verify",), ("journal", "verify")):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
-from imaging import cli
 from imaging.dicom.headers_store import unpack_headers
 from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.domain.job import IngestWork, JobState
@@ -22,41 +20,9 @@ from imaging.pyramid.manifest import headers_path
 from imaging.settings import Settings
 from imaging.workspace import Workspace
 from tests.pipelines.conftest import MakeSeries
+from tests.shell import Shell
 
 ALPHA, BETA = "PHA-000001", "PHA-000002"
-
-
-class Shell:
-    def __init__(self, workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.workspace, self._capsys = workspace, capsys
-
-    def __call__(self, *arguments: object) -> tuple[int, str, str]:
-        self._capsys.readouterr()
-        code = cli.main([*map(str, arguments), "--workspace", str(self.workspace)])
-        return code, *self._capsys.readouterr()
-
-    def json(self, *arguments: object) -> Any:
-        code, out, err = self(*arguments, "--json")
-        assert (code, err) == (0, ""), err
-        return json.loads(out)
-
-    def refused(self, *arguments: object) -> tuple[int, set[str]]:
-        """Give the exit code and the reasons of an ingest that makes nothing."""
-        code, out, _ = self(*arguments, "--json")
-        made = json.loads(out)
-        assert not made["images"]
-        return code, {held["reason"] for held in made["quarantined"]}
-
-    def who(self, subject: str) -> str:
-        return str(self.json("reidentify", "phantoms", subject, "--reason", "to see")["patient_id"])
-
-
-@pytest.fixture
-def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
-    made = Shell(tmp_path / "W", capsys)
-    made.json("init")
-    made.json("project", "create", "phantoms")
-    return made
 
 
 @pytest.fixture

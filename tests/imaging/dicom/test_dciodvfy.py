@@ -17,7 +17,6 @@ from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.dicom.rewrite import rewrite
 from imaging.dicom.walk import Found
 from imaging.errors import RefusedFileError
-from tests.conftest import SHARED
 
 OURS = Pseudonyms(b"a" * 32)
 PER_FOLDER = 4
@@ -59,12 +58,12 @@ def test_no_bundled_file_gains_an_error(profile: str, bundled: Path, tmp_path: P
     assert written >= 45
 
 
-def test_no_file_of_real_scanners_gains_an_error(tmp_path: Path):
-    if not SHARED.is_dir():
-        pytest.skip("the real input is absent")
+def test_no_file_of_real_scanners_gains_an_error(shared_data: Path, tmp_path: Path):
     folders = ("ct_philips_phantom", "mr_tumour_PGBM-001", "transfer_syntaxes_wg04", "mr_nih", "burned_in")
     paths: list[Path] = []
-    for folder in sorted({path.parent for name in folders for path in (SHARED / name).rglob("*") if path.is_file()}):
+    for folder in sorted(
+        {path.parent for name in folders for path in (shared_data / name).rglob("*") if path.is_file()}
+    ):
         paths += sorted(path for path in folder.iterdir() if path.is_file())[:PER_FOLDER]
     added, written = find_added(paths, tmp_path, "research")
     assert added == {}
