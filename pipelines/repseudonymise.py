@@ -97,7 +97,10 @@ class _Work:
         lost: dict[str, int] = Counter()
         short = 0
         for image in images:
-            more = self.profile.exceeds(self._profile_of(image, recorded))
+            before = self._profile_of(image, recorded)
+            if before.faces != self.profile.faces == "removed":
+                raise StateError("profile", "faces are removed on the way in; delete the images and ingest them again")
+            more = self.profile.exceeds(before)
             lost.update(dict.fromkeys(more, 1))
             short += bool(more)
         if short:

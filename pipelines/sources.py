@@ -10,6 +10,7 @@ import numpy as np
 from imaging.dicom.decode import read_channels, read_slab
 from imaging.dicom.headers_store import pack_headers
 from imaging.dicom.instance import Instance, Stored
+from imaging.dicom.markers import Cleaned
 from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonymise import pseudonymise
 from imaging.dicom.pseudonyms import Pseudonyms
@@ -20,6 +21,7 @@ from imaging.domain.image import ImageAttributes
 from imaging.pyramid.layout import Slab
 from imaging.text import load_detector
 from pipelines.arrivals import PictureFile
+from pipelines.faces import take_face
 from pipelines.publication import Source
 from pipelines.pyramids import ReadSlab
 
@@ -35,6 +37,11 @@ def stack_source(stack: Stack, digests: Mapping[int, str], *, profile: Profile, 
     ----------
     digests
         Keyed digest of each instance's file, by `id` of the instance.
+
+    Raises
+    ------
+    RefusedFileError
+        FACE_RISK: the profile removes faces, and it cannot be told where one is.
     """
     first: Instance = stack.instances[0]
     subject = pseudonyms.subject(first.issuer, first.patient_id)
@@ -43,9 +50,11 @@ def stack_source(stack: Stack, digests: Mapping[int, str], *, profile: Profile, 
     attributes = stack.attributes.model_copy(
         update={"profile_hash": profile.hash, "frame_of_reference": str(frame_of_reference)}
     )
+    read = _reader(stack)
+    without_face = take_face(stack, read) if profile.faces == "removed" else None
     # One at a time: rewritten headers of a long series together weigh as much as two slabs.
     headers = (
-        pseudonymise(instance.header, profile, pseudonyms, cleaned_pixels=bool(instance.painted))
+        pseudonymise(instance.header, profile, pseudonyms, cleaned=_cleaned(instance, without_face is not None))
         for instance in stack.instances
     )
     return Source(
@@ -57,7 +66,7 @@ def stack_source(stack: Stack, digests: Mapping[int, str], *, profile: Profile, 
         attributes=attributes,
         shape=stack.shape,
         dtype=stack.dtype.name,
-        read=_reader(stack),
+        read=without_face or read,
         headers=pack_headers(stack, headers),
         digests=tuple(digests[id(instance)] for instance in stack.instances),
         names=stack.names,
@@ -98,6 +107,10 @@ def picture_source(picture: PictureFile, pseudonyms: Pseudonyms) -> Source:
         digests=(picture.digest,),
         names=(picture.found.name,),
     )
+
+
+def _cleaned(instance: Instance, faceless: bool) -> list[Cleaned]:
+    return [Cleaned.TEXT] * bool(instance.painted) + [Cleaned.FACE] * faceless
 
 
 def _reader(stack: Stack) -> ReadSlab:

@@ -127,11 +127,13 @@ def pseudonymise_folder(source: Path, target: Path, order: Order, looked: Looked
     Raises
     ------
     InvalidInputError
-        No file, or the two paths lie inside each other, or the target cannot be written.
+        No file, or the two paths lie inside each other, or the target cannot be written, or the profile removes faces.
     StateError
         Another run writes into the target.
     """
     check_places(source, target)
+    if order.profile.faces == "removed":
+        raise InvalidInputError("faces are taken out of whole volumes, by an ingest; the profile must keep them here")
     _make_folder(target)
     with _alone(target), tempfile.TemporaryDirectory(prefix="imaging-", ignore_cleanup_errors=True) as scratch:
         found = find_files([source], Limits(), Path(scratch))

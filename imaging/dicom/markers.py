@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from enum import Enum
 from functools import lru_cache
 
 from pydicom.charset import default_encoding
@@ -24,7 +26,7 @@ IMPLEMENTATION_UID = "2.25.143837415104018166046466148146138271453"
 _IMPLEMENTATION_NAME = "IWS_2"
 _NO_CAP = 130
 _CODES_TAG = Tag(0x00120064)
-_BASIC, _CLEANED_PIXELS = "113100", "113101"
+_BASIC = "113100"
 _CODES = {
     "graphics": "113103",
     "structured_content": "113104",
@@ -39,20 +41,25 @@ _DATE_CODES = {"full": "113106", "modified": "113107"}
 _TEMPORAL = {"full": "UNMODIFIED", "modified": "MODIFIED", "removed": "REMOVED"}
 
 
-def mark(result: Dataset, profile: Profile, *, cleaned_pixels: bool = False) -> None:
-    """Write the markers of de-identification into a pseudonymised header.
+class Cleaned(Enum):
+    """What was taken out of the pixels of a file, by its code."""
 
-    Parameters
-    ----------
-    cleaned_pixels
-        Text was looked for in every frame and none is left.
-    """
+    TEXT = "113101"
+    """Text was looked for in every frame and none is left."""
+    FACE = "113102"
+    """The face was taken out of the volume."""
+
+
+def mark(result: Dataset, profile: Profile, *, cleaned: Collection[Cleaned] = ()) -> None:
+    """Write the markers of de-identification into a pseudonymised header."""
     codes = [_BASIC, *(code for option, code in _CODES.items() if getattr(profile, option))]
     if profile.dates in _DATE_CODES:
         codes.append(_DATE_CODES[profile.dates])
-    if cleaned_pixels:
-        codes.append(_CLEANED_PIXELS)
+    codes += [what.value for what in cleaned]
+    if Cleaned.TEXT in cleaned:
         result.BurnedInAnnotation = "NO"
+    if Cleaned.FACE in cleaned:
+        result.RecognizableVisualFeatures = "NO"
     result.PatientIdentityRemoved = "YES"
     result.DeidentificationMethod = f"{_name(profile)}, PS3.15 {EDITION}"
     implicit, little = result.original_encoding
@@ -61,9 +68,10 @@ def mark(result: Dataset, profile: Profile, *, cleaned_pixels: bool = False) -> 
     result.LongitudinalTemporalInformationModified = _TEMPORAL[profile.dates]
 
 
-def says_cleaned_pixels(header: Dataset) -> bool:
-    """Whether a pseudonymised header says that no text is left in its frames."""
-    return _CLEANED_PIXELS in _read_codes(header)
+def read_cleaned(header: Dataset) -> frozenset[Cleaned]:
+    """Tell what a pseudonymised header says was taken out of its pixels."""
+    codes = _read_codes(header)
+    return frozenset(what for what in Cleaned if what.value in codes)
 
 
 def read_profile(header: Dataset) -> Profile:
@@ -74,6 +82,7 @@ def read_profile(header: Dataset) -> Profile:
     """
     codes = _read_codes(header)
     told: dict[str, object] = {option: code in codes for option, code in _CODES.items()}
+    told["faces"] = "removed" if Cleaned.FACE.value in codes else "kept"
     told["dates"] = next((dates for dates, code in _DATE_CODES.items() if code in codes), "removed")
     born = read_text(header, "PatientBirthDate")
     if born:

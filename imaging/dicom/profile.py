@@ -21,6 +21,7 @@ _ORDERS = {
     "dates": ("removed", "modified", "full"),
     "times": ("moved", "kept"),
     "birth_date": ("removed", "year", "moved"),
+    "faces": ("removed", "kept"),
 }
 """Values of options from the strictest to the loosest; a switch that is on and a higher age cap keep more."""
 _TIMES_WITHOUT_DATES = "times of day move only where dates are modified"
@@ -50,6 +51,8 @@ class Profile(Record):
         Keep the words of descriptions that the vocabulary knows.
     structured_content, graphics
         Keep content items and graphic annotations, cleaned by the same rules.
+    faces
+        Of heads in volumes: `kept`; `removed` on their way in.
     """
 
     name: str = Field(default="research", pattern=r"[a-z][a-z0-9_-]{0,30}")
@@ -66,6 +69,7 @@ class Profile(Record):
     descriptors: bool = True
     structured_content: bool = False
     graphics: bool = False
+    faces: Literal["kept", "removed"] = "kept"
 
     @classmethod
     def built_in(cls, name: str) -> Profile:
@@ -130,7 +134,8 @@ class Profile(Record):
 @lru_cache(maxsize=64)
 def _hash(profile: Profile) -> str:
     told = {
-        "options": profile.model_dump(exclude={"name", "version"}),
+        # Left out where it changes nothing: profiles of images that were made before it keep their hashes.
+        "options": profile.model_dump(exclude={"name", "version"} | ({"faces"} if profile.faces == "kept" else set())),
         "rules": digest_rules(),
         "revision": _REVISION,
     }

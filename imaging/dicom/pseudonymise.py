@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, lru_cache
@@ -30,7 +30,7 @@ from imaging.dicom.converting import (
 )
 from imaging.dicom.decisions import Action, Decisions, decisions_of
 from imaging.dicom.encode import encode_text
-from imaging.dicom.markers import mark, rebuild_meta
+from imaging.dicom.markers import Cleaned, mark, rebuild_meta
 from imaging.dicom.moving import Moves
 from imaging.dicom.numbers import are_numbers, is_number
 from imaging.dicom.own import OwnWords, read_own, to_date, words_in
@@ -85,7 +85,7 @@ def pseudonymise(
     profile: Profile,
     pseudonyms: Pseudonyms,
     *,
-    cleaned_pixels: bool = False,
+    cleaned: Collection[Cleaned] = (),
     tally: Tally | None = None,
 ) -> Dataset:
     """Give a new header that holds no direct identifier; the input is left as it is.
@@ -96,8 +96,8 @@ def pseudonymise(
 
     Parameters
     ----------
-    cleaned_pixels
-        Text was looked for in every frame of this file and none is left; the markers then say so.
+    cleaned
+        What was taken out of the pixels of this file; the markers then say so.
     tally
         Takes the count of what was done.
 
@@ -123,7 +123,7 @@ def pseudonymise(
         result = worker.rewrite(header, 0)
         if is_old(header, to_date(read_text(header, "PatientBirthDate")), profile.age_cap_years):
             result.PatientBirthDate = ""
-        mark(result, profile, cleaned_pixels=cleaned_pixels)
+        mark(result, profile, cleaned=cleaned)
         result.file_meta = rebuild_meta(header, result)
     # pydicom raises any type of error on a damaged header, and its messages quote values: the cause is dropped.
     except Exception:

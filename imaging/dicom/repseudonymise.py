@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 
 from imaging.dicom.decisions import Action, Decisions, decisions_of
 from imaging.dicom.headers_store import repack_headers, unpack_headers
-from imaging.dicom.markers import mark, read_profile, rebuild_meta, says_cleaned_pixels
+from imaging.dicom.markers import mark, read_cleaned, read_profile, rebuild_meta
 from imaging.dicom.moving import Moves
 from imaging.dicom.own import OwnWords, to_date
 from imaging.dicom.profile import Profile
@@ -114,7 +114,7 @@ def repseudonymise(
         )
         if _shows_old_age(header, profile, before, shift):
             result.PatientBirthDate = ""
-        mark(result, profile, cleaned_pixels=says_cleaned_pixels(header))
+        mark(result, profile, cleaned=read_cleaned(header))
         result.file_meta = rebuild_meta(header, result)
     # pydicom quotes the value that it stumbles over: the cause is dropped.
     except Exception:

@@ -22,6 +22,7 @@ class Reason(Enum):
     IRREGULAR_GEOMETRY = "irregular_geometry"
     MIXED_ORIENTATION = "mixed_orientation"
     BURNED_IN_RISK = "burned_in_risk"
+    FACE_RISK = "face_risk"
     EMBEDDED_DOCUMENT = "embedded_document"
     ARCHIVE_REFUSED = "archive_refused"
     LIMIT_EXCEEDED = "limit_exceeded"

@@ -12,6 +12,14 @@ from imaging.testing.shapes import Field, Grid, Point, ellipsoid
 
 SCALP, SKULL, FLUID, GREY, WHITE, LESION, AIR = 620.0, 60.0, 120.0, 380.0, 560.0, 250.0, 0.0
 
+_FEATURES: tuple[tuple[Point, Point], ...] = (
+    ((-40.0, -88.0, 0.0), (20.0, 20.0, 13.0)),
+    ((-66.0, -62.0, 0.0), (5.0, 12.0, 22.0)),
+    ((-32.0, 12.0, 76.0), (28.0, 14.0, 9.0)),
+    ((-32.0, 12.0, -76.0), (28.0, 14.0, 9.0)),
+)
+"""Centre and radii (z, y, x) of what protrudes from a face, mm."""
+
 
 @dataclass(frozen=True)
 class HeadPlan:
@@ -25,6 +33,8 @@ class HeadPlan:
         Outer radii of the head, mm.
     noise
         Standard deviation in the two receive channels, stored units.
+    face
+        Whether it has a nose, lips and ears.
     """
 
     seed: int
@@ -34,6 +44,7 @@ class HeadPlan:
     lesions: int = 4
     noise: float = 14.0
     gain: float = 1.0
+    face: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,11 +54,15 @@ class Head:
     Attributes
     ----------
     signal : (z, y, x), float64, arbitrary units
-    lesion_mask : (z, y, x), bool
+    lesion_mask, brain_mask : (z, y, x), bool
+    feature_mask : (z, y, x), bool
+        What protrudes: nose, lips, ears.
     """
 
     signal: Field
     lesion_mask: NDArray[np.bool_]
+    brain_mask: NDArray[np.bool_]
+    feature_mask: NDArray[np.bool_]
 
 
 def build_head(plan: HeadPlan) -> Head:
@@ -55,6 +70,12 @@ def build_head(plan: HeadPlan) -> Head:
     rng = np.random.default_rng([3_141, plan.seed])
     grid = Grid(plan.shape, plan.spacing)
     signal = np.full(plan.shape, AIR)
+    features = np.zeros(plan.shape, dtype=bool)
+    for middle, reach in _FEATURES if plan.face else ():
+        feature = ellipsoid(grid, middle, reach)
+        signal = _over(grid, signal, feature, SCALP)
+        features |= feature < 0
+    features &= ellipsoid(grid, (-6.0, 0.0, 0.0), plan.skull) > 0
     for shrink, tissue in ((0.0, SCALP), (6.0, SKULL), (13.0, FLUID)):
         signal = _over(grid, signal, ellipsoid(grid, (-6.0, 0.0, 0.0), _shrunk(plan.skull, shrink)), tissue)
     brain = ellipsoid(grid, (-2.0, 0.0, 0.0), _shrunk(plan.skull, 15.5)) + _folds(grid, rng.uniform(0.0, 6.28, size=6))
@@ -76,9 +97,8 @@ def build_head(plan: HeadPlan) -> Head:
         mask |= lesion < 0
     bias = ndimage.gaussian_filter(rng.normal(size=plan.shape), (4.0, 14.0, 14.0))
     signal = signal * (1.0 + 0.12 * bias / np.abs(bias).max()) * plan.gain
-    return Head(
-        np.hypot(signal + rng.normal(size=plan.shape) * plan.noise, rng.normal(size=plan.shape) * plan.noise), mask
-    )
+    received = np.hypot(signal + rng.normal(size=plan.shape) * plan.noise, rng.normal(size=plan.shape) * plan.noise)
+    return Head(received, mask, brain < 0, features)
 
 
 def _over(grid: Grid, below: Field, distance: Field, tissue: float) -> Field:

@@ -18,6 +18,7 @@ from pydicom.uid import UID
 
 from imaging.dicom import confidentiality
 from imaging.dicom.confidentiality import choose_basic, find_row, find_type, read_table
+from imaging.dicom.markers import Cleaned
 from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonymise import pseudonymise
 from imaging.dicom.pseudonyms import Pseudonyms
@@ -226,7 +227,7 @@ def test_each_option_has_its_code_only_when_it_is_on():
     for dates, temporal in (("removed", "REMOVED"), ("modified", "MODIFIED"), ("full", "UNMODIFIED")):
         result = pseudonymise(header, BASIC.model_copy(update={"dates": dates}), OURS)
         assert result.LongitudinalTemporalInformationModified == temporal
-    cleaned = pseudonymise(header, BASIC, OURS, cleaned_pixels=True)
+    cleaned = pseudonymise(header, BASIC, OURS, cleaned=[Cleaned.TEXT])
     assert [item.CodeValue for item in cleaned.DeidentificationMethodCodeSequence] == ["113100", "113101"]
     assert cleaned.BurnedInAnnotation == "NO"
     assert "BurnedInAnnotation" not in pseudonymise(header, BASIC, OURS)

@@ -18,7 +18,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
 from imaging.dicom.headers_store import pack_headers, repack_headers, unpack_headers
-from imaging.dicom.markers import read_profile
+from imaging.dicom.markers import Cleaned, read_profile
 from imaging.dicom.profile import BUILT_IN, Profile
 from imaging.dicom.pseudonymise import pseudonymise
 from imaging.dicom.pseudonyms import Pseudonyms
@@ -221,7 +221,7 @@ def test_of_two_values_of_an_option_one_keeps_more(option: str) -> None:
 
 
 def test_the_markers_say_what_holds_after_the_second_time() -> None:
-    cleaned = pseudonymise(dated(), RESEARCH, OURS, cleaned_pixels=True)
+    cleaned = pseudonymise(dated(), RESEARCH, OURS, cleaned=[Cleaned.TEXT])
     (header,) = unpack_headers(
         repack_headers(pack(cleaned), lambda one: repseudonymise(one, BASIC, OURS, before=RESEARCH))
     )
