@@ -15,9 +15,9 @@ from imaging.dicom.repseudonymise import read_profile_of, repseudonymise_packed
 from imaging.domain.base import Record
 from imaging.domain.image import Image
 from imaging.errors import NotFoundError, StateError, VerificationError
+from imaging.locks import exclusive
 from imaging.project.project import Project
 from imaging.pyramid.beside import find_beside, read_headers, remove_beside, remove_superseded, replace_headers
-from imaging.pyramid.publish import exclusive
 from pipelines.sweeping import publishing
 
 _WORKING = "rewriting headers"

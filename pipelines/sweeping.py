@@ -11,10 +11,11 @@ from pathlib import Path
 
 from imaging.access import Action
 from imaging.domain.base import ImageKey, SegmentationKey
+from imaging.locks import scratch_folder
 from imaging.project.project import Project
 from imaging.pyramid.labels import sweep_segmentations
 from imaging.pyramid.manifest import SUFFIX
-from imaging.pyramid.publish import scratch_folder, staging_area
+from imaging.pyramid.publish import staging_area
 
 
 @contextmanager

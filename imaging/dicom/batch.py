@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,10 +32,12 @@ from imaging.dicom.values import read_text
 from imaging.dicom.walk import Found, Refusal, find_files
 from imaging.domain.outcome import Held, Reason
 from imaging.errors import InvalidInputError, RefusedFileError, StateError
+from imaging.locks import scratch_folder
 from imaging.text import load_detector
 
 _FINISHED = ".written"
 _PARTIAL = ".partial"
+_ORDER = "order"
 _IN_FLIGHT = 8
 """Files per worker that are handed out ahead: enough to keep all busy, few enough to hold memory flat."""
 
@@ -129,15 +132,16 @@ def pseudonymise_folder(source: Path, target: Path, order: Order, looked: Looked
     InvalidInputError
         No file, or the two paths lie inside each other, or the target cannot be written, or the profile removes faces.
     StateError
-        Another run writes into the target.
+        Another run writes into the target, or one under another key or profile was cut off there.
     """
     check_places(source, target)
     if order.profile.faces == "removed":
         raise InvalidInputError("faces are taken out of whole volumes, by an ingest; the profile must keep them here")
+    place = _find_scratch()
     _make_folder(target)
-    with _alone(target), tempfile.TemporaryDirectory(prefix="imaging-", ignore_cleanup_errors=True) as scratch:
-        found = find_files([source], Limits(), Path(scratch))
-        ledger = _open_ledger(target)
+    with _alone(target), scratch_folder(place) as scratch:
+        found = find_files([source], Limits(), scratch)
+        ledger = _open_ledger(target, order)
         finished = False
         try:
             for name, made in _work(found, Assignment(order, target, ledger.done)):
@@ -166,9 +170,23 @@ def _alone(target: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _open_ledger(target: Path) -> _Ledger:
+def _find_scratch() -> Path:
+    """Make the folder in which archives are unpacked: the same for all runs, so that each removes what one left."""
+    folder = Path(tempfile.gettempdir()) / f"imaging-{os.getuid()}"
     try:
-        return _Ledger(target)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        raise InvalidInputError("the folder for temporary files cannot be made") from None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        # Whoever can look into it sees unpacked originals.
+        raise InvalidInputError("the folder for temporary files is not this user's alone; set TMPDIR to another place")
+    return folder
+
+
+def _open_ledger(target: Path, order: Order) -> _Ledger:
+    try:
+        return _Ledger(target, _pseudonyms_of(order.secret).identifier("order", order.profile.hash))
     except OSError:
         raise InvalidInputError(_CANNOT_WRITE) from None
 
@@ -208,18 +226,23 @@ def _pseudonyms_of(secret: bytes) -> Pseudonyms:
 class _Ledger:
     """Moves finished files to their places and remembers them, so that a run that was cut off can go on."""
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, made_by: str) -> None:
         self.batch = Batch()
         self._target = target
         self._taken: dict[str, tuple[str, str]] = {}
         self._torn: set[str] = set()
-        shutil.rmtree(target / _PARTIAL, ignore_errors=True)
-        (target / _PARTIAL).mkdir(parents=True, mode=0o700)
         finished = target / _FINISHED
         lines = finished.read_text(encoding="ascii").splitlines() if finished.is_file() else []
         rows = [line.split("\t") for line in lines]
+        if rows and rows[0] != [_ORDER, made_by]:
+            raise StateError("output folder", "a run under another key or profile was cut off in it; empty it first")
+        shutil.rmtree(target / _PARTIAL, ignore_errors=True)
+        (target / _PARTIAL).mkdir(parents=True, mode=0o700)
         self.done = {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
         self._finished = finished.open("a", encoding="ascii")
+        if not rows:
+            self._finished.write(f"{_ORDER}\t{made_by}\n")
+            self._finished.flush()
 
     def settle(self, name: str, made: Made) -> None:
         """Give one file its outcome."""

@@ -15,8 +15,8 @@ from imaging.domain.base import UploadKey
 from imaging.domain.job import Job, JobState
 from imaging.domain.upload import FileToHold, HeldFile, LastJob, StoppedUpload
 from imaging.errors import InvalidInputError, NotFoundError, StateError
+from imaging.locks import exclusive, is_taken, scratch_folder
 from imaging.project.gate import Gate
-from imaging.pyramid.publish import exclusive, is_taken, scratch_folder
 from imaging.store import jobs, vault
 from imaging.store import uploads as rows
 from imaging.store.database import Transaction, now

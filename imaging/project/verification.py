@@ -9,6 +9,7 @@ from pathlib import Path
 from imaging.access import Action
 from imaging.domain.image import Image
 from imaging.errors import VerificationError
+from imaging.locks import unchanging
 from imaging.project.project import Project
 from imaging.pyramid.beside import find_beside
 from imaging.pyramid.labels import listing_is_right, segmentation_path
@@ -21,7 +22,6 @@ from imaging.pyramid.manifest import (
     manifest_path,
     verify,
 )
-from imaging.pyramid.publish import unchanging
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from imaging.domain.base import SegmentationKey
 from imaging.domain.ontology import Term
 from imaging.domain.segmentation import TermVoxels
 from imaging.errors import InvalidInputError
+from imaging.locks import exclusive
 from imaging.pyramid.arrays import StoredArray, create_array
 from imaging.pyramid.layout import Layout, array_metadata, plan_layout
 from imaging.pyramid.manifest import LABELS, Manifest, manifest_path, save_bytes, save_manifest, take_manifest
 from imaging.pyramid.metadata import labels_group, read_group, segmentation_group
-from imaging.pyramid.publish import exclusive, publish, staging_area, staging_folder
+from imaging.pyramid.publish import publish, staging_area, staging_folder
 from imaging.pyramid.read import Grid, Pyramid
 from imaging.pyramid.shrink import shrink_mode
 

@@ -7,7 +7,6 @@ import errno
 import fcntl
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,83 +78,6 @@ def staging_area(images: Path, sweep: Callable[[], None] | None = None) -> Itera
         yield
     finally:
         os.close(lock)
-
-
-@contextmanager
-def scratch_folder(parent: Path) -> Iterator[Path]:
-    """Give a fresh private folder that is removed afterwards, come what may.
-
-    What a killed process left is removed by the next who asks: the kernel's lock on a folder dies with its process.
-    """
-    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with exclusive(parent):
-        _remove_abandoned(parent)
-        folder = Path(tempfile.mkdtemp(dir=parent))
-        lock = os.open(folder, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
-
-
-def _remove_abandoned(parent: Path) -> None:
-    for folder in parent.iterdir():
-        try:
-            lock = os.open(folder, os.O_RDONLY)
-        except FileNotFoundError:
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-        finally:
-            os.close(lock)
-
-
-@contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Let one writer at a time change a folder, across processes; leaves no file behind."""
-    with _locked(folder, fcntl.LOCK_EX):
-        yield
-
-
-def is_taken(folder: Path) -> bool:
-    """Whether a process that lives has taken a folder by `exclusive`."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
-
-
-@contextmanager
-def unchanging(folder: Path) -> Iterator[None]:
-    """Read a folder while nobody changes it who holds it `exclusive`; one that is not there needs no holding."""
-    if not folder.is_dir():
-        yield
-        return
-    with _locked(folder, fcntl.LOCK_SH):
-        yield
-
-
-@contextmanager
-def _locked(folder: Path, mode: int) -> Iterator[None]:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, mode)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _exchange(one: Path, other: Path) -> None:

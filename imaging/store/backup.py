@@ -12,7 +12,7 @@ from pathlib import Path
 
 from imaging.domain.base import Record
 from imaging.errors import InvalidInputError, StateError, UnavailableError
-from imaging.pyramid.publish import unchanging
+from imaging.locks import unchanging
 from imaging.settings import Settings
 from imaging.store.database import Database
 

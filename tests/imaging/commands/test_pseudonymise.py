@@ -7,7 +7,12 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import stat
+import subprocess
+import sys
+import tempfile
+import zipfile
 from pathlib import Path
 
 import pydicom
@@ -129,22 +134,27 @@ def test_the_same_file_twice_is_a_duplicate(tool: Tool, tmp_path: Path):
     assert (answer["written"], answer["duplicates"]) == (1, 1)
 
 
-def test_a_cut_off_run_goes_on_where_it_was(tool: Tool, monkeypatch: pytest.MonkeyPatch):
+def cut_off(tool: Tool, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
     rewrite, calls = batch.rewrite, []
 
     def failing(*arguments: object, **options: object) -> object:
         calls.append(1)
-        if len(calls) == 11:
+        if len(calls) > after:
             raise KeyboardInterrupt
         return rewrite(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(batch, "rewrite", failing)
-    with pytest.raises(KeyboardInterrupt):
-        batch_run(tool)
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "rewrite", failing)
+        with pytest.raises(KeyboardInterrupt):
+            batch_run(tool)
+
+
+def test_a_cut_off_run_goes_on_where_it_was(tool: Tool, monkeypatch: pytest.MonkeyPatch):
+    cut_off(tool, monkeypatch, after=10)
     left = tool.copies()
     assert len(left) == 11  # ten copies and the list of them
     assert not any(".partial" in name for name in left)
-    calls.clear()
+    rewrite, calls = batch.rewrite, []
     monkeypatch.setattr(batch, "rewrite", lambda *a, **o: (calls.append(1), rewrite(*a, **o))[1])
     answer = tool.document(SAMPLE, "out", "--workers", "1")
     assert (answer["written"], len(calls)) == (30, 20)
@@ -156,6 +166,56 @@ def batch_run(tool: Tool) -> None:
         tool.key.write_text("ab" * 32)
     order = batch.Order(bytes.fromhex("ab" * 32), batch.Profile.built_in("research"), 1)
     batch.pseudonymise_folder(SAMPLE, tool.folder / "out", order, lambda files: None)
+
+
+@pytest.mark.parametrize(("key", "profile"), [("cd" * 32, "research"), ("ab" * 32, "basic")])
+def test_what_a_run_under_another_key_or_profile_left_is_not_mixed(
+    tool: Tool, monkeypatch: pytest.MonkeyPatch, key: str, profile: str
+):
+    cut_off(tool, monkeypatch, after=10)
+    left = tool.copies()
+    tool.key.write_text(key)
+    code, out, err = tool(SAMPLE, "out", "--profile", profile)
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert "another key or profile" in err
+    assert tool.copies() == left
+
+
+def test_originals_that_a_killed_run_unpacked_go_with_the_next(tool: Tool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tool.folder / "tmp"))
+    (tool.folder / "tmp").mkdir()
+    with zipfile.ZipFile(tool.folder / "in.zip", "w") as archive:
+        for path in sorted(SAMPLE.iterdir()):
+            archive.write(path, path.name)
+    script = (
+        "import os, signal; from imaging import cli; from imaging.dicom import batch\n"
+        "batch.rewrite = lambda *a, **o: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"cli.main(['pseudonymise', {str(tool.folder / 'in.zip')!r}, {str(tool.folder / 'out')!r}, "
+        f"'--key-file', {str(tool.key)!r}, '--workers', '1'])"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "TMPDIR": str(tool.folder / "tmp")}, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert any(path.is_file() for path in (tool.folder / "tmp").rglob("*"))
+    tool.document(tool.folder / "in.zip", "out", "--workers", "1")
+    assert not any(path.is_file() for path in (tool.folder / "tmp").rglob("*"))
+
+
+@pytest.mark.parametrize("taken", ["link", "open"])
+def test_originals_are_not_unpacked_where_others_look(tool: Tool, monkeypatch: pytest.MonkeyPatch, taken: str):
+    monkeypatch.setattr(tempfile, "tempdir", str(tool.folder / "tmp"))
+    place = tool.folder / "tmp" / f"imaging-{os.getuid()}"
+    place.parent.mkdir()
+    if taken == "link":
+        (tool.folder / "elsewhere").mkdir()
+        place.symlink_to(tool.folder / "elsewhere")
+    else:
+        place.mkdir()
+        place.chmod(0o777)
+    code, out, err = tool(SAMPLE)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert not (tool.folder / "out").exists()
 
 
 def test_the_mapping_names_old_and_new_for_its_holder_only(tool: Tool):
