@@ -299,3 +299,40 @@ def test_the_report_counts_what_was_done_and_holds_no_value(tool: Tool, language
     for keyword in ("PatientID", "PatientName", "StudyInstanceUID", "StudyDate", "InstitutionName", "AccessionNumber"):
         if original.get(keyword):
             assert str(original[keyword].value) not in report.read_text() + page
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(1800)
+def test_ten_thousand_files_take_no_more_memory_than_one_thousand(tool: Tool):
+    peaks = {}
+    for count in (1_000, 10_000):
+        source = tool.folder / f"in-{count}"
+        write_many(source, count)
+        peaks[count] = measure_peak(tool, source, tool.folder / f"out-{count}")
+        shutil.rmtree(source)
+    # The list of what is written grows by some 300 bytes a file.
+    assert peaks[10_000] < peaks[1_000] + 10 * 2**20
+
+
+def write_many(folder: Path, count: int) -> None:
+    folder.mkdir()
+    original = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
+    for number in range(count):
+        original.SOPInstanceUID = original.file_meta.MediaStorageSOPInstanceUID = f"2.25.{10**30 + number}"
+        original.save_as(folder / f"{number:05d}")
+
+
+def measure_peak(tool: Tool, source: Path, target: Path) -> int:
+    """Give the most memory that the command or one of its workers held, in bytes."""
+    script = (
+        "import resource, sys; from imaging import cli\n"
+        f"code = cli.main(['pseudonymise', {str(source)!r}, {str(target)!r}, '--key-file', {str(tool.key)!r}, "
+        "'--workers', '2', '--json'])\n"
+        "print(code, *(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    answer, told = ran.stdout.strip().splitlines()
+    code, *peaks = map(int, told.split())
+    made = json.loads(answer)
+    assert (code, made["written"]) == (0, made["files"])
+    return max(peaks) * (1 if sys.platform == "darwin" else 1024)
