@@ -29,6 +29,8 @@ _ELSEWHERE = frozenset((
 """Terms of (0018,0015) for what lies below the neck, without spaces (PS3.16 Annex L)."""
 _COARSE_MM = (2.0, 3.0, 4.0, 6.0)
 _MOST_VOXELS = 6_000_000
+_MOST_OF_HEAD = 0.4
+"""Of a whole head an eighth goes; where much more would, skin was taken for the whole of it."""
 _PLANES = 16
 """How many planes are read at a time."""
 
@@ -68,8 +70,7 @@ def take_face(stack: Stack, read: ReadSlab) -> ReadSlab | None:
     """
     if stack.channels > 1 or not may_show_face(stack.instances[0]):
         return None
-    attributes = stack.attributes
-    if not attributes.regular or None in attributes.spacing_mm or not attributes.positions_lps:
+    if not _has_place(stack):
         raise RefusedFileError(Reason.FACE_RISK, "without a place in the patient a face cannot be found")
     coarse = _shrink(stack, read)
     sketch = _sketch(stack, coarse)
@@ -79,7 +80,10 @@ def take_face(stack: Stack, read: ReadSlab) -> ReadSlab | None:
     if is_more_than_head(head, sketch):
         raise RefusedFileError(Reason.FACE_RISK, "more than a head is seen, and its face cannot be told from the rest")
     face = find_face(head, sketch)
-    if not (face & head).any():
+    share = np.count_nonzero(face & head) / np.count_nonzero(head)
+    if share > _MOST_OF_HEAD:
+        raise RefusedFileError(Reason.FACE_RISK, "too little of the head is seen to tell its face from the rest")
+    if not share:
         return None
     outside = coarse.stored[~head]
     ground = np.rint(np.median(outside) if outside.size else coarse.stored.min())
@@ -90,6 +94,14 @@ def take_face(stack: Stack, read: ReadSlab) -> ReadSlab | None:
         return stored
 
     return read_without
+
+
+def _has_place(stack: Stack) -> bool:
+    """Whether it is known where in the patient and how far apart the voxels are."""
+    placed = all(
+        plane.position is not None and plane.orientation is not None for planes in stack.planes for plane in planes
+    )
+    return placed and stack.attributes.regular and None not in stack.attributes.spacing_mm[1:]
 
 
 def _shrink(stack: Stack, read: ReadSlab) -> _Coarse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pydicom
 import pytest
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from scipy import ndimage
 
 from imaging.dicom.batch import Order, pseudonymise_folder
 from imaging.dicom.headers_store import unpack_headers
@@ -161,6 +163,25 @@ def test_a_body_that_nobody_names_is_held_whole(project: Project, tmp_path: Path
     assert len(made.quarantined) == made.files
 
 
+def test_a_head_of_which_little_is_seen_is_held_whole(project: Project, tmp_path: Path) -> None:
+    phantom = head_phantom(11)
+    skin = np.where(phantom.stored > 500, phantom.stored, 0)
+    inside = ndimage.binary_erosion(ndimage.binary_fill_holes(skin > 0), iterations=3)
+    opened = dataclasses.replace(phantom, stored=np.where(inside, 0, skin).astype(np.uint16))
+    opened.stored[:, 40:, 40:48] = 0
+    write_images(opened, tmp_path / "in")
+    made = ingest(project, [tmp_path / "in"], silent, profile=FACELESS)
+    assert {held.reason for held in made.quarantined} == {Reason.FACE_RISK}
+    assert made.images == ()
+
+
+def test_a_head_without_a_place_in_the_patient_is_held(project: Project, tmp_path: Path) -> None:
+    change(head_phantom(11), tmp_path / "in", as_nuclear_medicine)
+    made = ingest(project, [tmp_path / "in"], silent, profile=FACELESS)
+    assert {held.reason for held in made.quarantined} == {Reason.FACE_RISK}
+    assert made.images == ()
+
+
 def test_echo_planar_images_show_no_skin(project: Project, tmp_path: Path) -> None:
     phantom = head_phantom(11)
     change(phantom, tmp_path / "in", as_echo_planar)
@@ -222,6 +243,13 @@ def without_part(header: Dataset) -> None:
 
 def as_echo_planar(header: Dataset) -> None:
     header.ScanningSequence = ["EP", "SE"]
+
+
+def as_nuclear_medicine(header: Dataset) -> None:
+    header.SOPClassUID = header.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.20"
+    header.Modality = "NM"
+    for name in ("ImagePositionPatient", "ImageOrientationPatient"):
+        del header[name]
 
 
 def headers_of(project: Project) -> list[Dataset]:
