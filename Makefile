@@ -16,7 +16,7 @@ demo: setup page
 	@$(BIN)/python -m pipelines.demo --dicom "$(DICOM)" --port $(PORT) $(DEMO_ARGS)
 
 test: setup-test page tools lint
-	$(BIN)/python -m pytest -m "not heavy" $(TEST_ARGS)
+	$(BIN)/python -m pytest -m "not heavy" -n auto --dist loadfile $(TEST_ARGS)
 
 test-heavy: setup-test page tools
 	$(BIN)/python -m pytest -m heavy $(TEST_ARGS)
