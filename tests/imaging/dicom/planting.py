@@ -28,6 +28,8 @@ Channel = Callable[[], bytes]
 
 def header(sop_class: str = CT) -> Dataset:
     made = Dataset()
+    # Without a character set idiscore refuses every file.
+    made.SpecificCharacterSet = "ISO_IR 100"
     made.SOPClassUID, made.SOPInstanceUID = sop_class, "1.2.826.0.1.99999.1"
     made.StudyInstanceUID, made.SeriesInstanceUID = "1.2.826.0.1.99999.2", "1.2.826.0.1.99999.3"
     made.PatientID, made.PatientName, made.Modality = "PHA-0001", "PHANTOM^ALPHA", "CT"

@@ -5,10 +5,8 @@ The list is public on purpose: `docs/pseudonymisation.md` names every channel be
 
 from __future__ import annotations
 
-import zlib
 from functools import partial
 
-import numpy as np
 from pydicom.uid import UID
 
 from tests.imaging.dicom.planting import (
@@ -26,7 +24,6 @@ from tests.imaging.dicom.planting import (
     coded,
     content,
     document,
-    end_of_meta,
     fitting_table,
     grey,
     header,
@@ -202,29 +199,3 @@ CHANNELS: dict[str, Channel] = {
     ),
     "presentation creator": partial(document, "1.2.840.10008.5.1.4.1.1.11.1", put(0x00700084, "PN", TOKEN), "PR"),
 }  # fmt: skip
-
-
-def tokens_in(encoded: bytes) -> list[bytes]:
-    """How the token can be spelled in bytes: plain, wide, one letter per 16-bit word, four bits per word."""
-    plain = TOKEN.encode()
-    spelled = np.frombuffer(plain, np.uint8)
-    nibbles = np.stack([spelled >> 4, spelled & 15], 1).ravel().tobytes()
-    hits = [
-        one for one in (plain, TOKEN.encode("utf-16-le"), TOKEN.encode("utf-16-be"), b"4711471147") if one in encoded
-    ]
-    for shift in (0, 1):
-        words = np.frombuffer(encoded[shift : len(encoded) - (len(encoded) - shift) % 2], "<u2")
-        hits += [plain for part in (words >> 8, words & 0xFF) if plain in part.astype(np.uint8).tobytes()]
-        hits += [nibbles for part in (words & 15, words >> 8 & 15) if nibbles in part.astype(np.uint8).tobytes()]
-    return hits
-
-
-def unpacked(encoded: bytes) -> list[bytes]:
-    """A file's bytes, and what a deflated data set inflates to."""
-    if DEFLATED.encode() not in encoded[:400]:
-        return [encoded]
-    return [encoded, zlib.decompressobj(-zlib.MAX_WBITS).decompress(encoded[end_of_meta(encoded) :])]
-
-
-def leaks(encoded: bytes) -> bool:
-    return any(tokens_in(part) for part in unpacked(encoded))

@@ -5,15 +5,12 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Iterator
-from datetime import date, timedelta
 
 import pydicom
 import pytest
-from pydicom.datadict import DicomDictionary, dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
 from imaging.dicom import confidentiality
@@ -23,6 +20,7 @@ from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonymise import pseudonymise
 from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.errors import InvalidInputError
+from tests.imaging.dicom.table_rows import COMMANDS, plant_row, tag_of, vr_of
 
 OURS = Pseudonyms(b"a" * 32)
 BASIC, RESEARCH = Profile.built_in("basic"), Profile.built_in("research")
@@ -38,56 +36,16 @@ DEPTHS = (0, 1, 2, 4, 12, 64)
 TEXTS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 
 
-def tag_of(pattern: str) -> BaseTag:
-    return BaseTag(int(pattern.replace("50xxxxxx", "50023000").replace("60xx", "6002"), 16))
-
-
-def vr_of(tag: BaseTag) -> str:
-    if tag.group == 0x6002:
-        return "OB" if tag.element == 0x3000 else "LO"
-    if tag.group == 0x5002:
-        return "OB"
-    # The dictionary of pydicom is older than the table; a younger attribute arrives as text.
-    return dictionary_VR(tag).split(" or ")[0] if int(tag) in DicomDictionary else "LO"
-
-
-def token_of(number: int, representation: str) -> str:
-    if representation in ("DA", "DT"):
-        return (date(1931, 1, 1) + timedelta(days=number)).strftime("%Y%m%d")
-    if representation == "TM":
-        return f"{number % 24:02d}{number // 24 % 60:02d}17.{number:06d}"
-    if representation == "UI":
-        return f"1.2.826.0.1.{9_100_000 + number}"
-    if representation == "AS":
-        return f"{100 + number % 800:03d}W"
-    if representation in ("DS", "IS"):
-        return str(7_300_000 + number)
-    return f"TK{number:05d}Q"
-
-
 def plant(skip: frozenset[str] = frozenset()) -> tuple[Dataset, dict[str, tuple[str, str]]]:
     """One attribute per row with a token of its own: row -> (token, VR); rows of binary numbers have no token."""
     header, tokens = Dataset(), {}
     for number, pattern in enumerate(sorted(read_table())):
-        tag = tag_of(pattern)
-        if tag.group == 0x0002 or pattern in skip:
+        if tag_of(pattern).group == 0x0002 or pattern in skip:
             continue
-        representation = vr_of(tag)
-        token = token_of(number, representation)
-        if representation == "SQ":
-            item = Dataset()
-            item.add_new(0x00081160, "IS", "1")
-            item.add_new(0x00080081, "ST", token)
-            header.add(DataElement(tag, "SQ", Sequence([item])))
-        elif representation in ("OB", "OW", "UN"):
-            header.add(DataElement(tag, representation, token.encode() + b"\0" * (len(token) % 2)))
-        elif representation in ("US", "UL", "FD", "FL", "SS", "SL"):
-            header.add(DataElement(tag, representation, 1))
-            continue
-        else:
-            value = token[:8] + "101112" if representation == "DT" else token
-            header.add(DataElement(tag, representation, value))
-        tokens[pattern] = (token, representation)
+        element, token = plant_row(number, pattern)
+        header.add(element)
+        if token is not None:
+            tokens[pattern] = (token, element.VR)
     return header, tokens
 
 
@@ -123,9 +81,7 @@ def everywhere(encoded: bytes, syntax: str) -> bytes:
 
 
 def leaks(profile: Profile, depth: int, syntax: str) -> set[str]:
-    # Command elements are no part of a file's own data set.
-    commands = frozenset({"00001000", "00001001"}) if depth == 0 else frozenset()
-    inner, tokens = plant(skip=commands)
+    inner, tokens = plant(skip=COMMANDS if depth == 0 else frozenset())
     arrived = pydicom.dcmread(io.BytesIO(encode(wrap(inner, depth, undefined=depth % 2 == 0), syntax)), force=True)
     output = everywhere(encode(pseudonymise(arrived, profile, OURS), syntax), syntax)
     found = {row for row, (token, _) in tokens.items() if token.encode() in output}

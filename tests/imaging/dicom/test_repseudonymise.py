@@ -24,8 +24,9 @@ from imaging.dicom.pseudonymise import pseudonymise
 from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.dicom.repseudonymise import repseudonymise
 from imaging.errors import StateError
+from tests.imaging.dicom.finding import leaks
 from tests.imaging.dicom.headers_made import code, make_header, text_of
-from tests.imaging.dicom.side_channels import CHANNELS, leaks
+from tests.imaging.dicom.side_channels import CHANNELS
 
 OURS = Pseudonyms(b"a" * 32)
 RESEARCH, BASIC = Profile.built_in("research"), Profile.built_in("basic")

@@ -14,8 +14,9 @@ from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.dicom.rewrite import rewrite
 from imaging.dicom.walk import Found
 from imaging.errors import RefusedFileError
+from tests.imaging.dicom.finding import leaks
 from tests.imaging.dicom.planting import image
-from tests.imaging.dicom.side_channels import CHANNELS, leaks
+from tests.imaging.dicom.side_channels import CHANNELS
 
 OURS = Pseudonyms(b"a" * 32)
 HELD = {"embedded document", "jpeg number of lines", "jpeg 2000 unknown marker"}
