@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from imaging.access import Action
 from imaging.dicom.epochs import Epochs
-from imaging.dicom.headers import read_owners
+from imaging.dicom.headers import Owners, read_owners, read_uids, uids_in
+from imaging.dicom.headers_store import unpack_headers
 from imaging.dicom.pseudonyms import canonical
 from imaging.domain.base import ProjectKey, Record
 from imaging.domain.subject import Erasure
 from imaging.errors import StateError
 from imaging.project.project import Project
+from imaging.pyramid.beside import read_headers
 from imaging.store.database import now
 from imaging.store.keys import create_key_file
+
+T = TypeVar("T")
 
 _KEY_NAME = "signing.key"
 
@@ -52,8 +58,7 @@ def erase_subject(project: Project, subject: str, secrets: Path) -> Certificate:
         raise StateError(
             "subject", f"may lie in uploads that stopped half-way; resume or discard them first: {waiting}"
         )
-    held = find_held(project, subject)
-    erased = project.subjects.erase(subject, held)
+    erased = project.subjects.erase(subject, find_held(project, subject), project.models.learned_from(subject))
     certificate = Certificate(project=project.record.id, at=now(), erased=erased)
     key = _signing_key(secrets)
     public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
@@ -64,24 +69,48 @@ def erase_subject(project: Project, subject: str, secrets: Path) -> Certificate:
 def find_held(project: Project, subject: str) -> list[int]:
     """Give the held files of a subject; those that do not say whose they are are opened and read.
 
-    One that names nobody is nobody's. A directory that lists the subject goes as a whole.
+    One that names nobody is nobody's. A directory that lists the subject, or points to a file of it, goes as a whole.
     """
-    epochs = Epochs(project.secrets.epochs())
-    found = []
+    epochs, held = Epochs(project.secrets.epochs()), project.uploads.held()
     with project.uploads.scratch() as scratch:
-        for item in project.uploads.held():
-            if item.subject:
-                whose = {item.subject}
-            elif (path := project.uploads.open_held(item.id, scratch)) is not None:
-                owners = read_owners(path)
-                whose = project.subjects.named({canonical(patient_id) for patient_id in owners.listed})
-                whose |= epochs.subjects(*owners.stated) if owners.stated else set()
-                path.unlink()
-            else:
-                continue
-            if subject in whose:
-                found.append(item.id)
+        owners = {
+            item.id: _read(project, item.id, scratch, read_owners) or Owners() for item in held if not item.subject
+        }
+        found = [item.id for item in held if subject in (_whose(project, epochs, owners.get(item.id)) | {item.subject})]
+        pointing = {key: one.pointed for key, one in owners.items() if one.pointed and key not in found}
+        if pointing:
+            own = _uids_of(project, subject)
+            own.update(*(_read(project, key, scratch, read_uids) or () for key in found))
+            found += [key for key, uids in pointing.items() if any(own & {uid, *epochs.uids(uid)} for uid in uids)]
     return found
+
+
+def _read(project: Project, key: int, scratch: Path, read: Callable[[Path], T]) -> T | None:
+    """Read a held file; None where its bytes were not kept."""
+    path = project.uploads.open_held(key, scratch)
+    if path is None:
+        return None
+    try:
+        return read(path)
+    finally:
+        path.unlink()
+
+
+def _whose(project: Project, epochs: Epochs, owners: Owners | None) -> set[str]:
+    if owners is None:
+        return set()
+    named = project.subjects.named({canonical(patient_id) for patient_id in owners.listed})
+    return named | (epochs.subjects(*owners.stated) if owners.stated else frozenset())
+
+
+def _uids_of(project: Project, subject: str) -> set[str]:
+    """Give the UIDs of all images of a subject, as their headers have them; pictures have none."""
+    own: set[str] = set()
+    for image in project.images.catalogue():
+        if image.subject == subject and image.attributes.profile_hash:
+            for header in unpack_headers(read_headers(project.images.path(image.id))):
+                own |= uids_in(header)
+    return own
 
 
 def _signing_key(secrets: Path) -> Ed25519PrivateKey:

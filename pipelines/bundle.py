@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from imaging.domain.model import DATASET
 from imaging.errors import StateError
 from pipelines.dataset import Dataset
 from pipelines.inference import inference_config, metadata
@@ -19,7 +20,7 @@ from pipelines.plan import Plan
 if TYPE_CHECKING:
     import torch
 
-PLAN, DATASET, METRICS = "configs/plan.json", "configs/dataset.json", "configs/metrics.json"
+PLAN, METRICS = "configs/plan.json", "configs/metrics.json"
 WEIGHTS, CARD = "models/model.pt", "docs/README.md"
 
 

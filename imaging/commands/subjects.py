@@ -49,6 +49,7 @@ def erase(invocation: Invocation, project: str, subject: str) -> None:
         f"erased       {subject}",
         f"images       {len(certificate.erased.images)}",
         f"held files   {len(certificate.erased.held)}",
+        f"models       {', '.join(map(str, certificate.erased.models)) or 'none'} (learned from it, and stay)",
         f"way back     {'destroyed' if certificate.erased.mapping else 'was not there'}",
         f"signature    {certificate.signature}",
     ]

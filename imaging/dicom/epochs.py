@@ -61,6 +61,10 @@ class Epochs:
         """Give the pseudonyms of a person under all keys, over breaks too: an objection holds under every one."""
         return frozenset(key.subject(issuer, patient_id) for key in self._all)
 
+    def uids(self, uid: str) -> frozenset[str]:
+        """Give what a UID may have become, under any key."""
+        return frozenset(key.uid(uid) for key in self._all)
+
     def digests(self, fingerprint: bytes) -> tuple[str, ...]:
         """Give the keyed digests by which a file may be known already, the newest last."""
         return tuple(key.keyed(fingerprint) for key in self._linked)

@@ -29,6 +29,9 @@ from imaging.domain.outcome import Reason
 from imaging.errors import ImagingError, RefusedFileError
 
 _ISSUER = 0x00100021
+_SERIES = 0x0020000E
+_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+_POINTERS = (*_UIDS, "ReferencedSOPInstanceUIDInFile")
 _PIXELS = 0x7FE00010
 _FLOAT_PIXELS = frozenset({0x7FE00008, 0x7FE00009})
 _LONGEST_META = 200_000
@@ -76,10 +79,21 @@ def read_any(found: Found, limits: Limits | None = None) -> Instance | Document:
 
 @dataclass(frozen=True)
 class Owners:
-    """Whose a file is: the issuer and patient ID that it states, or the patient IDs that a directory of media lists."""
+    """Whose a file is.
+
+    Attributes
+    ----------
+    stated
+        Issuer and patient ID.
+    listed
+        Patient IDs in the records of a directory of media.
+    pointed
+        UIDs of the studies, series and instances that its records point to: many name no patient.
+    """
 
     stated: tuple[str, str] | None = None
     listed: frozenset[str] = frozenset()
+    pointed: frozenset[str] = frozenset()
 
 
 def read_owners(path: Path) -> Owners:
@@ -91,10 +105,27 @@ def read_owners(path: Path) -> Owners:
         with _containing(), path.open("rb") as stream:
             header = read_partial(stream, stop_when=lambda tag, _, __: int(tag) > _ISSUER, force=True)
             stated = read_text(header, "IssuerOfPatientID"), read_text(header, "PatientID")
-            listed = {read_text(record, "PatientID") for record in read_items(header, "DirectoryRecordSequence")}
+            records = list(read_items(header, "DirectoryRecordSequence"))
+            listed = {read_text(record, "PatientID") for record in records}
+            pointed = {read_text(record, name) for record in records for name in _POINTERS}
     except RefusedFileError:
         return Owners()
-    return Owners(stated if stated[1] else None, frozenset(listed - {""}))
+    return Owners(stated if stated[1] else None, frozenset(listed - {""}), frozenset(pointed - {""}))
+
+
+def read_uids(path: Path) -> frozenset[str]:
+    """Read by which UIDs directories of media may point to a file: its study, its series and itself."""
+    try:
+        with _containing(), path.open("rb") as stream:
+            header = read_partial(stream, stop_when=lambda tag, _, __: int(tag) > _SERIES, force=True)
+            return uids_in(header)
+    except RefusedFileError:
+        return frozenset()
+
+
+def uids_in(header: Dataset) -> frozenset[str]:
+    """Give the UIDs of study, series and instance that a header has."""
+    return frozenset(read_text(header, name) for name in _UIDS) - {""}
 
 
 @contextmanager

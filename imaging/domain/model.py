@@ -9,6 +9,9 @@ from pydantic import JsonValue
 from imaging.domain.base import ModelKey, ProjectKey, Record, TermKey, UserKey
 from imaging.domain.job import Task
 
+DATASET = "configs/dataset.json"
+"""Where in a bundle it stands what a model was trained and judged on."""
+
 
 class Model(Record):
     """A registered model; `bundle` is a path relative to the project's folder; `sha256` is of its weights."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imaging.domain.base import ImageKey, Record
+from imaging.domain.base import ImageKey, ModelKey, Record
 
 
 class Identity(Record):
@@ -21,6 +21,8 @@ class Erasure(Record):
         The pseudonym.
     held
         Quarantined files.
+    models
+        Those that learned from this subject, and stay: weights may remember what they were trained on.
     mapping
         Whether the way back to the person was there and is now destroyed.
     """
@@ -29,3 +31,4 @@ class Erasure(Record):
     images: tuple[ImageKey, ...]
     held: tuple[int, ...]
     mapping: bool
+    models: tuple[ModelKey, ...] = ()

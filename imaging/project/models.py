@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from imaging.access import Action
 from imaging.domain.base import ModelKey
-from imaging.domain.model import Model, ModelDraft
+from imaging.domain.model import DATASET, Model, ModelDraft
 from imaging.errors import NotFoundError
 from imaging.project.gate import Gate
 from imaging.project.ontology import require_terms
@@ -54,6 +55,12 @@ class Models:
         self._gate.require(Action.SEE_JOBS)
         return self._gate.folder / "models" / str(key)
 
+    def learned_from(self, subject: str) -> tuple[ModelKey, ...]:
+        """Models that were trained on images of a subject, and not only judged by them."""
+        with self._gate.read(Action.ERASE) as transaction:
+            models = rows.list_models(transaction, self._gate.project)
+        return tuple(model.id for model in models if _learned_from(self._gate.folder / model.bundle / DATASET, subject))
+
     def made_by_job(self) -> Model | None:
         """The model that an earlier attempt of the acting job registered, before it was cut off."""
         keys = [event.key for event in self._gate.done_by_job("add", "model") if event.key is not None]
@@ -92,3 +99,12 @@ class Models:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         return model
+
+
+def _learned_from(dataset: Path, subject: str) -> bool:
+    try:
+        samples = json.loads(dataset.read_bytes())["samples"]
+        return any(sample["subject"] == subject and sample["part"] != "test" for sample in samples)
+    except (OSError, ValueError, KeyError, TypeError):
+        # `imaging verify` names a bundle that is damaged; what it learned from is unknown, so it is named here too.
+        return True

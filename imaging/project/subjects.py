@@ -8,7 +8,7 @@ from functools import cached_property
 from pydantic import JsonValue
 
 from imaging.access import INGEST, Action
-from imaging.domain.base import ImageKey
+from imaging.domain.base import ImageKey, ModelKey
 from imaging.domain.subject import Erasure, Identity
 from imaging.errors import InvalidInputError, NotFoundError
 from imaging.project.gate import Gate
@@ -120,28 +120,36 @@ class Subjects:
                 found.setdefault(image.subject, []).append(image.id)
         return found
 
-    def erase(self, subject: str, held: Iterable[int]) -> Erasure:
+    def erase(self, subject: str, held: Iterable[int], learned: Iterable[ModelKey]) -> Erasure:
         """Remove images with all that was drawn on them, held files and the way back to the person.
 
         Parameters
         ----------
         held
             Quarantined files of this subject.
+        learned
+            Models that learned from it; they are noted, and stay.
         """
         self._gate.require(Action.ERASE)
         images = self.images_of([subject]).get(subject, [])
-        files = sorted(set(held))
+        files, models = sorted(set(held)), tuple(learned)
         with self._gate.change(Action.ERASE) as change:
             forgotten = self._mapping.forget(subject)
             if not (images or files or forgotten):
                 raise NotFoundError("subject")
-            detail: JsonValue = {"subject": subject, "images": [*images], "held": [*files], "mapping": forgotten}
+            detail: JsonValue = {
+                "subject": subject,
+                "images": [*images],
+                "held": [*files],
+                "mapping": forgotten,
+                "models": [*models],
+            }
             change.note("erase", "subject", None, detail)
         for image in images:
             self._images.delete(image)
         for file in files:
             self._uploads.refuse(file)
-        return Erasure(subject=subject, images=tuple(images), held=tuple(files), mapping=forgotten)
+        return Erasure(subject=subject, images=tuple(images), held=tuple(files), mapping=forgotten, models=models)
 
     @cached_property
     def _mapping(self) -> SealedMapping:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pydicom
@@ -28,14 +29,18 @@ def subject_of(shell: Shell) -> str:
     return str(next(event["detail"]["subject"] for event in json.loads(events) if event["kind"] == "subject"))
 
 
-def write_directory(path: Path, *patient_ids: str) -> None:
-    """Write a DICOMDIR with a record for each patient; as is usual, it names no issuer."""
+def write_directory(path: Path, *patient_ids: str, pointed: Sequence[str] = ()) -> None:
+    """Write a DICOMDIR with a record for each patient and image; as is usual, it names no issuer."""
     directory = Dataset()
     directory.file_meta = FileMetaDataset()
     directory.file_meta.MediaStorageSOPClassUID = MediaStorageDirectoryStorage
     directory.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     directory.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     directory.DirectoryRecordSequence = []
+    for uid in pointed:
+        record = Dataset()
+        record.DirectoryRecordType, record.ReferencedSOPInstanceUIDInFile = "IMAGE", uid
+        directory.DirectoryRecordSequence.append(record)
     for patient_id in patient_ids:
         record = Dataset()
         record.DirectoryRecordType, record.PatientID, record.PatientName = "PATIENT", patient_id, "PHANTOM"
@@ -142,6 +147,8 @@ def test_erasing_removes_images_held_files_and_the_way_back(shell: Shell, origin
     (upload / "cut").write_bytes(whole[: len(whole) - 100])
     (upload / "note.txt").write_text("not DICOM")
     write_directory(upload / "DICOMDIR", "PHA-9999", str(original.PatientID))
+    write_directory(upload / "DIRFILE", pointed=[str(original.SOPInstanceUID)])
+    write_directory(upload / "OTHER", pointed=[str(late.SOPInstanceUID) + "1"])
     shell.json("ingest", "phantoms", upload)
     subjects = {
         event["detail"]["subject"]
@@ -162,11 +169,11 @@ def test_erasing_removes_images_held_files_and_the_way_back(shell: Shell, origin
     assert shell("ingest", "phantoms", tmp_path / "late.dcm")[0] == 2
     answer = shell.json("erase", "phantoms", "--subject", subject)
     certificate = Certificate.model_validate(answer)
-    assert (len(certificate.erased.images), len(certificate.erased.held), certificate.erased.mapping) == (1, 3, True)
+    assert (len(certificate.erased.images), len(certificate.erased.held), certificate.erased.mapping) == (1, 4, True)
     public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(certificate.public_key))
     public.verify(bytes.fromhex(certificate.signature), certificate.message())
     assert len(shell.json("images", "phantoms")) == 1
-    assert [held["reason"] for held in shell.json("quarantine", "list", "phantoms")] == ["not_dicom"]
+    assert sorted(held["reason"] for held in shell.json("quarantine", "list", "phantoms")) == ["no_pixels", "not_dicom"]
     assert shell("reidentify", "phantoms", subject, "--reason", "x")[0] == 2
     assert shell("erase", "phantoms", "--subject", subject)[0] == 2
     for command in (("verify",), ("journal", "verify")):
