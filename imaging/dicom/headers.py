@@ -71,7 +71,8 @@ def read_any(found: Found, limits: Limits | None = None) -> Instance | Document:
                 raise
         header, syntax, stream, _ = _parse(found.path, limits or Limits())
         stream.close()
-        if refuse_rewriting(_read_class(header)) is not None or syntax not in NATIVE:
+        if _is_image(_read_class(header)) or refuse_rewriting(_read_class(header)) is not None or syntax not in NATIVE:
+            # An image that ends between two elements looks whole, and would be copied without its pixels.
             raise RefusedFileError(Reason.NO_PIXELS, "no pixel data")
         _check_identity(header)
         return Document(header, syntax)
@@ -178,6 +179,10 @@ def _read(found: Found, limits: Limits, refuse: Callable[[str], tuple[Reason, st
         issuer=read_text(header, "IssuerOfPatientID"),
         patient_id=read_text(header, "PatientID"),
     )
+
+
+def _is_image(sop_class: str) -> bool:
+    return "Image Storage" in UID(sop_class).name
 
 
 def _read_class(header: Dataset) -> str:
@@ -303,7 +308,7 @@ def _explain_missing_pixels(header: Dataset, sop_class: str, stream: BinaryIO, s
     whole = isinstance(last, RawDataElement) and last.value_tell + last.length in (size, UNDEFINED)
     stream.seek(max(0, size - len(_SEQUENCE_END)))
     whole = whole or stream.read() == _SEQUENCE_END
-    if "Image Storage" in UID(sop_class).name and not whole:
+    if _is_image(sop_class) and not whole:
         return RefusedFileError(Reason.TRUNCATED, "the file ends before its pixels")
     return RefusedFileError(Reason.NO_PIXELS, "no pixel data")
 

@@ -105,7 +105,7 @@ def test_every_file_of_pydicom_ends_in_exactly_one_outcome(tool: Tool):
     # A zip in that folder counts its members.
     assert answer["files"] == answer["written"] + answer["duplicates"] + len(quarantined) >= count
     copies = tool.copies()
-    assert len(copies) == answer["written"] > 60
+    assert len(copies) == answer["written"] > 35
     for name in copies:
         assert pydicom.dcmread(tool.folder / "out" / name).PatientIdentityRemoved == "YES"
 
