@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ def profile(invocation: Invocation, project: str, chosen: str | None) -> None:
     others = _count_others(opened, now)
     lines = [f"{name:<20} {value}" for name, value in ({**options, "hash": now.hash}).items()]
     if others:
-        lines.append(f"{others} images are under another profile: imaging project repseudonymise {opened.id}")
+        command = f"imaging project repseudonymise {shlex.quote(opened.record.name)}"
+        lines.append(f"{others} images are under another profile; where this one is stricter: {command}")
     name, version = options.pop("name"), options.pop("version")
     document = {"name": name, "version": version, "options": options, "hash": now.hash, "others": others}
     invocation.show(document, "\n".join(lines))

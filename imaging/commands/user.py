@@ -29,7 +29,7 @@ def add(invocation: Invocation, name: str, operator: bool, password_stdin: bool)
     by = invocation.user(workspace)
     given = _read_password() if password_stdin else None
     user, password = workspace.accounts.add(name, password=given, operator=operator, by=by.id)
-    invocation.show({"username": user.username, "password": password}, f"{user.username}  {password}")
+    invocation.show({"username": user.username, "password": password}, _tell(user.username, password, given))
 
 
 @command.command("password")
@@ -42,7 +42,7 @@ def password(invocation: Invocation, name: str, password_stdin: bool) -> None:
     by = invocation.user(workspace)
     given = _read_password() if password_stdin else None
     user, new = workspace.accounts.renew_password(workspace.accounts.find(name).id, password=given, by=by.id)
-    invocation.show({"username": user.username, "password": new}, f"{user.username}  {new}")
+    invocation.show({"username": user.username, "password": new}, _tell(user.username, new, given))
 
 
 @command.command("key")
@@ -80,6 +80,11 @@ def list_users(invocation: Invocation) -> None:
         f"{u.id:>6}  {u.username}{'  operator' if u.operator else ''}{'' if u.active else '  inactive'}" for u in users
     )
     invocation.show(rows, text)
+
+
+def _tell(name: str, password: str, given: str | None) -> str:
+    """Show a password that was drawn; one that was given is known, and a terminal remembers."""
+    return f"{name}  {password}" if given is None else name
 
 
 def _read_password() -> str:

@@ -42,7 +42,9 @@ def describe(planes: Sequence[Plane], *, axes: str) -> ImageAttributes:
         modality=_modality(instance),
         photometric="RGB" if instance.format.colour else instance.format.photometric,
         bits_stored=instance.format.bits_stored,
-        windows=tuple(Window(center=center, width=width) for center, width in middle.windows),
+        windows=tuple(
+            Window(center=center, width=width) for center, width in middle.windows if _shows(middle, center, width)
+        ),
     )
 
 
@@ -84,6 +86,16 @@ def _rescale(planes: Sequence[Plane]) -> Rescale:
     if len(set(slopes)) == 1 and len(set(intercepts)) == 1:
         return Rescale(slope=slopes[:1], intercept=intercepts[:1])
     return Rescale(slope=slopes, intercept=intercepts)
+
+
+def _shows(plane: Plane, center: float, width: float) -> bool:
+    """Whether a window tells apart any values that the pixels can hold; that of label maps is often below them all."""
+    pixel_format = plane.instance.format
+    span = 1 << pixel_format.bits_stored
+    low = -(span >> 1) if pixel_format.signed else 0
+    ends = sorted(value * plane.slope + plane.intercept for value in (low, low + span - 1))
+    # PS3.3 C.11.2.1.2.1: at and below the first bound all is black, above the second all is white.
+    return center - 0.5 - (width - 1) / 2 < ends[1] and center - 0.5 + (width - 1) / 2 > ends[0]
 
 
 def _units(plane: Plane) -> str:

@@ -48,7 +48,9 @@ def test_the_commands_show_set_and_apply_a_profile(
     (tmp_path / "ours.toml").write_text('extends = "research"\nname = "ours"\nbirth_date = "removed"\n')
     code, out, _ = call(settings, capsys, "project", "profile", "phantoms", "--set", tmp_path / "ours.toml")
     assert code == 0
-    assert "2 images are under another profile" in out
+    assert (
+        "2 images are under another profile; where this one is stricter: imaging project repseudonymise phantoms" in out
+    )
     code, out, _ = call(settings, capsys, "project", "repseudonymise", "phantoms", "--json")
     made = json.loads(out)
     assert (code, made["profile"], made["images"], made["unchanged"]) == (0, "ours", 2, 0)

@@ -258,3 +258,14 @@ def test_every_file_has_exactly_one_outcome(factory, read: Read):
     paths = factory.series([0, 1, 2]) + factory.series([0, 5], SeriesInstanceUID="1.2.3")
     paths += [paths[0], label_map(factory, 64)]
     assert count(group(read(paths))) == len(paths)
+
+
+@pytest.mark.parametrize(
+    ("center", "width", "kept"),
+    [(0, 1, False), (1, 1, True), (0, 2, False), (0, 3, True), (-600, 200, False), (70_000, 10, False)],
+)
+def test_a_header_window_outside_of_all_values_is_left_out(factory, read: Read, center: int, width: int, kept: bool):
+    path = factory.slice(
+        0, PixelRepresentation=0, RescaleSlope=1, RescaleIntercept=0, WindowCenter=center, WindowWidth=width
+    )
+    assert bool(group(read([path])).stacks[0].attributes.windows) is kept
