@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +24,7 @@ from imaging.pyramid.labels import Labels, SegmentationReader, count_voxels, wri
 from imaging.taxonomy import check_name
 from pipelines import drawing_files, label_volumes
 from pipelines.drawing_files import read_rows
+from pipelines.label_sidecars import Sidecar, read_names, write_sidecar
 from pipelines.sweeping import publishing
 
 FORMATS = ("geojson", "csv", "nifti", "nrrd", "dicom-seg", "dicom-series", "rtstruct", "monai")
@@ -63,13 +64,22 @@ class _Item:
             raise InvalidInputError(f"row {self.row} of the table: {error.problem}") from error
 
 
+@dataclass(frozen=True)
+class _Names:
+    """What values are called; those in `named` were said for this very file."""
+
+    names: Mapping[int, str]
+    named: Collection[int] = ()
+
+
 class Importer:
     """One import into one layer.
 
     Parameters
     ----------
     renames
-        `--term VALUE=NAME`: what a value or a name in the files is called in the ontology.
+        `--term VALUE=NAME`: what a value or a name in the files is called in the ontology. Without any, the sidecar
+        beside a file of labels says it, and where there is none, a value is the term that has it here.
     layer
         Name of an import layer; the member's own layer when None.
     reviewed
@@ -124,7 +134,7 @@ class Importer:
                     names.append(self._name(item.term))
                 elif kind in label_volumes.READERS:
                     kept = _read_labels(item, kind, scratch)
-                    names += self._names_of_values(kept).values()
+                    names += self._names_of_values(item, kept).values()
                 else:
                     drawings += self._read_drawings(item, kind)
         names += [self._name(term) for _, drawn in drawings for term in drawn.terms]
@@ -150,7 +160,7 @@ class Importer:
             if item.term is not None:
                 self._add_image_term(item.image, item.term)
             else:
-                self._add_segmentation(item.image, read(item))
+                self._add_segmentation(item, read(item))
 
     def _read_drawings(self, item: _Item, kind: str) -> list[tuple[Image, drawing_files.Drawn]]:
         if kind not in drawing_files.READERS:
@@ -164,8 +174,9 @@ class Importer:
             draw(draft.wkt, plane_of(item.image, draft.axis))
         return [(item.image, drawn) for drawn in found]
 
-    def _add_segmentation(self, image: Image, values: Labels) -> None:
-        terms = {value: self._terms[name] for value, name in self._names_of_values(values).items()}
+    def _add_segmentation(self, item: _Item, values: Labels) -> None:
+        image = item.image
+        terms = {value: self._terms[name] for value, name in self._names_of_values(item, values).items()}
         lookup = np.zeros(max(terms) + 1, np.uint16)
         for value, term in terms.items():
             lookup[value] = term.value
@@ -185,22 +196,25 @@ class Importer:
         for term, count in zip(used, counts, strict=True):
             self.made.voxels[term.name] += count.voxels
 
-    def _names_of_values(self, labels: Labels) -> dict[int, str]:
-        values = [int(value) for value in np.unique(labels) if value]
-        named = [int(value) for value in self._renames if value.isdecimal()]
-        if not values and not named:
+    def _names_of_values(self, item: _Item, labels: Labels) -> dict[int, str]:
+        known = self._known_names(item)
+        # A value that is named and does not occur is a finding too: this image was looked at and has none of it.
+        values = {int(value) for value in np.unique(labels) if value} | set(known.named)
+        if not values:
             raise InvalidInputError("the file holds no label, only background: say which by --term VALUE=NAME")
-        by_value = {term.value: term.name for term in self._terms.values()}
-        found: dict[int, str] = {}
-        # A named value that does not occur is a finding too: this image was looked at and has none of it.
-        for value in sorted({*values, *named}):
-            if str(value) in self._renames:
-                found[value] = self._name(str(value))
-            elif not self._renames and value in by_value:
-                found[value] = by_value[value]
-            else:
+        for value in sorted(values):
+            if value not in known.names:
                 raise InvalidInputError(f"no term for the value {value}: say --term {value}=NAME")
-        return found
+        return {value: known.names[value] for value in sorted(values)}
+
+    def _known_names(self, item: _Item) -> _Names:
+        if self._renames:
+            named = {int(value): self._name(value) for value in self._renames if value.isdecimal()}
+            return _Names(named, named)
+        beside = read_names(item.files[0]) if len(item.files) == 1 else None
+        if beside is not None:
+            return _Names(beside, beside)
+        return _Names({term.value: term.name for term in self._terms.values()})
 
     def _add_drawings(self, drawings: Sequence[tuple[Image, drawing_files.Drawn]]) -> None:
         drafts = [
@@ -274,7 +288,7 @@ def dump_drawings(project: Project, images: Sequence[Image], layer: Layer | None
 
 
 def dump_segmentations(project: Project, images: Sequence[Image], layer: Layer | None, folder: Path) -> int:
-    """Write each segmentation on some images as a NIfTI file `<image>.<segmentation>.nii.gz`; journalled."""
+    """Write each segmentation as `<image>.<segmentation>.nii.gz`, beside it what its values are; journalled."""
     chosen = [
         (image, segmentation)
         for image in images
@@ -283,10 +297,16 @@ def dump_segmentations(project: Project, images: Sequence[Image], layer: Layer |
     ]
     project.journal.note_taking_out("segmentation", {"count": len(chosen)})
     folder.mkdir(parents=True, exist_ok=True)
+    terms = {term.id: term for term in project.ontology.terms()}
+    layers = {known.id: known for known in project.layers.list()}
     for image, segmentation in chosen:
         reader = SegmentationReader.open(project.images.path(image.id), segmentation.id)
         planes, rows, columns = reader.shape
         labels = reader.region((0, planes, 0, rows, 0, columns))
         target = folder / f"{image.id}.{segmentation.id}.nii.gz"
+        owner = layers[segmentation.layer]
+        model = None if owner.model is None else project.models.get(owner.model)
+        # First, so that no dump that is cut off leaves labels of which nothing says what they are.
+        write_sidecar(Sidecar.of(segmentation, owner, terms, model=model), target)
         label_volumes.write_nifti(labels, np.asarray(image.attributes.affine_lps, np.float64), target)
     return len(chosen)

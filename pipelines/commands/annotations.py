@@ -48,7 +48,8 @@ def import_annotations(
     """Bring in segmentations (nifti, nrrd, dicom-series), drawings (geojson, csv) or terms of whole images (csv table).
 
     Label volumes must lie on the grid of the image; they are flipped and permuted, never resampled. Coordinates of
-    drawings are pixels of the plane with the origin lower-left. Terms that the ontology lacks are added to it.
+    drawings are pixels of the plane with the origin lower-left. Terms that the ontology lacks are added to it. Without
+    --term, a JSON file of a dump beside a label volume says which value is which term.
     """
     opened = invocation.project(invocation.workspace(), project)
     renames = _read_renames(options["terms"])
@@ -77,7 +78,10 @@ def import_annotations(
 def dump_annotations(
     invocation: Invocation, project: str, out: Path, image: str | None, layer: str | None, kind: str
 ) -> None:
-    """Write drawings (geojson, a file) or segmentations (nifti, a folder); needs the controller, journalled."""
+    """Write drawings (geojson, a file) or segmentations (nifti, a folder); needs the controller, journalled.
+
+    Beside each segmentation lies a JSON file that says which value is which term.
+    """
     opened = invocation.project(invocation.workspace(), project)
     opened.require(Action.TAKE_OUT)
     images = opened.images.list() if image is None else [opened.images.find(image)]

@@ -226,7 +226,7 @@ def test_segmentations_go_out_as_nifti_and_come_in_the_same(
     write_nifti(labels, affine_of(image), tmp_path / "a.nii.gz")
     bring(project, image, [tmp_path / "a.nii.gz"], "nifti", v1="nodule", v7="lung")
     assert dump_segmentations(project, [image], None, tmp_path / "out") == 1
-    bring(project, image, list((tmp_path / "out").iterdir()), "nifti")
+    bring(project, image, list((tmp_path / "out").glob("*.nii.gz")), "nifti")
     np.testing.assert_array_equal(read_back(project, image, 0), read_back(project, image, 1))
     assert [event.action for event in project.journal.list()].count("take out") == 1
 
