@@ -35,9 +35,10 @@ _LONGEST_NAME = 80
 
 @dataclass
 class Imported:
-    """What an import made; `voxels` per term name."""
+    """What an import made; `voxels` per term name, `other_image` of the annotations name another image than theirs."""
 
     annotations: int = 0
+    other_image: int = 0
     segmentations: int = 0
     image_terms: int = 0
     voxels: Counter[str] = field(default_factory=Counter)
@@ -222,6 +223,7 @@ class Importer:
         ]
         self._project.annotations.import_many(self._layer.id, drafts, reviewed=self._reviewed)
         self.made.annotations += len(drafts)
+        self.made.other_image += sum(drawn.names_another(image) for image, drawn in drawings)
 
     def _add_image_term(self, image: Image, name: str) -> None:
         term = self._terms[self._name(name)]

@@ -23,7 +23,10 @@ _KINDS = frozenset({"Point", "LineString", "Polygon", "MultiPolygon"})
 
 @dataclass(frozen=True)
 class Drawn:
-    """One drawing as a file gives it; `wkt` has its origin lower-left, `terms` are names."""
+    """One drawing as a file gives it; `wkt` has its origin lower-left, `terms` are names.
+
+    `image` is the id or name of the image that the file says it lies on, empty where it says none.
+    """
 
     wkt: str
     terms: tuple[str, ...] = ()
@@ -31,6 +34,11 @@ class Drawn:
     index: int = 0
     t: int = 0
     c: int = 0
+    image: str = ""
+
+    def names_another(self, image: Image) -> bool:
+        """Whether the file says that the drawing lies on another image."""
+        return self.image not in ("", str(image.id), image.name)
 
     def draft(self, image: Image, terms: Iterable[TermKey]) -> AnnotationDraft:
         """Place the drawing on an image, turning it to the inside convention."""
@@ -138,8 +146,10 @@ def _terms_of(properties: Mapping[str, JsonValue]) -> tuple[str, ...]:
 
 def _place(wkt: str, terms: tuple[str, ...], given: Mapping[str, JsonValue] | Mapping[str, str], where: str) -> Drawn:
     numbers = {name: given.get(name) or 0 for name in ("index", "t", "c")}
+    named = given.get("image")
+    image = str(named) if isinstance(named, str | int) else ""
     try:
         index, t, c = (int(str(numbers[name])) for name in ("index", "t", "c"))
-        return Drawn(wkt, terms, Axis(given.get("axis") or "z"), index, t, c)
+        return Drawn(wkt, terms, Axis(given.get("axis") or "z"), index, t, c, image)
     except ValueError as error:
         raise InvalidInputError(f"{where} lies on no plane: axis is z, y or x, index a whole number") from error

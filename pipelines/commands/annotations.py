@@ -65,6 +65,7 @@ def import_annotations(
             importer.import_files(opened.images.find(image), files, kind, scratch=scratch)
         elif table is not None:
             importer.import_table(table, kind, scratch=scratch)
+    _warn_of_other_images(importer.made.other_image)
     invocation.show(_document(importer.made), _describe(importer.made))
 
 
@@ -120,9 +121,17 @@ def _find_layer(project: Project, name: str) -> Layer:
     return found[0]
 
 
+def _warn_of_other_images(count: int) -> None:
+    # No refusal: the same image has another id in another project.
+    if count:
+        named = "1 annotation names" if count == 1 else f"{count} annotations name"
+        click.echo(f"imaging: {named} another image", err=True)
+
+
 def _document(made: Imported) -> dict[str, object]:
     return {
         "annotations": made.annotations,
+        "other_image": made.other_image,
         "segmentations": made.segmentations,
         "image_terms": made.image_terms,
         "voxels": dict(made.voxels),

@@ -141,6 +141,7 @@ def test_annotations_import_prints_counts_and_voxels_per_term(
     assert code == 0
     assert json.loads(out) == {
         "annotations": 0,
+        "other_image": 0,
         "segmentations": 0,
         "image_terms": 1,
         "voxels": {},
