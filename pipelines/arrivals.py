@@ -47,13 +47,13 @@ class Arrived:
 
 @dataclass
 class Arrivals:
-    """All files of one upload, each in exactly one list or counted as a duplicate."""
+    """All files of one upload, each in exactly one list; of a duplicate only its name."""
 
     files: int = 0
     instances: list[Arrived] = field(default_factory=list)
     pictures: list[PictureFile] = field(default_factory=list)
     refused: list[FileToHold] = field(default_factory=list)
-    duplicates: int = 0
+    duplicates: list[str] = field(default_factory=list)
     earlier: dict[ImageKey, list[str]] = field(default_factory=dict)
     """Names of the files that became these images in an earlier attempt of the same job."""
 
@@ -111,7 +111,7 @@ def sort_arrivals(
         if made is not None:
             arrivals.earlier.setdefault(unseen.pop(made), []).append(found.name)
         elif not taken.isdisjoint(digests):
-            arrivals.duplicates += 1
+            arrivals.duplicates.append(found.name)
         elif _sort_one(found, content, arrivals, epochs):
             taken.update(digests)
     _refuse_opposed(arrivals, epochs, opposed)

@@ -223,13 +223,14 @@ class _Ingestion:
             files=self._arrivals.files,
             images=tuple(self._images),
             quarantined=tuple(Held(name=item.name, reason=item.reason, detail=item.detail) for item in refused),
-            duplicates=self._arrivals.duplicates,
+            duplicates=len(self._arrivals.duplicates),
+            duplicate_inputs=tuple(self._arrivals.duplicates),
         )
 
     def _stacks(self) -> Iterator[_Candidate]:
         arrived = {id(item.instance): item for item in self._arrivals.instances}
         grouped = group([item.instance for item in self._arrivals.instances], load_detector())
-        self._arrivals.duplicates += len(grouped.duplicates)
+        self._arrivals.duplicates += [arrived[id(instance)].found.name for instance in grouped.duplicates]
         for instance, reason, detail in grouped.refused:
             self._arrivals.refuse(arrived[id(instance)], RefusedFileError(reason, detail))
         digests = {key: item.digest for key, item in arrived.items()}
@@ -271,7 +272,7 @@ class _Ingestion:
             return False
         for file in candidate.files:
             if file.digest in known:
-                self._arrivals.duplicates += 1
+                self._arrivals.duplicates.append(file.found.name)
             else:
                 late = RefusedFileError(Reason.LATE_INSTANCE, "the series was published meanwhile")
                 self._arrivals.refuse(file, late)

@@ -143,7 +143,12 @@ def run_work(project: Project, work: Work, report: Report) -> JsonValue:
 def without_names(made: IngestReport) -> JsonValue:
     """Give a report as a job may keep it: the names of files lie in quarantine only, encrypted."""
     return made.model_dump(
-        mode="json", exclude={"images": {"__all__": {"inputs", "path"}}, "quarantined": {"__all__": {"name"}}}
+        mode="json",
+        exclude={
+            "images": {"__all__": {"inputs", "path"}},
+            "quarantined": {"__all__": {"name"}},
+            "duplicate_inputs": True,
+        },
     )
 
 

@@ -78,10 +78,16 @@ class IngestedImage(Record):
 
 
 class IngestReport(Record):
-    """All outcomes of one ingest; `files` is their sum."""
+    """All outcomes of one ingest; `files` is their sum.
+
+    `duplicate_inputs` names the duplicates, as typed or found: shown to the uploader, stored and logged nowhere. There
+    are as many names as duplicates, but for an upload whose ingest an earlier attempt of its job had finished: its
+    originals are gone and their names with them.
+    """
 
     files: int
     images: tuple[IngestedImage, ...]
     documents: tuple[str, ...] = ()
     quarantined: tuple[Held, ...] = ()
     duplicates: int = 0
+    duplicate_inputs: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from pipelines.ingest import ingest
 from pipelines.jobs import run_here, without_names
 
 _SHOWN = 40
-"""Rows of each kind that the text answer lists; `--json` gives all."""
+"""Rows of each kind that the text answer lists, and how many duplicates at most; `--json` gives all."""
 
 
 @click.command("ingest")
@@ -78,6 +78,9 @@ def _describe(made: IngestReport) -> str:
     lines += [_held_line(held) for held in made.quarantined[:_SHOWN]]
     if len(made.quarantined) > _SHOWN:
         lines.append(f"... and {len(made.quarantined) - _SHOWN} more in quarantine")
+    # Nothing is to be done about a duplicate: many of them, as of a folder that comes again, would only hide the rest.
+    if len(made.duplicate_inputs) <= _SHOWN:
+        lines += [f"duplicate  {printable(name)}" for name in made.duplicate_inputs]
     return "\n".join([*lines, count_outcomes(made)])
 
 

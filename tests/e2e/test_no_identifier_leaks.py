@@ -110,6 +110,7 @@ def ingest(workspace: Path, *inputs: Path) -> bytes:
         del image["inputs"]
     for held in report["quarantined"]:
         del held["name"]
+    del report["duplicate_inputs"]
     journal = run(workspace, "journal", "show", "leaks", "--json").stdout
     return json.dumps(report).encode() + outcome.stderr + journal
 

@@ -20,6 +20,7 @@ def take(project: Project, *paths: Path) -> IngestReport:
     made = ingest(project, paths, silent, workers=2)
     outcomes = sum(image.sources for image in made.images) + len(made.documents) + len(made.quarantined)
     assert made.files == outcomes + made.duplicates
+    assert len(made.duplicate_inputs) == made.duplicates
     return made
 
 

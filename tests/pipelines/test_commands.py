@@ -28,7 +28,7 @@ def test_ingest_prints_one_json_document_of_the_documented_shape(
     code, out, err = call("ingest", "phantoms", tmp_path / "in", "--json", "--workers", 1)
     assert (code, err) == (0, "")
     made = json.loads(out)
-    assert set(made) == {"files", "images", "documents", "quarantined", "duplicates"}
+    assert set(made) == {"files", "images", "documents", "quarantined", "duplicates", "duplicate_inputs"}
     (image,) = made["images"]
     assert set(image) == {
         *(
