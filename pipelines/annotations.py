@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 from pathlib import Path
 
@@ -33,6 +34,23 @@ FORMATS = ("geojson", "csv", "nifti", "nrrd", "dicom-seg", "dicom-series", "rtst
 _LONGEST_NAME = 80
 
 
+class NamedBy(Enum):
+    """What said which term a value of a file of labels is."""
+
+    OPTION = "option"
+    SIDECAR = "sidecar"
+    ONTOLOGY = "ontology"
+
+
+@dataclass(frozen=True)
+class NamedValue:
+    """A value in files, and the name of the term that its voxels came under."""
+
+    value: int
+    term: str
+    by: NamedBy
+
+
 @dataclass
 class Imported:
     """What an import made; `voxels` per term name, `other_image` of the annotations name another image than theirs."""
@@ -42,6 +60,7 @@ class Imported:
     segmentations: int = 0
     image_terms: int = 0
     voxels: Counter[str] = field(default_factory=Counter)
+    values: list[NamedValue] = field(default_factory=list)
     created_terms: list[str] = field(default_factory=list)
 
 
@@ -67,10 +86,15 @@ class _Item:
 
 @dataclass(frozen=True)
 class _Names:
-    """What values are called; those in `named` were said for this very file."""
+    """What values are called, and what said so: the ontology for any file, the others for this very one."""
 
     names: Mapping[int, str]
-    named: Collection[int] = ()
+    by: NamedBy
+
+    @property
+    def findings(self) -> set[int]:
+        """Values that are findings even where they do not occur: this image was looked at and has none of them."""
+        return set() if self.by is NamedBy.ONTOLOGY else set(self.names)
 
 
 class Importer:
@@ -135,7 +159,7 @@ class Importer:
                     names.append(self._name(item.term))
                 elif kind in label_volumes.READERS:
                     kept = _read_labels(item, kind, scratch)
-                    names += self._names_of_values(item, kept).values()
+                    names += [found.term for found in self._names_of_values(item, kept)]
                 else:
                     drawings += self._read_drawings(item, kind)
         names += [self._name(term) for _, drawn in drawings for term in drawn.terms]
@@ -177,7 +201,8 @@ class Importer:
 
     def _add_segmentation(self, item: _Item, values: Labels) -> None:
         image = item.image
-        terms = {value: self._terms[name] for value, name in self._names_of_values(item, values).items()}
+        named = self._names_of_values(item, values)
+        terms = {found.value: self._terms[found.term] for found in named}
         lookup = np.zeros(max(terms) + 1, np.uint16)
         for value, term in terms.items():
             lookup[value] = term.value
@@ -196,26 +221,26 @@ class Importer:
         self.made.segmentations += 1
         for term, count in zip(used, counts, strict=True):
             self.made.voxels[term.name] += count.voxels
+        self.made.values += [found for found in named if found not in self.made.values]
 
-    def _names_of_values(self, item: _Item, labels: Labels) -> dict[int, str]:
+    def _names_of_values(self, item: _Item, labels: Labels) -> list[NamedValue]:
         known = self._known_names(item)
-        # A value that is named and does not occur is a finding too: this image was looked at and has none of it.
-        values = {int(value) for value in np.unique(labels) if value} | set(known.named)
+        values = {int(value) for value in np.unique(labels) if value} | known.findings
         if not values:
             raise InvalidInputError("the file holds no label, only background: say which by --term VALUE=NAME")
         for value in sorted(values):
             if value not in known.names:
                 raise InvalidInputError(f"no term for the value {value}: say --term {value}=NAME")
-        return {value: known.names[value] for value in sorted(values)}
+        return [NamedValue(value, known.names[value], known.by) for value in sorted(values)]
 
     def _known_names(self, item: _Item) -> _Names:
         if self._renames:
             named = {int(value): self._name(value) for value in self._renames if value.isdecimal()}
-            return _Names(named, named)
+            return _Names(named, NamedBy.OPTION)
         beside = read_names(item.files[0]) if len(item.files) == 1 else None
         if beside is not None:
-            return _Names(beside, beside)
-        return _Names({term.value: term.name for term in self._terms.values()})
+            return _Names(beside, NamedBy.SIDECAR)
+        return _Names({term.value: term.name for term in self._terms.values()}, NamedBy.ONTOLOGY)
 
     def _add_drawings(self, drawings: Sequence[tuple[Image, drawing_files.Drawn]]) -> None:
         drafts = [

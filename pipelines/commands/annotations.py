@@ -12,9 +12,14 @@ from imaging.cli import Invocation, workspace_options
 from imaging.domain.annotation import Layer
 from imaging.errors import InvalidInputError, NotFoundError
 from imaging.project.project import Project
-from pipelines.annotations import FORMATS, Imported, Importer, dump_drawings, dump_segmentations
+from pipelines.annotations import FORMATS, Imported, Importer, NamedBy, dump_drawings, dump_segmentations
 
 _FILE = click.Path(path_type=Path)
+_REASONS = {
+    NamedBy.OPTION: "by --term",
+    NamedBy.SIDECAR: "by the JSON file beside the labels",
+    NamedBy.ONTOLOGY: "the term that has this value here",
+}
 
 
 class _Options(TypedDict):
@@ -135,6 +140,7 @@ def _document(made: Imported) -> dict[str, object]:
         "segmentations": made.segmentations,
         "image_terms": made.image_terms,
         "voxels": dict(made.voxels),
+        "values": [{"value": found.value, "term": found.term, "by": found.by.value} for found in made.values],
         "created_terms": made.created_terms,
     }
 
@@ -143,6 +149,7 @@ def _describe(made: Imported) -> str:
     lines = [
         f"{made.annotations} annotations, {made.segmentations} segmentations, {made.image_terms} terms of whole images"
     ]
+    lines += [f"  value {found.value} became {found.term} ({_REASONS[found.by]})" for found in made.values]
     lines += [f"  {name}: {count:,} voxels" for name, count in made.voxels.items()]
     if made.created_terms:
         lines.append(f"added to the ontology: {', '.join(made.created_terms)}")

@@ -145,6 +145,7 @@ def test_annotations_import_prints_counts_and_voxels_per_term(
         "segmentations": 0,
         "image_terms": 1,
         "voxels": {},
+        "values": [],
         "created_terms": ["healthy"],
     }
 

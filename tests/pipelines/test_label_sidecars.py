@@ -24,6 +24,7 @@ from pipelines.label_sidecars import read_names, sidecar_path
 from pipelines.label_volumes import write_nifti
 from tests.pipelines.ingesting import take
 
+Call = Callable[..., tuple[int, str, str]]
 MakeSeries = Callable[..., np.ndarray]
 
 
@@ -147,6 +148,71 @@ def test_a_value_that_the_sidecar_leaves_out_is_never_guessed(
     with pytest.raises(InvalidInputError, match="value 2"):
         bring(project, image, path)
     assert "tumour" not in {term.name for term in project.ontology.terms()}
+
+
+def import_labels(call: Call, image: Image, path: Path, *more: object) -> tuple[Any, str]:
+    """Import over the command line; gives the document of it, and the text of a second time."""
+    command = ("annotations", "import", "phantoms", "--image", image.id, path, "--format", "nifti", *more)
+    code, out, err = call(*command, "--json")
+    assert (code, err) == (0, "")
+    return json.loads(out), call(*command)[1]
+
+
+def test_an_import_tells_which_value_became_the_term_that_has_it_here(
+    call: Call, image: Image, labels: np.ndarray, tmp_path: Path
+) -> None:
+    path = write_labels(image, np.where(labels == 7, 2, labels).astype(np.uint16), tmp_path / "a.nii")
+    document, text = import_labels(call, image, path)
+    assert document["values"] == [
+        {"value": 1, "term": "lung", "by": "ontology"},
+        {"value": 2, "term": "nodule", "by": "ontology"},
+    ]
+    assert "\n  value 1 became lung (the term that has this value here)\n" in text
+    assert "\n  value 2 became nodule (the term that has this value here)\n" in text
+
+
+def test_an_import_tells_which_value_became_the_term_of_the_command_line(
+    call: Call, image: Image, labels: np.ndarray, tmp_path: Path
+) -> None:
+    path = write_labels(image, labels, tmp_path / "a.nii")
+    document, text = import_labels(call, image, path, "--term", "1=tumour", "--term", "7=tumour", "--term", "9=cyst")
+    assert [(item["value"], item["term"], item["by"]) for item in document["values"]] == [
+        (1, "tumour", "option"),
+        (7, "tumour", "option"),
+        (9, "cyst", "option"),
+    ]
+    assert "  value 7 became tumour (by --term)\n" in text
+
+
+def test_an_import_tells_which_value_became_the_term_of_the_sidecar(
+    call: Call, image: Image, labels: np.ndarray, tmp_path: Path
+) -> None:
+    path = write_labels(image, labels, tmp_path / "a.nii")
+    terms = [{"value": 1, "name": "nodule"}, {"value": 7, "name": "lung"}]
+    (tmp_path / "a.json").write_text(json.dumps({"terms": terms}))
+    document, text = import_labels(call, image, path)
+    assert [(item["value"], item["term"], item["by"]) for item in document["values"]] == [
+        (1, "nodule", "sidecar"),
+        (7, "lung", "sidecar"),
+    ]
+    assert "  value 1 became nodule (by the JSON file beside the labels)\n" in text
+
+
+def test_files_of_a_table_that_agree_tell_each_value_once(
+    call: Call, image: Image, labels: np.ndarray, tmp_path: Path
+) -> None:
+    for name, first in (("a", "lung"), ("b", "lung"), ("c", "nodule")):
+        write_labels(image, (labels == 1).astype(np.uint16), tmp_path / f"{name}.nii")
+        (tmp_path / f"{name}.json").write_text(json.dumps({"terms": [{"value": 1, "name": first}]}))
+    rows = "".join(f"{image.id},{name}.nii\n" for name in "abc")
+    (tmp_path / "t.csv").write_text(f"image,file\n{rows}")
+    command = ("annotations", "import", "phantoms", "--table", tmp_path / "t.csv", "--format", "nifti", "--json")
+    code, out, _ = call(*command)
+    assert code == 0
+    assert json.loads(out)["values"] == [
+        {"value": 1, "term": "lung", "by": "sidecar"},
+        {"value": 1, "term": "nodule", "by": "sidecar"},
+    ]
 
 
 @pytest.mark.parametrize(
