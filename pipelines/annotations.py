@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from imaging.access import Action
+from imaging.dicom.walk import require_paths
 from imaging.domain.annotation import AnnotationFilter, Layer
 from imaging.domain.base import ImageKey, SegmentationKey, TermKey
 from imaging.domain.image import Image
@@ -190,6 +191,7 @@ class Importer:
     def _read_drawings(self, item: _Item, kind: str) -> list[tuple[Image, drawing_files.Drawn]]:
         if kind not in drawing_files.READERS:
             raise InvalidInputError(f"the format {kind} is not read yet")
+        require_paths(item.files)
         found = [drawn for path in item.files for drawn in drawing_files.READERS[kind](path)]
         if not found:
             raise InvalidInputError("the file holds no drawing")

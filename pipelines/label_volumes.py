@@ -19,7 +19,7 @@ from imaging.dicom.decode import read_slab
 from imaging.dicom.headers import read_instance
 from imaging.dicom.limits import Limits
 from imaging.dicom.series import group
-from imaging.dicom.walk import Found, find_files
+from imaging.dicom.walk import Found, find_files, require_paths
 from imaging.domain.image import Image
 from imaging.errors import InvalidInputError, RefusedFileError
 from imaging.geometry import voxel_to_world, world_to_voxel
@@ -79,6 +79,7 @@ def read_nrrd(files: Sequence[Path], scratch: Path) -> LabelVolume:
 
 def read_dicom_series(files: Sequence[Path], scratch: Path) -> LabelVolume:
     """Read a DICOM series whose stored values are labels; the files are read here and kept nowhere."""
+    require_paths(files)
     instances = []
     for found in find_files(files, Limits(), scratch):
         if not isinstance(found, Found):

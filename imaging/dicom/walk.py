@@ -42,6 +42,14 @@ class Refusal:
     path: Path | None = None
 
 
+def require_paths(paths: Sequence[Path]) -> None:
+    """Refuse where a path does not exist, and say which by its place: a message holds no path."""
+    for number, path in enumerate(paths, 1):
+        if not path.exists():
+            place = f" {_ordinal(number)}" if len(paths) > 1 else ""
+            raise InvalidInputError(f"the{place} path does not exist")
+
+
 def find_files(paths: Sequence[Path], limits: Limits, scratch: Path) -> Iterator[Found | Refusal]:
     """List every file exactly once, in a stable order.
 
@@ -68,6 +76,11 @@ def find_files(paths: Sequence[Path], limits: Limits, scratch: Path) -> Iterator
                     yield item
                 else:
                     yield Refusal(item.name, Reason.LIMIT_EXCEEDED, "too many files in one upload", item.path)
+
+
+def _ordinal(number: int) -> str:
+    teen = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def _walk(path: Path, name: str, depth: int) -> Iterator[Found | Refusal]:

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from imaging.cli import Invocation, Report, printable, warn_without_detector, workspace_options
 from imaging.dicom.profile import Profile
+from imaging.dicom.walk import require_paths
 from imaging.domain.job import IngestWork, Work
 from imaging.domain.outcome import Held, IngestedImage, IngestReport
 from imaging.errors import InvalidInputError
@@ -37,8 +38,7 @@ def command(
     workspace = invocation.workspace()
     opened = invocation.project(workspace, project)
     chosen = None if profile is None else Profile.read(profile)
-    if not all(path.exists() for path in paths):
-        raise InvalidInputError("a path does not exist")
+    require_paths(paths)
     warn_without_detector()
     reports: list[IngestReport] = []
     upload = opened.uploads.create("command line")

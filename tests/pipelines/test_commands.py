@@ -80,6 +80,25 @@ def test_ingest_of_nothing_usable_is_bad_input_and_still_reports(call: Call, tmp
     assert err == "imaging: nothing could be ingested: 1 not_dicom\n"
 
 
+@pytest.mark.parametrize(("absent", "told"), [({2}, "2nd"), ({3}, "3rd"), ({1, 2}, "1st")])
+def test_a_path_that_does_not_exist_is_told_by_its_place(
+    call: Call, make_series: MakeSeries, tmp_path: Path, absent: set[int], told: str
+) -> None:
+    make_series(tmp_path / "in")
+    paths = [tmp_path / ("nowhere" if number in absent else "in") for number in (1, 2, 3)]
+    refused = (2, "", f"imaging: the {told} path does not exist\n")
+    assert call("ingest", "phantoms", *paths) == refused
+    (image,) = json.loads(call("ingest", "phantoms", tmp_path / "in", "--json")[1])["images"]
+    for kind in ("dicom-series", "geojson"):
+        options = ("--image", image["id"], "--format", kind, "--term", "1=lung")
+        tried = [path if path.exists() else tmp_path / "gone" for path in paths]
+        assert call("annotations", "import", "phantoms", *tried, *options) == refused
+
+
+def test_a_lone_path_that_does_not_exist_needs_no_place(call: Call, tmp_path: Path) -> None:
+    assert call("ingest", "phantoms", tmp_path / "nowhere") == (2, "", "imaging: the path does not exist\n")
+
+
 @pytest.mark.parametrize("content", ["colour = 1", "age_cap_years = 'old'", "= no TOML"])
 def test_a_profile_that_is_none_is_bad_input(call: Call, make_series: MakeSeries, tmp_path: Path, content: str) -> None:
     make_series(tmp_path / "in")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imaging.dicom.limits import Limits
-from imaging.dicom.walk import Found, Refusal, find_files
+from imaging.dicom.walk import Found, Refusal, find_files, require_paths
 from imaging.domain.outcome import Reason
 from imaging.errors import InvalidInputError
 
@@ -140,3 +140,15 @@ def test_files_in_folders_nested_too_deep_are_refused_one_by_one(tmp_path: Path)
     assert [(item.path, item.name) for item in refused] == [
         (tmp_path / name, f"{tmp_path}/{name}") for name in ("in/a/b/two", "in/a/b/c/three")
     ]
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (13, "13th"), (21, "21st"), (112, "112th")],
+)
+def test_an_absent_path_is_told_by_its_place_and_never_by_its_name(tmp_path: Path, number: int, told: str) -> None:
+    paths = [tmp_path] * 120
+    paths[number - 1] = tmp_path / "PHANTOM"
+    with pytest.raises(InvalidInputError, match=f"^the {told} path does not exist$"):
+        require_paths(paths)
+    require_paths([tmp_path] * 120)
