@@ -40,10 +40,16 @@ def open_list(page: Page, site: Site) -> None:
     expect(page.get_by_role("table")).to_be_visible()
 
 
+def open_file(page: Page, item: int) -> None:
+    """Open a held file and look at it: whoever stays on the button decides nothing."""
+    page.get_by_test_id(f"review-{item}").click()
+    page.mouse.move(640, 400)
+
+
 def test_a_box_is_drawn_over_a_name_and_the_image_lacks_it(page: Page, site: Site, held: dict[str, int]) -> None:
     open_list(page, site)
     before = {image["id"] for image in imaging(site.workspace, "images", "Chests")}
-    page.get_by_test_id(f"review-{held['one.png']}").click()
+    open_file(page, held["one.png"])
     picture = page.get_by_test_id("review-picture")
     expect(picture).to_be_visible()
     area = picture.bounding_box()
@@ -76,29 +82,63 @@ def draw_box(page: Page) -> None:
     page.mouse.up()
 
 
-def test_a_second_click_in_the_same_place_decides_nothing(page: Page, site: Site, held: dict[str, int]) -> None:
+def middle_of(page: Page, name: str) -> tuple[float, float]:
+    area = page.get_by_test_id(name).bounding_box()
+    assert area is not None
+    return area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
+
+
+def watch_decisions(page: Page) -> list[str]:
     decisions: list[str] = []
     page.on("request", lambda sent: decisions.append(sent.url) if sent.url.endswith("/review.json") else None)
+    return decisions
+
+
+@pytest.mark.parametrize("pause", [350, 900])
+def test_clicks_in_the_same_place_decide_on_one_file_only(
+    page: Page, site: Site, held: dict[str, int], pause: int
+) -> None:
+    decisions = watch_decisions(page)
     open_list(page, site)
-    page.get_by_test_id(f"review-{held['one.png']}").click()
+    open_file(page, held["one.png"])
     accept = page.get_by_test_id("review-accept")
     expect(accept).to_be_disabled()
     expect(accept).to_be_enabled()
-    area = accept.bounding_box()
-    assert area is not None
-    spot = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
-    page.mouse.click(*spot)
-    page.wait_for_timeout(350)
-    page.mouse.click(*spot)
+    across, down = middle_of(page, "review-accept")
+    for step in range(4):
+        page.mouse.click(across + step % 2, down)
+        page.wait_for_timeout(pause)
     expect(page.get_by_role("dialog")).to_contain_text("two.png")
+    expect(page.get_by_test_id("review-still")).to_be_visible()
+    for name in ("accept", "redact", "refuse"):
+        expect(page.get_by_test_id(f"review-{name}")).to_be_disabled()
+    page.mouse.move(across, down - 200)
     expect(accept).to_be_enabled()
+    expect(page.get_by_test_id("review-still")).to_have_count(0)
     assert len(decisions) == 1
+
+
+def test_decisions_are_taken_with_the_keyboard_one_after_the_other(
+    page: Page, site: Site, held: dict[str, int]
+) -> None:
+    decisions = watch_decisions(page)
+    open_list(page, site)
+    page.get_by_test_id(f"review-{held['one.png']}").focus()
+    page.keyboard.press("Enter")
+    accept = page.get_by_test_id("review-accept")
+    for name in ("one.png", "two.png"):
+        expect(page.get_by_role("dialog")).to_contain_text(name)
+        expect(accept).to_be_enabled()
+        accept.focus()
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert len(decisions) == 2
 
 
 def test_a_picture_that_does_not_come_is_asked_for_again(page: Page, site: Site, held: dict[str, int]) -> None:
     open_list(page, site)
     page.route("**/frame.png*", lambda route: route.abort())
-    page.get_by_test_id(f"review-{held['one.png']}").click()
+    open_file(page, held["one.png"])
     expect(page.get_by_test_id("review-broken")).to_be_visible()
     expect(page.get_by_test_id("review-refuse")).to_be_enabled()
     for name in ("accept", "redact"):
@@ -119,7 +159,7 @@ def test_only_an_installed_detector_is_offered(page: Page, site: Site, held: dic
         route.fulfill(status=404, json={})
 
     page.route("**/review.json", decided)
-    page.get_by_test_id(f"review-{held['one.png']}").click()
+    open_file(page, held["one.png"])
     expect(page.get_by_test_id("review-accept")).to_be_enabled()
     redact = page.get_by_test_id("review-redact")
     expect(redact).to_be_enabled(enabled=finds)
@@ -136,7 +176,7 @@ def test_only_an_installed_detector_is_offered(page: Page, site: Site, held: dic
 
 def test_boxes_are_taken_back_and_not_lost_unasked(page: Page, site: Site, held: dict[str, int]) -> None:
     open_list(page, site)
-    page.get_by_test_id(f"review-{held['one.png']}").click()
+    open_file(page, held["one.png"])
     expect(page.get_by_test_id("review-accept")).to_be_enabled()
     boxes = page.get_by_test_id("review-picture").locator("rect")
     for key in ("Control+z", "Backspace"):
@@ -156,7 +196,7 @@ def test_the_picture_is_enlarged_and_boxes_stay_where_they_are_drawn(
     page: Page, site: Site, held: dict[str, int]
 ) -> None:
     open_list(page, site)
-    page.get_by_test_id(f"review-{held['one.png']}").click()
+    open_file(page, held["one.png"])
     expect(page.get_by_test_id("review-accept")).to_be_enabled()
     dialog, picture = page.get_by_role("dialog"), page.get_by_test_id("review-picture")
     assert dialog.evaluate("seen => seen.scrollHeight - seen.clientHeight") == 0
@@ -186,7 +226,7 @@ def test_the_picture_is_enlarged_and_boxes_stay_where_they_are_drawn(
 
 def test_text_is_found_and_painted_without_a_box(page: Page, site: Site, held: dict[str, int]) -> None:
     open_list(page, site)
-    page.get_by_test_id(f"review-{held['two.png']}").click()
+    open_file(page, held["two.png"])
     expect(page.get_by_test_id("review-picture")).to_be_visible()
     page.get_by_test_id("review-redact").click()
     imaging(site.workspace, "worker", "--once")
@@ -197,7 +237,7 @@ def test_a_file_without_a_picture_is_deleted_after_a_second_question(
     page: Page, site: Site, held: dict[str, int]
 ) -> None:
     open_list(page, site)
-    page.get_by_test_id(f"review-{held['notes.txt']}").click()
+    open_file(page, held["notes.txt"])
     expect(page.get_by_test_id("review-unseen")).to_be_visible()
     expect(page.get_by_test_id("review-accept")).to_have_count(0)
     refuse = page.get_by_test_id("review-refuse")
@@ -210,7 +250,7 @@ def test_a_file_without_a_picture_is_deleted_after_a_second_question(
 
 def test_the_faint_look_shows_another_picture(page: Page, site: Site, held: dict[str, int]) -> None:
     open_list(page, site)
-    page.get_by_test_id(f"review-{held['one.png']}").click()
+    open_file(page, held["one.png"])
     with page.expect_response(lambda answer: "look=contrast" in answer.url) as looked:
         page.get_by_role("button", name="Faint text").click()
     shown = Picture.open(io.BytesIO(looked.value.body()))
