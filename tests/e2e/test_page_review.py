@@ -46,6 +46,10 @@ def open_file(page: Page, item: int) -> None:
     page.mouse.move(640, 400)
 
 
+IS_ON_TOP = """part => { const box = part.getBoundingClientRect();
+    return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === part }"""
+
+
 def test_a_box_is_drawn_over_a_name_and_the_image_lacks_it(page: Page, site: Site, held: dict[str, int]) -> None:
     open_list(page, site)
     before = {image["id"] for image in imaging(site.workspace, "images", "Chests")}
@@ -62,6 +66,9 @@ def test_a_box_is_drawn_over_a_name_and_the_image_lacks_it(page: Page, site: Sit
     page.get_by_test_id("review-redact").click()
     # The next file of the same kind is shown at once.
     expect(page.get_by_role("dialog")).to_contain_text("two.png")
+    told = page.get_by_text("The job list shows what comes of it.")
+    expect(told).to_be_visible()
+    assert told.evaluate(IS_ON_TOP)
     page.keyboard.press("Escape")
     expect(page.get_by_test_id(f"held-{held['one.png']}")).to_contain_text("Decided")
     imaging(site.workspace, "worker", "--once")
@@ -71,6 +78,14 @@ def test_a_box_is_drawn_over_a_name_and_the_image_lacks_it(page: Page, site: Sit
     stored = np.frombuffer(answer.content, np.uint8).reshape(SIDE, SIDE)
     assert stored[4:44, 4:252].max() < 60
     assert stored.max() > 60
+    jobs = ask_api(site.url, site.token)(f"/api/project/{site.project}/job.json")["collection"]
+    job = max((job for job in jobs if job["kind"] == "review"), key=lambda job: job["id"])
+    painted = len(job["result"][0]["painted"])
+    page.get_by_test_id("tab-jobs").click()
+    row = page.get_by_test_id(f"job-{job['id']}")
+    expect(row).to_contain_text(f"1 image · {painted} box{'' if painted == 1 else 'es'} painted over")
+    row.get_by_role("link", name="Open the image").click()
+    page.wait_for_url(f"**/project/{site.project}/image/{made}*")
 
 
 def draw_box(page: Page) -> None:

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parsePreview, parseStopped } from '@/api/parse'
+import { parseJob, parsePreview, parseStopped } from '@/api/parse'
 import { boxBetween, boxesOn, choicesOf, sizeOf } from '@/domain/held'
 
 const picture = { frames: 3, rows: 100, columns: 200 }
@@ -50,6 +50,21 @@ describe('a decision on a held file', () => {
   it('knows of no detector where the server names none', () => {
     expect(parsePreview({ frames: 1, rows: 2, columns: 3 }).finds).toBe(false)
     expect(parsePreview({ frames: 1, rows: 2, columns: 3, finds: true }).finds).toBe(true)
+  })
+})
+
+describe('what came of a job', () => {
+  const outcomes = (result: unknown): unknown => parseJob({ id: 1, state: 'succeeded', result }).outcomes
+
+  it('tells the boxes that were painted over in files that somebody decided on', () => {
+    const box = { top: 0, left: 0, rows: 1, columns: 1, frame: null }
+    const released = { decision: 'released', image: 7, painted: [box, box] }
+    const result = [released, { ...released, painted: [box] }, { decision: 'duplicate', image: null }, { decision: 'held', reason: 'unreadable' }]
+    expect(outcomes(result)).toEqual({ images: [7], duplicates: 1, held: [['unreadable', 1]], painted: 3 })
+  })
+
+  it('tells no boxes of an upload', () => {
+    expect(outcomes({ images: [{ id: 4 }, { id: 5 }], quarantined: [], duplicates: 0 })).toEqual({ images: [4, 5], duplicates: 0, held: [], painted: null })
   })
 })
 

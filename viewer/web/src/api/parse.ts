@@ -192,17 +192,20 @@ function countReasons(items: readonly unknown[]): [string, number][] {
   return [...counts]
 }
 
+const idsOf = (items: readonly unknown[], key: string): number[] =>
+  [...new Set(items.map((item) => numberOrNull(fields(item)[key])))].filter((id) => id !== null)
+
 /** What became of an upload, or of held files that were decided on; null for other results. */
 function parseOutcomes(json: unknown): Outcomes | null {
   if (Array.isArray(json)) {
-    const images = new Set(json.map((item) => numberOrNull(fields(item).image)))
-    images.delete(null)
     const duplicates = json.filter((item) => fields(item).decision === 'duplicate').length
-    return { images: images.size, duplicates, held: countReasons(json) }
+    const painted = json.reduce((sum: number, item) => sum + list(fields(item).painted).length, 0)
+    return { images: idsOf(json, 'image'), duplicates, held: countReasons(json), painted }
   }
   const report = fields(json)
   if (!Array.isArray(report.images) || !Array.isArray(report.quarantined)) return null
-  return { images: report.images.length, duplicates: number(report.duplicates), held: countReasons(report.quarantined) }
+  const held = countReasons(report.quarantined)
+  return { images: idsOf(report.images, 'id'), duplicates: number(report.duplicates), held, painted: null }
 }
 
 export function parseHeld(json: unknown): HeldFile {

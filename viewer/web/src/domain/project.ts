@@ -30,11 +30,13 @@ export interface Term {
 
 export type JobState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
 
-/** How many files and images an upload ended as; `held` counts per reason. */
+/** What files became; `held` counts per reason. */
 export interface Outcomes {
-  readonly images: number
+  readonly images: readonly number[]
   readonly duplicates: number
   readonly held: readonly (readonly [string, number])[]
+  /** How many boxes were painted over on the way; null where nobody decided on it. */
+  readonly painted: number | null
 }
 
 export interface Job {
@@ -44,7 +46,7 @@ export interface Job {
   readonly progress: number
   readonly message: string
   readonly reason: string
-  /** What an ended upload became, else null. */
+  /** What an ended upload became, or held files that were decided on; else null. */
   readonly outcomes: Outcomes | null
   readonly created: number | null
 }

@@ -1,5 +1,5 @@
 import { defineStore } from 'pinia'
-import { ref } from 'vue'
+import { computed, ref, shallowRef } from 'vue'
 import { failureOf, isAbort } from '@/domain/failure'
 import type { Failure } from '@/domain/failure'
 
@@ -19,6 +19,9 @@ const STAYS = 6000
 
 export const useNotices = defineStore('notices', () => {
   const notices = ref<Notice[]>([])
+  /** The open dialogs, the last one on top: whatever lies outside of it is covered. */
+  const dialogs = shallowRef<readonly HTMLElement[]>([])
+  const top = computed(() => dialogs.value.at(-1) ?? null)
   let next = 1
 
   function add(notice: Omit<Notice, 'id'>): void {
@@ -61,5 +64,13 @@ export const useNotices = defineStore('notices', () => {
     add({ tone: 'bad', text: null, failure })
   }
 
-  return { notices, good, split, said, settled, failed, dismiss }
+  function enter(dialog: HTMLElement): void {
+    dialogs.value = [...dialogs.value, dialog]
+  }
+
+  function leave(dialog: HTMLElement): void {
+    dialogs.value = dialogs.value.filter((other) => other !== dialog)
+  }
+
+  return { notices, top, enter, leave, good, split, said, settled, failed, dismiss }
 })
