@@ -27,6 +27,27 @@ from tests.e2e.browser import (
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.parametrize("delay", [0, 400])
+@pytest.mark.parametrize("tool", ["line", "rectangle"])
+def test_a_double_click_on_the_end_does_not_begin_another(page: Page, site: Site, tool: str, delay: int) -> None:
+    sign_in(page, site)
+    open_from_lists(page, site)
+    across, down = centre_of(page)
+    page.get_by_test_id(f"tool-{tool}").click()
+    page.mouse.click(across - 60, down - 40)
+    page.mouse.dblclick(across + 50, down + 30, delay=delay)
+    wait_until_saved(page)
+    page.mouse.move(across, down + 80)
+    expect(page.get_by_test_id("save-state")).to_have_attribute("data-state", "saved")
+    assert len(drawings(site)) == 1
+    # The next one begins where it is meant to, also at the same point.
+    page.wait_for_timeout(600)
+    page.mouse.click(across + 50, down + 30)
+    expect(page.get_by_test_id("save-state")).to_have_attribute("data-state", "drawing")
+    page.keyboard.press("Escape")
+    take_back(page, site)
+
+
 def test_scrolling_does_not_lose_a_polygon_under_way(page: Page, site: Site) -> None:
     sign_in(page, site)
     open_from_lists(page, site)

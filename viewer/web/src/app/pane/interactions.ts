@@ -7,6 +7,8 @@ import PointerInteraction from 'ol/interaction/Pointer'
 import VectorLayer from 'ol/layer/Vector'
 import VectorSource from 'ol/source/Vector'
 import type { StyleFunction } from 'ol/style/Style'
+import { meaningOf } from '@/core/corners'
+import type { Click } from '@/core/corners'
 
 const NOTCH = 40
 const CLICK = 4
@@ -146,13 +148,24 @@ function distance(a: number[], b: number[]): number {
   return Math.hypot((a[0] ?? 0) - (b[0] ?? 0), (a[1] ?? 0) - (b[1] ?? 0))
 }
 
+function clickOf(event: MapBrowserEvent<PointerEvent>): Click {
+  const [x = 0, y = 0] = event.pixel
+  return { at: [x, y], moment: event.originalEvent.timeStamp }
+}
+
 /** Draws what two points make, a line or an upright rectangle: by dragging, or by two clicks. */
 export class TwoPointInteraction extends PointerInteraction implements Sketcher {
   private from: number[] | null = null
   private downAt: number[] = [0, 0]
   private pressed = false
+  /** The last press or the end of the last shape: the second click of a double click begins nothing there. */
+  private last: Click | null = null
+  private ended = false
+  /** Whether this shape was begun by the first click after another one ended. */
+  private doubtful = false
   private readonly sketch = new Feature<Geometry>()
   private readonly overlay: VectorLayer<VectorSource>
+  private readonly doubled = (): void => this.doubleClicked()
 
   constructor(
     private readonly kind: 'line' | 'rectangle',
@@ -170,8 +183,11 @@ export class TwoPointInteraction extends PointerInteraction implements Sketcher 
   }
 
   override setMap(map: Parameters<PointerInteraction['setMap']>[0]): void {
+    // The browser knows how slow a double click may be.
+    this.getMap()?.getViewport()?.removeEventListener('dblclick', this.doubled)
     super.setMap(map)
     this.overlay.setMap(map)
+    map?.getViewport()?.addEventListener('dblclick', this.doubled)
   }
 
   get corners(): number {
@@ -206,10 +222,15 @@ export class TwoPointInteraction extends PointerInteraction implements Sketcher 
   }
 
   override handleDownEvent(event: MapBrowserEvent<PointerEvent>): boolean {
-    if (event.originalEvent.button !== 0 || (this.from === null && !this.listener.mayBegin())) return false
+    if (event.originalEvent.button !== 0) return false
+    const begins = this.from === null
+    const again = begins && meaningOf(clickOf(event), this.last, []) === 'nothing'
+    this.last = clickOf(event)
+    if (again || (begins && !this.listener.mayBegin())) return false
+    this.doubtful = begins && this.ended
+    this.ended = false
     this.pressed = true
     this.downAt = event.pixel
-    const begins = this.from === null
     this.from ??= event.coordinate
     if (begins) this.listener.sketching({ corners: 1, taken: 0 })
     return true
@@ -229,9 +250,15 @@ export class TwoPointInteraction extends PointerInteraction implements Sketcher 
     // The first click only sets the start; a press at the start that did not move waits for the second click.
     if (!farFromStart || (distance(this.downAt, event.pixel) <= CLICK && distance(this.downAt, start) <= CLICK)) return false
     const geometry = this.geometry(from, event.coordinate)
+    this.last = clickOf(event)
+    this.ended = true
     this.abort()
     this.listener.finished(geometry)
     return false
+  }
+
+  private doubleClicked(): void {
+    if (this.doubtful) this.abort()
   }
 
   private show(to: number[]): void {
