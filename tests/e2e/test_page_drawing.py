@@ -250,6 +250,18 @@ def test_manager_names_a_term_where_it_is_needed(page: Page, site: Site) -> None
     ask(f"/api/term/{term['id']}.json", "DELETE")
 
 
+def test_chosen_term_is_there_after_a_reload_and_in_another_window(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    open_from_lists(page, site)
+    page.get_by_test_id(f"term-{site.term}").click()
+    page.reload()
+    expect(page.get_by_test_id(f"term-{site.term}")).to_have_attribute("aria-checked", "true")
+    other = page.context.new_page()
+    page.close()
+    open_image(other, site)
+    expect(other.get_by_test_id(f"term-{site.term}")).to_have_attribute("aria-checked", "true")
+
+
 def test_member_who_may_not_name_terms_is_told_who_does(page: Page, site: Site) -> None:
     password = add_member(site, "reader")
     sign_in(page, replace(site, username="reader"), password=password)

@@ -1,6 +1,7 @@
 import { createPinia, setActivePinia } from 'pinia'
 import { beforeEach, expect, test, vi } from 'vitest'
 import { useNotices } from '@/app/stores/notices'
+import { useSession } from '@/app/stores/session'
 import { useViewer } from '@/app/stores/viewer'
 import { parseImage } from '@/api/parse'
 
@@ -69,24 +70,31 @@ test('a chosen term stays within its project', () => {
   expect(viewer.term).toBeNull()
 })
 
-test('a chosen term is found again in the same tab, and in its project only', () => {
+test('a chosen term is found again in every tab, by its member and in its project only', () => {
   const kept = new Map<string, string>()
-  vi.stubGlobal('sessionStorage', {
+  vi.stubGlobal('localStorage', {
     getItem: (key: string) => kept.get(key) ?? null,
     setItem: (key: string, value: string) => kept.set(key, value),
     removeItem: (key: string) => kept.delete(key),
   })
-  const reload = (): ReturnType<typeof useViewer> => {
+  const reload = (member = 1): ReturnType<typeof useViewer> => {
     setActivePinia(createPinia())
+    useSession().user = { id: member, username: '', fullname: '' }
     return useViewer()
   }
-  let viewer = useViewer()
+  let viewer = reload()
   viewer.open(IMAGE, 'full')
   viewer.term = 7
   viewer = reload()
   viewer.open({ ...IMAGE, id: 8, project: 2 }, 'full')
   expect(viewer.term).toBeNull()
   viewer.open({ ...IMAGE, id: 6 }, 'full')
+  expect(viewer.term).toBe(7)
+  viewer = reload(2)
+  viewer.open(IMAGE, 'full')
+  expect(viewer.term).toBeNull()
+  viewer = reload()
+  viewer.open(IMAGE, 'full')
   expect(viewer.term).toBe(7)
   viewer.term = null
   viewer = reload()

@@ -28,24 +28,30 @@ export function rememberView(image: number, view: View): void {
   }
 }
 
-function termKeyOf(project: number): string {
-  return `imaging-term-${project}`
+/** Whose choice of a term it is: browsers are shared, and so are projects. */
+export interface Chooser {
+  readonly member: number | null
+  readonly project: number
 }
 
-/** Keep the chosen term of a project as long as the tab is. */
-export function rememberTerm(project: number, term: number | null): void {
+function termKeyOf({ member, project }: Chooser): string {
+  return `imaging-term-${member ?? 'nobody'}-${project}`
+}
+
+/** Keep the chosen term of a member in a project, for every tab and also when the browser was closed. */
+export function rememberTerm(chooser: Chooser, term: number | null): void {
   try {
-    if (term === null) sessionStorage.removeItem(termKeyOf(project))
-    else sessionStorage.setItem(termKeyOf(project), String(term))
+    if (term === null) localStorage.removeItem(termKeyOf(chooser))
+    else localStorage.setItem(termKeyOf(chooser), String(term))
   } catch {
     // As above.
   }
 }
 
-/** The term that was chosen last in a project, in this tab. */
-export function recallTerm(project: number): number | null {
+/** The term that a member chose last in a project. */
+export function recallTerm(chooser: Chooser): number | null {
   try {
-    const kept = sessionStorage.getItem(termKeyOf(project))
+    const kept = localStorage.getItem(termKeyOf(chooser))
     return kept === null || !/^\d+$/.test(kept) ? null : Number(kept)
   } catch {
     return null

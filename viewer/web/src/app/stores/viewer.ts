@@ -2,8 +2,9 @@ import { defineStore } from 'pinia'
 import { computed, ref, shallowRef, watch } from 'vue'
 import type { Progress } from '@/app/pane/interactions'
 import { useNotices } from '@/app/stores/notices'
+import { useSession } from '@/app/stores/session'
 import { recallTerm, rememberTerm } from '@/app/view-memory'
-import type { Layout, View } from '@/app/view-memory'
+import type { Chooser, Layout, View } from '@/app/view-memory'
 import { percentiles, windowBetween } from '@/core/lut'
 import type { Look } from '@/core/lut'
 import { realValue } from '@/core/paint'
@@ -38,6 +39,7 @@ export interface Sketch extends Progress {
 /** What is looked at, where, and how. */
 export const useViewer = defineStore('viewer', () => {
   const notices = useNotices()
+  const session = useSession()
   const image = shallowRef<Image | null>(null)
   const source = shallowRef<PixelSource | null>(null)
   const access = ref<PixelAccess>('full')
@@ -53,8 +55,8 @@ export const useViewer = defineStore('viewer', () => {
   const main = ref<Axis>('z')
   const layout = ref<Layout>('main')
   const term = ref<number | null>(null)
-  let termsOf: number | null = null
-  watch(term, (chosen) => termsOf !== null && rememberTerm(termsOf, chosen), { flush: 'sync' })
+  let chooser: Chooser | null = null
+  watch(term, (chosen) => chooser !== null && rememberTerm(chooser, chosen), { flush: 'sync' })
   const crosshair = ref(true)
   const underWay = shallowRef<Sketch | null>(null)
   /** Where a drawing is under way: until it is finished, nothing may take its plane or its tool away. */
@@ -104,11 +106,12 @@ export const useViewer = defineStore('viewer', () => {
 
   function open(opened: Image, allowed: PixelAccess): void {
     // The server refuses a drawing with a term of another project.
-    if (termsOf !== opened.project) {
-      termsOf = null
-      term.value = recallTerm(opened.project)
+    const now = { member: session.user?.id ?? null, project: opened.project }
+    if (chooser?.project !== now.project || chooser.member !== now.member) {
+      chooser = null
+      term.value = recallTerm(now)
     }
-    termsOf = opened.project
+    chooser = now
     image.value = opened
     access.value = allowed
     source.value = sourceOf(opened)
