@@ -205,11 +205,15 @@ def draw_polygon(page: Page, corners: list[tuple[float, float]]) -> list[tuple[i
     return voxels
 
 
+def planes(page: Page, axis: str = "z") -> int:
+    return int(page.get_by_test_id(f"slider-{axis}").get_attribute("max") or 0) + 1
+
+
 def scroll(page: Page, notches: int) -> int:
     before = hover(page, *centre_of(page))[0]
     for _ in range(notches):
         page.mouse.wheel(0, 100)
-    expect(page.get_by_test_id("place-z")).to_contain_text(f"z {before + notches}")
+    expect(page.get_by_test_id("place-z")).to_have_text(f"{before + notches + 1} / {planes(page)}")
     page.wait_for_url(re.compile(rf"axis=z&index={before + notches}"))
     return before + notches
 

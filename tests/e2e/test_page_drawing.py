@@ -61,7 +61,7 @@ def test_annotator_draws_undoes_redoes_and_finds_everything_again(page: Page, si
     page.reload()
     wait_for_viewer(page)
     expect(rows).to_have_count(1)
-    expect(page.get_by_test_id("place-z")).to_contain_text(f"z {plane}")
+    expect(page.get_by_test_id("place-z")).to_contain_text(f"{plane + 1} /")
     # It is drawn on the plane: a click inside finds it.
     page.get_by_test_id("tool-select").click()
     page.mouse.click(across, down)

@@ -163,6 +163,16 @@ def test_a_picture_that_does_not_come_is_asked_for_again(page: Page, site: Site,
     expect(page.get_by_test_id("review-accept")).to_be_enabled()
 
 
+def test_frames_are_counted_from_one(page: Page, site: Site, held: dict[str, int]) -> None:
+    open_list(page, site)
+    page.route("**/preview.json", lambda route: route.fulfill(json=route.fetch().json() | {"frames": 2}))
+    open_file(page, held["one.png"])
+    expect(page.get_by_text("Frame 1 / 2")).to_be_visible()
+    with page.expect_request("**/frame.png?frame=1&*"):
+        page.get_by_test_id("review-frame").fill("1")
+    expect(page.get_by_text("Frame 2 / 2")).to_be_visible()
+
+
 @pytest.mark.parametrize("finds", [True, False])
 def test_only_an_installed_detector_is_offered(page: Page, site: Site, held: dict[str, int], finds: bool) -> None:
     open_list(page, site)

@@ -118,7 +118,7 @@ def test_undo_in_the_middle_of_a_polygon_takes_back_corners_only(page: Page, sit
     page.keyboard.press("Control+z")
     expect(drawing_rows(page)).to_have_count(1)
     page.keyboard.press("Control+z")
-    expect(page.get_by_test_id("place-z")).to_contain_text(f"z {point['index']}")
+    expect(page.get_by_test_id("place-z")).to_contain_text(f"{point['index'] + 1} /")
     expect(drawing_rows(page)).to_have_count(0)
     wait_until_saved(page)
     assert drawings(site) == []

@@ -56,6 +56,9 @@ export interface Image {
 }
 
 /** Length along one named axis of `tczyx`; 1 where the image has no such axis. */
+/** People count planes and frames from 1; addresses, the server and what is stored count from 0. */
+export const ordinal = (index: number): number => index + 1
+
 export function extent(image: Pick<Image, 'axes' | 'shape'>, axis: string): number {
   const place = image.axes.indexOf(axis)
   return place < 0 ? 1 : (image.shape[place] ?? 1)
