@@ -47,6 +47,9 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "table": "PS3.15, tableau E.1-1, édition",
     },
 }
+_COLON: Mapping[str, str] = {"en": ":", "fr": "\N{NO-BREAK SPACE}:"}
+_YES_OR_NO: Mapping[str, Mapping[bool, str]] = {"en": {True: "yes", False: "no"}, "fr": {True: "oui", False: "non"}}
+
 _ACTIONS: Mapping[str, Mapping[Action, str]] = {
     "en": {
         Action.REMOVE: "removed",
@@ -136,20 +139,24 @@ def render_run(batch: Batch, profile: Profile, language: Language) -> str:
         f"<tr><td>{escape(reason)}</td><td class=n>{count}</td></tr>" for reason, count in batch.reasons.most_common()
     ]
     options = [
-        f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>"
+        f"<dt>{escape(name)}</dt><dd>{escape(_tell_option(value, language))}</dd>"
         for name, value in profile.model_dump(mode="json").items()
     ]
     held = f"{len(batch.quarantined)} {words['held']}"
     return (
         f"<!doctype html><html lang={language}><meta charset=utf-8><title>{words['title']}</title>"
         f"<style>{_STYLE}</style><h1>{words['title']}</h1><p>{words['intro']}</p>"
-        f"<p><strong>{words['files']}: {batch.files}</strong> = {batch.written} {words['written']}"
+        f"<p><strong>{words['files']}{_COLON[language]} {batch.files}</strong> = {batch.written} {words['written']}"
         f" + {batch.duplicates} {words['duplicates']} + {held}</p>"
         + (f"<h2>{words['why']}</h2><table>{''.join(why)}</table>" if why else "")
         + f"<h2>{words['profile']}</h2><p>{words['table']} {EDITION}</p><dl>{''.join(options)}</dl>"
         f"<h2>{words['actions']}</h2><table>{''.join(summary)}</table>"
         f"<h2>{words['attribute']}</h2><table>{''.join(rows)}</table></html>\n"
     )
+
+
+def _tell_option(value: JsonValue, language: Language) -> str:
+    return _YES_OR_NO[language][value] if isinstance(value, bool) else str(value)
 
 
 def _count_actions(batch: Batch) -> dict[str, Counter[Action]]:

@@ -6,6 +6,7 @@ import csv
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -295,6 +296,9 @@ def test_the_report_counts_what_was_done_and_holds_no_value(tool: Tool, language
     page = report.with_suffix(".html").read_text()
     assert f"<html lang={language}>" in page
     assert "PatientName" in page
+    assert {"en": "Files: 30", "fr": "Fichiers\N{NO-BREAK SPACE}: 30"}[language] in page
+    assert {"en": "<dd>yes</dd>", "fr": "<dd>oui</dd>"}[language] in page
+    assert not re.search(r"True|False|None", page)
     original = pydicom.dcmread(sorted(SAMPLE.iterdir())[0])
     for keyword in ("PatientID", "PatientName", "StudyInstanceUID", "StudyDate", "InstitutionName", "AccessionNumber"):
         if original.get(keyword):

@@ -53,6 +53,12 @@ describe('translations', () => {
     expect([...english.keys()].filter((key) => !asked(key))).toEqual([])
   })
 
+  test('no line of French begins with a punctuation mark', () => {
+    for (const [key, text] of french) {
+      expect(text.replace(/ \| /g, '\n'), key).not.toMatch(/[^\u00a0\u202f][:;?!%»]|«[^\u00a0\u202f]/)
+    }
+  })
+
   test('the page says in both languages what it is for', () => {
     expect(english.get('product.research')).toBe('Research use only, not for diagnosis')
     expect(french.get('product.research')).toBe('Pour la recherche uniquement, pas pour le diagnostic')
