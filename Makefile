@@ -15,8 +15,9 @@ INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 demo: setup page
 	@$(BIN)/python -m pipelines.demo --dicom "$(DICOM)" --port $(PORT) $(DEMO_ARGS)
 
+# A worker for each processor: libraries that take all of them for themselves would only wait in turns.
 test: setup-test page tools lint
-	$(BIN)/python -m pytest -m "not heavy" -n auto --dist loadfile $(TEST_ARGS)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "not heavy" -n auto --dist loadfile $(TEST_ARGS)
 
 test-heavy: setup-test page tools
 	$(BIN)/python -m pytest -m heavy $(TEST_ARGS)

@@ -242,7 +242,8 @@ class _Ingestion:
 
     def _pictures(self) -> Iterator[_Candidate]:
         for picture in self._arrivals.pictures:
-            yield _Candidate(picture.digest, (picture,), partial(picture_source, picture, self._epochs.newest))
+            make = partial(picture_source, picture, self._epochs.newest, profile=self._profile)
+            yield _Candidate(picture.digest, (picture,), make)
 
     def _publish_one(self, publisher: Publisher, candidate: _Candidate, done: Callable[[float], None]) -> None:
         try:

@@ -24,6 +24,8 @@ from imaging.text import TextDetector, load_detector
 from pipelines.arrivals import Arrivals, Arrived, PictureFile
 from pipelines.ingest import ingest_held
 
+_TOGETHER = frozenset({Reason.BURNED_IN_RISK, Reason.FACE_RISK})
+
 
 def review(project: Project, work: ReviewWork, report: Report) -> tuple[Reviewed, ...]:
     """Ingest held files after all and delete those that became part of an image; the others stay held.
@@ -60,15 +62,13 @@ def review(project: Project, work: ReviewWork, report: Report) -> tuple[Reviewed
 
 
 def _with_companions(held: Sequence[HeldFile], keys: Sequence[int]) -> list[HeldFile]:
-    """Add what is held for text in the same series: without it a volume would come out short of slices."""
+    """Add what is held for text or a face in the same series: without it a volume would come out short of slices."""
     by_key = {item.id: item for item in held}
     for key in keys:
         if key not in by_key:
             raise NotFoundError("quarantined file", key)
     series = {by_key[key].series for key in keys} - {""}
-    return [
-        item for item in held if item.id in keys or (item.series in series and item.reason is Reason.BURNED_IN_RISK)
-    ]
+    return [item for item in held if item.id in keys or (item.series in series and item.reason in _TOGETHER)]
 
 
 def _open(project: Project, items: Sequence[HeldFile], scratch: Path) -> list[Found]:

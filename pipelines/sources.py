@@ -21,7 +21,7 @@ from imaging.domain.image import ImageAttributes
 from imaging.pyramid.layout import Slab
 from imaging.text import load_detector
 from pipelines.arrivals import PictureFile
-from pipelines.faces import take_face
+from pipelines.faces import refuse_picture, take_face
 from pipelines.publication import Source
 from pipelines.pyramids import ReadSlab
 
@@ -73,8 +73,16 @@ def stack_source(stack: Stack, digests: Mapping[int, str], *, profile: Profile, 
     )
 
 
-def picture_source(picture: PictureFile, pseudonyms: Pseudonyms) -> Source:
-    """Decode a picture; nothing says who is on it, so each picture is a subject of its own."""
+def picture_source(picture: PictureFile, pseudonyms: Pseudonyms, *, profile: Profile) -> Source:
+    """Decode a picture; nothing says who is on it, so each picture is a subject of its own.
+
+    Raises
+    ------
+    RefusedFileError
+        FACE_RISK: the profile removes faces, and nothing says what a picture shows.
+    """
+    if profile.faces == "removed":
+        refuse_picture()
     stored = paint(picture.reader.read(picture.found.path).stored, 0, picture.painted)
     if not picture.reviewed:
         screen_picture(stored, load_detector())
@@ -110,7 +118,8 @@ def picture_source(picture: PictureFile, pseudonyms: Pseudonyms) -> Source:
 
 
 def _cleaned(instance: Instance, faceless: bool) -> list[Cleaned]:
-    return [Cleaned.TEXT] * bool(instance.painted) + [Cleaned.FACE] * faceless
+    ran = {Cleaned.TEXT: bool(instance.painted), Cleaned.FACE: faceless}
+    return [what for what, done in ran.items() if done]
 
 
 def _reader(stack: Stack) -> ReadSlab:

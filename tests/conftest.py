@@ -29,11 +29,6 @@ hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "patient")
 
-# Workers of one machine share its processors; libraries that take all of them for themselves would only wait in turns.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 

@@ -49,11 +49,16 @@ def erase(invocation: Invocation, project: str, subject: str) -> None:
         f"erased       {subject}",
         f"images       {len(certificate.erased.images)}",
         f"held files   {len(certificate.erased.held)}",
-        f"models       {', '.join(map(str, certificate.erased.models)) or 'none'} (learned from it, and stay)",
+        f"models       {_list(certificate.erased.models)} learned from it and stay; "
+        f"{_list(certificate.erased.unknown_models)} of unknown training",
         f"way back     {'destroyed' if certificate.erased.mapping else 'was not there'}",
         f"signature    {certificate.signature}",
     ]
     invocation.show(certificate.model_dump(mode="json"), "\n".join(lines))
+
+
+def _list(keys: Iterable[int]) -> str:
+    return ", ".join(map(str, keys)) or "none"
 
 
 @click.group("opposition")

@@ -95,7 +95,8 @@ def _shows(plane: Plane, center: float, width: float) -> bool:
     low = -(span >> 1) if pixel_format.signed else 0
     ends = sorted(value * plane.slope + plane.intercept for value in (low, low + span - 1))
     # PS3.3 C.11.2.1.2.1: at and below the first bound all is black, above the second all is white.
-    return center - 0.5 - (width - 1) / 2 < ends[1] and center - 0.5 + (width - 1) / 2 > ends[0]
+    black, white = center - 0.5 - (width - 1) / 2, center - 0.5 + (width - 1) / 2
+    return black < ends[1] and (white > ends[0] or black >= ends[0])
 
 
 def _units(plane: Plane) -> str:

@@ -235,7 +235,8 @@ class _Ledger:
         lines = finished.read_text(encoding="ascii").splitlines() if finished.is_file() else []
         rows = [line.split("\t") for line in lines]
         if rows and rows[0] != [_ORDER, made_by]:
-            raise StateError("output folder", "a run under another key or profile was cut off in it; empty it first")
+            other = "under another key or profile" if rows[0][0] == _ORDER else "of another version"
+            raise StateError("output folder", f"a run {other} was cut off in it; empty it first")
         shutil.rmtree(target / _PARTIAL, ignore_errors=True)
         (target / _PARTIAL).mkdir(parents=True, mode=0o700)
         self.done = {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}

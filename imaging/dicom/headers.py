@@ -30,6 +30,7 @@ from imaging.errors import ImagingError, RefusedFileError
 
 _ISSUER = 0x00100021
 _SERIES = 0x0020000E
+_PIXEL_MODULE = ("Rows", "Columns", "BitsAllocated")
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 _POINTERS = (*_UIDS, "ReferencedSOPInstanceUIDInFile")
 _PIXELS = 0x7FE00010
@@ -71,8 +72,10 @@ def read_any(found: Found, limits: Limits | None = None) -> Instance | Document:
                 raise
         header, syntax, stream, _ = _parse(found.path, limits or Limits())
         stream.close()
-        if _is_image(_read_class(header)) or refuse_rewriting(_read_class(header)) is not None or syntax not in NATIVE:
-            # An image that ends between two elements looks whole, and would be copied without its pixels.
+        sop_class = _read_class(header)
+        cut = _is_image(sop_class) or any(name in header for name in _PIXEL_MODULE)
+        # An image that ends between two elements looks whole, and would be copied without its pixels.
+        if cut or refuse_rewriting(sop_class) is not None or syntax not in NATIVE:
             raise RefusedFileError(Reason.NO_PIXELS, "no pixel data")
         _check_identity(header)
         return Document(header, syntax)

@@ -22,7 +22,8 @@ class Erasure(Record):
     held
         Quarantined files.
     models
-        Those that learned from this subject, and stay: weights may remember what they were trained on.
+        Those that learned from this subject, and stay: weights may remember what they were trained on. Of
+        `unknown_models` nothing says what they learned from.
     mapping
         Whether the way back to the person was there and is now destroyed.
     """
@@ -32,3 +33,4 @@ class Erasure(Record):
     held: tuple[int, ...]
     mapping: bool
     models: tuple[ModelKey, ...] = ()
+    unknown_models: tuple[ModelKey, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from imaging.access import Action
@@ -16,6 +17,14 @@ from imaging.project.ontology import require_terms
 from imaging.store import ids
 from imaging.store import models as rows
 from imaging.taxonomy import check_name
+
+
+@dataclass(frozen=True)
+class Learners:
+    """Models that learned from a subject, and those of which nobody knows."""
+
+    known: tuple[ModelKey, ...] = ()
+    unknown: tuple[ModelKey, ...] = ()
 
 
 class Models:
@@ -55,11 +64,15 @@ class Models:
         self._gate.require(Action.SEE_JOBS)
         return self._gate.folder / "models" / str(key)
 
-    def learned_from(self, subject: str) -> tuple[ModelKey, ...]:
-        """Models that were trained on images of a subject, and not only judged by them."""
+    def learned_from(self, subject: str) -> Learners:
+        """Tell which models were trained on images of a subject, and not only judged by them."""
         with self._gate.read(Action.ERASE) as transaction:
             models = rows.list_models(transaction, self._gate.project)
-        return tuple(model.id for model in models if _learned_from(self._gate.folder / model.bundle / DATASET, subject))
+        told = {model.id: _trained_on(self._gate.folder / model.bundle / DATASET) for model in models}
+        return Learners(
+            tuple(key for key, subjects in told.items() if subjects is not None and subject in subjects),
+            tuple(key for key, subjects in told.items() if subjects is None),
+        )
 
     def made_by_job(self) -> Model | None:
         """The model that an earlier attempt of the acting job registered, before it was cut off."""
@@ -101,10 +114,10 @@ class Models:
         return model
 
 
-def _learned_from(dataset: Path, subject: str) -> bool:
+def _trained_on(dataset: Path) -> frozenset[str] | None:
+    """Read the subjects that a model was trained on; None where its bundle does not say."""
     try:
         samples = json.loads(dataset.read_bytes())["samples"]
-        return any(sample["subject"] == subject and sample["part"] != "test" for sample in samples)
+        return frozenset(sample["subject"] for sample in samples if sample["part"] != "test")
     except (OSError, ValueError, KeyError, TypeError):
-        # `imaging verify` names a bundle that is damaged; what it learned from is unknown, so it is named here too.
-        return True
+        return None

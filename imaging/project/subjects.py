@@ -8,11 +8,12 @@ from functools import cached_property
 from pydantic import JsonValue
 
 from imaging.access import INGEST, Action
-from imaging.domain.base import ImageKey, ModelKey
+from imaging.domain.base import ImageKey
 from imaging.domain.subject import Erasure, Identity
 from imaging.errors import InvalidInputError, NotFoundError
 from imaging.project.gate import Gate
 from imaging.project.images import Images
+from imaging.project.models import Learners
 from imaging.project.uploads import Uploads
 from imaging.store import images as image_rows
 from imaging.store import uploads as upload_rows
@@ -120,7 +121,7 @@ class Subjects:
                 found.setdefault(image.subject, []).append(image.id)
         return found
 
-    def erase(self, subject: str, held: Iterable[int], learned: Iterable[ModelKey]) -> Erasure:
+    def erase(self, subject: str, held: Iterable[int], learned: Learners) -> Erasure:
         """Remove images with all that was drawn on them, held files and the way back to the person.
 
         Parameters
@@ -132,7 +133,7 @@ class Subjects:
         """
         self._gate.require(Action.ERASE)
         images = self.images_of([subject]).get(subject, [])
-        files, models = sorted(set(held)), tuple(learned)
+        files = sorted(set(held))
         with self._gate.change(Action.ERASE) as change:
             forgotten = self._mapping.forget(subject)
             if not (images or files or forgotten):
@@ -142,14 +143,23 @@ class Subjects:
                 "images": [*images],
                 "held": [*files],
                 "mapping": forgotten,
-                "models": [*models],
+                "models": [*learned.known],
+                "unknown_models": [*learned.unknown],
             }
             change.note("erase", "subject", None, detail)
-        for image in images:
-            self._images.delete(image)
+        # Held files first: of a directory that only points to the person, the images tell whose it is.
         for file in files:
             self._uploads.refuse(file)
-        return Erasure(subject=subject, images=tuple(images), held=tuple(files), mapping=forgotten, models=models)
+        for image in images:
+            self._images.delete(image)
+        return Erasure(
+            subject=subject,
+            images=tuple(images),
+            held=tuple(files),
+            mapping=forgotten,
+            models=learned.known,
+            unknown_models=learned.unknown,
+        )
 
     @cached_property
     def _mapping(self) -> SealedMapping:

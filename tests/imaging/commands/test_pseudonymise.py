@@ -106,6 +106,7 @@ def test_every_file_of_pydicom_ends_in_exactly_one_outcome(tool: Tool):
     # A zip in that folder counts its members.
     assert answer["files"] == answer["written"] + answer["duplicates"] + len(quarantined) >= count
     copies = tool.copies()
+    # Sixty of its files are headers of images alone: nobody can tell them from images that were cut off.
     assert len(copies) == answer["written"] > 35
     for name in copies:
         assert pydicom.dcmread(tool.folder / "out" / name).PatientIdentityRemoved == "YES"

@@ -262,9 +262,9 @@ def test_every_file_has_exactly_one_outcome(factory, read: Read):
 
 @pytest.mark.parametrize(
     ("center", "width", "kept"),
-    [(0, 1, False), (1, 1, True), (0, 2, False), (0, 3, True), (-600, 200, False), (70_000, 10, False)],
+    [(0, 1, False), (0.5, 1, True), (1, 1, True), (0, 2, False), (0, 3, True), (-600, 200, False), (70_000, 10, False)],
 )
-def test_a_header_window_outside_of_all_values_is_left_out(factory, read: Read, center: int, width: int, kept: bool):
+def test_a_header_window_outside_of_all_values_is_left_out(factory, read: Read, center: float, width: int, kept: bool):
     path = factory.slice(
         0, PixelRepresentation=0, RescaleSlope=1, RescaleIntercept=0, WindowCenter=center, WindowWidth=width
     )

@@ -21,6 +21,7 @@ from imaging.domain.people import Role
 from imaging.domain.subject import Identity
 from imaging.domain.upload import FileToHold
 from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, StateError
+from imaging.project.models import Learners
 from imaging.project.project import Project
 from imaging.workspace import Workspace
 
@@ -139,7 +140,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "subjects.withdraw": ({Action.DECIDE_QUARANTINE}, lambda: project.subjects.withdraw(set())),
         "subjects.opposed": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, project.subjects.opposed),
         "subjects.images_of": ({Action.UPLOAD, Action.SEE_IMAGES}, lambda: project.subjects.images_of(["absent"])),
-        "subjects.erase": ({Action.ERASE}, lambda: project.subjects.erase("absent", [], [])),
+        "subjects.erase": ({Action.ERASE}, lambda: project.subjects.erase("absent", [], Learners())),
         "journal.note_taking_out": ({Action.TAKE_OUT}, lambda: project.journal.note_taking_out("image", {})),
         "journal.list": ({Action.SEE_JOURNAL}, project.journal.list),
         "journal.verify": ({Action.SEE_JOURNAL}, project.journal.verify),

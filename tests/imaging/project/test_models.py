@@ -10,6 +10,7 @@ import pytest
 from imaging.domain.base import ModelKey
 from imaging.domain.job import Task
 from imaging.domain.model import DATASET, Model, ModelDraft
+from imaging.project.models import Learners
 from imaging.project.project import Project
 
 DRAFT = ModelDraft(name="net", task=Task.SEGMENTATION, terms=(), sha256="0" * 64)
@@ -33,11 +34,11 @@ def test_models_that_were_trained_on_a_subject_are_named(project: Project, tmp_p
     trained = register(project, samples(ALPHA="train", BRAVO="test"))
     register(project, samples(ALPHA="test", BRAVO="train"))
     register(project, samples(BRAVO="train"))
-    assert project.models.learned_from("ALPHA") == (trained.id,)
-    assert project.models.learned_from("CHARLIE") == ()
+    assert project.models.learned_from("ALPHA") == Learners(known=(trained.id,))
+    assert project.models.learned_from("CHARLIE") == Learners()
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"samples": [1]}'])
 def test_a_model_of_which_nobody_knows_what_it_learned_from_is_named(project: Project, content: str | None) -> None:
     model = register(project, content)
-    assert project.models.learned_from("ALPHA") == (model.id,)
+    assert project.models.learned_from("ALPHA") == Learners(unknown=(model.id,))
