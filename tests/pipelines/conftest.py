@@ -1,4 +1,4 @@
-"""A small synthetic CT series to ingest, pictures, and the command line."""
+"""A small synthetic CT series to ingest, the image and labels of it, pictures, and the command line."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from PIL import Image
+from PIL import Image as Picture
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
 from imaging.cli import main
+from imaging.domain.image import Image
 from imaging.project.project import Project
 from imaging.settings import Settings
+from tests.pipelines.ingesting import take
 
 Call = Callable[..., tuple[int, str, str]]
+MakePicture = Callable[[Path, int], Path]
 MakeSeries = Callable[..., np.ndarray]
 
 
@@ -50,9 +53,26 @@ def make_series(template: pydicom.Dataset) -> MakeSeries:
 
 
 @pytest.fixture
-def make_picture() -> Callable[[Path, int], Path]:
+def image(project: Project, make_series: MakeSeries, tmp_path: Path) -> Image:
+    """The one image of the project: 6 planes of 24 × 20."""
+    make_series(tmp_path / "in")
+    take(project, tmp_path / "in")
+    return project.images.list()[0]
+
+
+@pytest.fixture
+def labels() -> np.ndarray:
+    """Labels of `image` (z, y, x): 100 voxels of 1 and one of 7."""
+    values = np.zeros((6, 24, 20), np.uint16)
+    values[1:3, 4:9, 5:15] = 1
+    values[4, 20, 3] = 7
+    return values
+
+
+@pytest.fixture
+def make_picture() -> MakePicture:
     def write(path: Path, value: int) -> Path:
-        Image.fromarray(np.full((30, 40), value, np.uint8)).save(path)
+        Picture.fromarray(np.full((30, 40), value, np.uint8)).save(path)
         return path
 
     return write

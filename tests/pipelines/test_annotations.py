@@ -26,23 +26,6 @@ from pipelines.annotations import Importer, dump_drawings, dump_segmentations
 from pipelines.ingest import ingest
 from pipelines.label_volumes import LabelVolume, lay_on_image, write_nifti
 
-MakeSeries = Callable[..., np.ndarray]
-
-
-@pytest.fixture
-def image(project: Project, make_series: MakeSeries, tmp_path: Path) -> Image:
-    make_series(tmp_path / "in")
-    ingest(project, [tmp_path / "in"], lambda percent, message: None)
-    return project.images.list()[0]
-
-
-@pytest.fixture
-def labels() -> np.ndarray:
-    values = np.zeros((6, 24, 20), np.uint16)
-    values[1:3, 4:9, 5:15] = 1
-    values[4, 20, 3] = 7
-    return values
-
 
 def bring(project: Project, image: Image, files: list[Path], kind: str, **terms: str) -> Importer:
     importer = Importer(project, {name.lstrip("v"): term for name, term in terms.items()}, layer=None, reviewed=True)

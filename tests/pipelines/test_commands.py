@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +14,7 @@ from imaging.project.project import Project
 from imaging.settings import Settings
 from imaging.workspace import Workspace
 from pipelines.label_volumes import READERS, write_nifti
-
-MakeSeries = Callable[..., np.ndarray]
-Call = Callable[..., tuple[int, str, str]]
+from tests.pipelines.conftest import Call, MakeSeries
 
 
 def test_ingest_prints_one_json_document_of_the_documented_shape(

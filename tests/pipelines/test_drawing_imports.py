@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
-import pytest
 
 from imaging.domain.image import Image
 from imaging.project.project import Project
-from tests.pipelines.ingesting import take
-
-Call = Callable[..., tuple[int, str, str]]
-MakeSeries = Callable[..., np.ndarray]
-
-
-@pytest.fixture
-def image(project: Project, make_series: MakeSeries, tmp_path: Path) -> Image:
-    make_series(tmp_path / "in")
-    take(project, tmp_path / "in")
-    return project.images.list()[0]
+from tests.pipelines.conftest import Call
 
 
 def write_points(path: Path, *images: object) -> Path:

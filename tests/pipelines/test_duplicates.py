@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pydicom
 import pytest
 from pydicom.uid import generate_uid
@@ -15,13 +13,10 @@ from pydicom.uid import generate_uid
 from imaging.domain.job import IngestWork
 from imaging.project.project import Project
 from imaging.workspace import Workspace
-from pipelines.ingest import ingest, ingest_upload
+from pipelines.ingest import ingest_upload
 from pipelines.jobs import without_names
-from tests.pipelines.ingesting import silent, take
-
-MakeSeries = Callable[..., np.ndarray]
-MakePicture = Callable[[Path, int], Path]
-Call = Callable[..., tuple[int, str, str]]
+from tests.pipelines.conftest import Call, MakePicture, MakeSeries
+from tests.pipelines.ingesting import begin_job, silent, take, take_at_once
 
 
 def names_in(folder: Path) -> list[str]:
@@ -69,13 +64,7 @@ def test_files_that_somebody_else_published_meanwhile_are_named(
     project: Project, make_series: MakeSeries, tmp_path: Path
 ) -> None:
     make_series(tmp_path / "in")
-    inner: list[int] = []
-
-    def interrupt(percent: int, message: str) -> None:
-        if percent > 10 and not inner:
-            inner.append(len(take(project, tmp_path / "in").images))
-
-    outer = ingest(project, [tmp_path / "in"], interrupt)
+    outer, _ = take_at_once(project, tmp_path / "in")
     assert (outer.duplicates, sorted(outer.duplicate_inputs)) == (6, names_in(tmp_path / "in"))
 
 
@@ -87,8 +76,7 @@ def test_what_is_kept_of_an_upload_counts_duplicates_and_names_none(
     for name in ("folder/PHANTOM 1.png", "folder/PHANTOM 2.png"):
         project.uploads.add(upload, name, io.BytesIO(content))
     work = IngestWork(upload=upload)
-    job = project.jobs.begin(work, "worker", 60)
-    worker = workspace.open(project.record.id, project.member.user.id, job=job.id)
+    worker = begin_job(workspace, project, work)
     made = ingest_upload(worker, work, silent)
     assert made.duplicate_inputs == ("folder/PHANTOM 2.png",)
     kept = without_names(made)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -19,8 +19,7 @@ from imaging.settings import Settings
 from imaging.store import schema
 from imaging.store.database import Database, now
 from imaging.workspace import Workspace
-
-Call = Callable[..., tuple[int, str, str]]
+from tests.pipelines.conftest import Call
 
 
 @pytest.fixture

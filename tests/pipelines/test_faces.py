@@ -26,6 +26,7 @@ from imaging.workspace import Workspace
 from pipelines.ingest import ingest
 from pipelines.repseudonymise import repseudonymise_project
 from pipelines.review import review
+from tests.pipelines.conftest import MakePicture
 from tests.pipelines.ingesting import silent, take, voxels_of
 
 HASHES = ["7d7dcc4d672c3305", "19cc1b48f91717ca", "ed49f4dfba786a03"]
@@ -145,7 +146,7 @@ def test_several_time_points_are_held_whole(project: Project, tmp_path: Path) ->
     assert is_held_whole(take_faceless(project, tmp_path / "in"))
 
 
-def test_a_picture_is_held(project: Project, tmp_path: Path, make_picture: Callable[[Path, int], Path]) -> None:
+def test_a_picture_is_held(project: Project, tmp_path: Path, make_picture: MakePicture) -> None:
     assert is_held_whole(take_faceless(project, make_picture(tmp_path / "a.png", 7)))
 
 

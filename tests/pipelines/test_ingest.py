@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,8 @@ import pytest
 from pydicom.uid import generate_uid
 
 from imaging.domain.base import UploadKey
-from imaging.domain.job import IngestWork, Work
-from imaging.domain.outcome import IngestReport, Reason
+from imaging.domain.job import IngestWork
+from imaging.domain.outcome import Reason
 from imaging.domain.people import Role
 from imaging.errors import ForbiddenError, InvalidInputError
 from imaging.project.project import Project
@@ -26,10 +25,8 @@ from imaging.pyramid.read import Pyramid
 from imaging.settings import Settings
 from imaging.workspace import Workspace
 from pipelines.ingest import ingest, ingest_upload
-from tests.pipelines.ingesting import silent, take, voxels_of
-
-MakeSeries = Callable[..., np.ndarray]
-MakePicture = Callable[[Path, int], Path]
+from tests.pipelines.conftest import MakePicture, MakeSeries
+from tests.pipelines.ingesting import begin_job, silent, take, take_at_once, voxels_of
 
 
 def test_a_series_becomes_one_image_in_the_order_of_its_geometry(
@@ -156,15 +153,8 @@ def test_two_ingests_of_the_same_files_at_once_make_one_image(
     project: Project, make_series: MakeSeries, tmp_path: Path
 ) -> None:
     make_series(tmp_path / "in")
-    inner: list[IngestReport] = []
-
-    def interrupt(percent: int, message: str) -> None:
-        # The outer ingest has found nothing known by now and is about to publish.
-        if percent > 10 and not inner:
-            inner.append(take(project, tmp_path / "in"))
-
-    outer = ingest(project, [tmp_path / "in"], interrupt)
-    assert len(inner[0].images) == 1
+    outer, inner = take_at_once(project, tmp_path / "in")
+    assert len(inner.images) == 1
     assert (outer.images, outer.duplicates) == ((), 6)
     assert len(project.images.list()) == len(list((project.folder / "images").glob("*.ome.zarr"))) == 1
     assert verify_project(project).ok
@@ -250,12 +240,6 @@ def test_an_upload_becomes_images_and_its_originals_go(
     sealed = [path for path in settings.quarantine.rglob("*") if path.is_file()]
     assert len(sealed) == 1
     assert all(b"PHANTOM" not in path.read_bytes() for path in sealed)
-
-
-def begin_job(workspace: Workspace, project: Project, work: Work) -> Project:
-    """Open the project as a worker does that runs this work."""
-    job = project.jobs.begin(work, "worker", 60)
-    return workspace.open(project.record.id, project.member.user.id, job=job.id)
 
 
 def fill_upload(project: Project, folder: Path, make_series: MakeSeries, make_picture: MakePicture) -> UploadKey:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +21,8 @@ from imaging.workspace import Workspace
 from pipelines.annotations import Imported, Importer, dump_segmentations
 from pipelines.label_sidecars import read_names, sidecar_path
 from pipelines.label_volumes import write_nifti
+from tests.pipelines.conftest import Call
 from tests.pipelines.ingesting import take
-
-Call = Callable[..., tuple[int, str, str]]
-MakeSeries = Callable[..., np.ndarray]
-
-
-@pytest.fixture
-def image(project: Project, make_series: MakeSeries, tmp_path: Path) -> Image:
-    make_series(tmp_path / "in")
-    take(project, tmp_path / "in")
-    return project.images.list()[0]
-
-
-@pytest.fixture
-def labels() -> np.ndarray:
-    values = np.zeros((6, 24, 20), np.uint16)
-    values[1:3, 4:9, 5:15] = 1
-    values[4, 20, 3] = 7
-    return values
 
 
 def bring(project: Project, image: Image, path: Path, **terms: str) -> Imported:

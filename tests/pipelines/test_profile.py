@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pydicom
 
 from imaging.dicom.headers_store import unpack_headers
@@ -16,9 +14,9 @@ from imaging.project.project import Project
 from imaging.pyramid.beside import read_headers
 from pipelines.ingest import ingest, ingest_upload
 from pipelines.review import review
+from tests.pipelines.conftest import MakeSeries
 from tests.pipelines.ingesting import silent, take
 
-MakeSeries = Callable[..., np.ndarray]
 RESEARCH, BASIC = Profile.built_in("research"), Profile.built_in("basic")
 
 

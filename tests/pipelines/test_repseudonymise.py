@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +34,9 @@ from pipelines.jobs import JobCancelledError, Runner, run_here
 from pipelines.late import Unfinished
 from pipelines.repseudonymise import repseudonymise_project
 from pipelines.worker import draw_nothing, work_once
-from tests.pipelines.ingesting import silent, take, voxels_of
+from tests.pipelines.conftest import MakePicture, MakeSeries
+from tests.pipelines.ingesting import begin_job, silent, take, voxels_of
 
-MakeSeries = Callable[..., np.ndarray]
 RESEARCH, BASIC = Profile.built_in("research"), Profile.built_in("basic")
 BOTH = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 
@@ -193,7 +192,7 @@ def test_an_image_erased_meanwhile_stays_erased(
     assert verify_project(project).ok
 
 
-def test_pictures_have_no_header_and_stay(project: Project, make_picture: Callable[..., Path], tmp_path: Path) -> None:
+def test_pictures_have_no_header_and_stay(project: Project, make_picture: MakePicture, tmp_path: Path) -> None:
     take(project, make_picture(tmp_path / "a.png", 3))
     project.profile.set(BASIC)
     made = repseudonymise_project(project, silent)
@@ -331,8 +330,7 @@ def test_a_retried_job_counts_what_its_earlier_attempt_did(
 ) -> None:
     fill(project, tmp_path, make_series)
     project.profile.set(BASIC)
-    job = project.jobs.begin(RepseudonymiseWork(), "worker", 60)
-    worker = workspace.open(project.id, project.member.user.id, job=job.id)
+    worker = begin_job(workspace, project, RepseudonymiseWork())
 
     def cut_off(percent: int, message: str) -> None:
         if percent > 60:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,9 @@ from imaging.pyramid.beside import read_headers
 from imaging.settings import Settings
 from pipelines.label_volumes import write_nifti
 from pipelines.repseudonymise import repseudonymise_project
+from tests.pipelines.conftest import MakeSeries
 from tests.pipelines.ingesting import silent, take
 
-MakeSeries = Callable[..., np.ndarray]
 RESEARCH, BASIC = Profile.built_in("research"), Profile.built_in("basic")
 
 

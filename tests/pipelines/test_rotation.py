@@ -19,7 +19,7 @@ from imaging.project.project import Project
 from imaging.pyramid.manifest import headers_path
 from imaging.settings import Settings
 from imaging.workspace import Workspace
-from tests.pipelines.conftest import MakeSeries
+from tests.pipelines.conftest import MakePicture, MakeSeries
 from tests.shell import Shell
 
 ALPHA, BETA = "PHA-000001", "PHA-000002"
@@ -141,7 +141,7 @@ def test_a_link_gives_who_is_new_the_new_key(
 def test_under_a_link_the_same_files_are_duplicates_and_late_ones_are_late(
     shell: Shell,
     make_series: MakeSeries,
-    make_picture: Callable[[Path, int], Path],
+    make_picture: MakePicture,
     first: Path,
     tmp_path: Path,
 ):
@@ -162,7 +162,7 @@ def test_under_a_link_the_same_files_are_duplicates_and_late_ones_are_late(
 
 @pytest.mark.parametrize(("policy", "held"), [("link", 2), ("break", 4)])
 def test_a_held_file_that_names_nobody_is_held_once_over_a_link_and_anew_after_a_break(
-    shell: Shell, make_picture: Callable[[Path, int], Path], tmp_path: Path, policy: str, held: int
+    shell: Shell, make_picture: MakePicture, tmp_path: Path, policy: str, held: int
 ):
     folder = tmp_path / "in"
     folder.mkdir()
@@ -196,7 +196,7 @@ def test_who_was_only_held_before_a_link_keeps_the_key_too(
 def test_a_break_parts_everything_and_the_same_files_are_new_images(
     shell: Shell,
     project: Project,
-    make_picture: Callable[[Path, int], Path],
+    make_picture: MakePicture,
     first: Path,
     tmp_path: Path,
 ):

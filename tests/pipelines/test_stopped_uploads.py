@@ -7,11 +7,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
 from sqlalchemy import update
 
@@ -24,10 +22,7 @@ from imaging.settings import Settings
 from imaging.store import schema
 from imaging.store.database import Database, now
 from imaging.workspace import Workspace
-
-MakeSeries = Callable[..., np.ndarray]
-MakePicture = Callable[[Path, int], Path]
-Call = Callable[..., tuple[int, str, str]]
+from tests.pipelines.conftest import Call, MakePicture, MakeSeries
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,7 @@ from imaging.project.verification import verify_project
 from imaging.pyramid.labels import count_voxels, write_segmentation
 from pipelines.ingest import ingest
 from pipelines.sweeping import publishing, publishing_models, sweep_abandoned, working_folder
-
-MakePicture = Callable[[Path, int], Path]
+from tests.pipelines.conftest import MakePicture
 
 
 @pytest.fixture
