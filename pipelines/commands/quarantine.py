@@ -195,7 +195,7 @@ def _review(invocation: Invocation, project: str, work: ReviewWork) -> None:
         job = run_here(workspace, opened, work, draw)
     outcomes = TypeAdapter(tuple[Reviewed, ...]).validate_python(job.result, strict=False)
     rows = [outcome.model_dump(mode="json") for outcome in outcomes]
-    invocation.show(rows, "\n".join(_outcome_line(outcome) for outcome in outcomes))
+    invocation.show(rows, "\n".join(_outcome_line(outcome, work) for outcome in outcomes))
     if all(outcome.reason is not None for outcome in outcomes):
         raise InvalidInputError("nothing was released: all of it stays held")
 
@@ -238,12 +238,18 @@ def _stopped_line(upload: StoppedUpload) -> str:
     return f"{upload.id:>6}  {upload.state.value:<10} {count}  {whose}{reason}"
 
 
-def _outcome_line(outcome: Reviewed) -> str:
+def _outcome_line(outcome: Reviewed, work: ReviewWork) -> str:
     if outcome.reason is not None:
         return f"{outcome.id:>6}  held still: {outcome.reason.value}" + (
             f" ({outcome.detail})" if outcome.detail else ""
         )
     if outcome.image is None:
         return f"{outcome.id:>6}  a duplicate of what is published; deleted"
-    painted = f", {len(outcome.painted)} boxes painted over" if outcome.painted else ""
-    return f"{outcome.id:>6}  part of image {outcome.image}{painted}"
+    # What only came along was not to be painted over; in what was, a 0 must not look like the same.
+    painting = work.decision == "redact" and outcome.id in work.items
+    return f"{outcome.id:>6}  part of image {outcome.image}{_count_boxes(len(outcome.painted)) if painting else ''}"
+
+
+def _count_boxes(count: int) -> str:
+    told = f", {count} box{'' if count == 1 else 'es'} painted over"
+    return told if count else f"{told}: no text was found"

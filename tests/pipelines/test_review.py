@@ -22,6 +22,7 @@ from imaging.project.project import Project
 from imaging.pyramid.manifest import headers_path
 from pipelines.review import review
 from tests.imaging.dicom.burned_in import NAME, SIDE, body, written
+from tests.pipelines.conftest import Call
 from tests.pipelines.ingesting import silent, take, voxels_of
 
 BOX = PaintedBox(top=4, left=4, rows=32, columns=230)
@@ -197,3 +198,30 @@ def test_the_command_tells_each_outcome_and_the_journal_names_the_decision(
     assert [row["decision"] for row in rows] == ["released"] * 4
     assert [(row["id"], len(row["painted"])) for row in rows if row["painted"]] == [(key, 1)]
     assert [event.detail["boxes"] for event in project.journal.list() if event.action == "redact"] == [1, 0, 0, 0]
+
+
+def test_redact_tells_how_many_boxes_were_painted_even_if_none(
+    call: Call, project: Project, template: pydicom.Dataset, volume: np.ndarray, tmp_path: Path
+):
+    take(project, tmp_path / "in")
+    header = copy.deepcopy(template)
+    header.SeriesInstanceUID, header.SOPInstanceUID = generate_uid(), generate_uid()
+    header.BurnedInAnnotation, header.Rows, header.Columns = "YES", SIDE, SIDE
+    header.PixelData = body().tobytes()
+    header.save_as(tmp_path / "clean.dcm")
+    take(project, tmp_path / "clean.dcm")
+    *_, clean = (item.id for item in project.uploads.held())
+    assert call("quarantine", "redact", "phantoms", clean)[1] == (
+        f"{clean:>6}  part of image {project.images.list()[0].id}, 0 boxes painted over: no text was found\n"
+    )
+    key = shown(project)
+    code, out, _ = call("quarantine", "redact", "phantoms", key, "--box", "4,4,32,230")
+    # The other slices only come along: nobody asked to paint over them.
+    told = sorted(line.partition(", ")[2] for line in out.splitlines())
+    assert (code, told) == (0, ["", "", "", "1 box painted over"])
+
+
+def test_accept_tells_of_no_boxes(call: Call, project: Project, volume: np.ndarray, tmp_path: Path):
+    take(project, tmp_path / "in")
+    code, out, _ = call("quarantine", "accept", "phantoms", shown(project))
+    assert (code, len(out.splitlines()), "box" in out) == (0, 4, False)
