@@ -178,7 +178,13 @@ class _Ingestion:
         by_key = {image.id: image for image in self._existing}
         for key, names in sorted(self._arrivals.earlier.items()):
             self._images.append(_describe(self._project, by_key[key], tuple(names)))
-        hold_late(self._arrivals, self._project, existing=self._existing, unfinished=self._unfinished)
+        hold_late(
+            self._arrivals,
+            self._project,
+            existing=self._existing,
+            unfinished=self._unfinished,
+            waited=review is not None,
+        )
 
     def publish_all(self, workers: int) -> None:
         """Make every image that can be made."""
@@ -200,19 +206,24 @@ class _Ingestion:
                 self._unfinished.end(candidate.series)
 
     def hold_refused(self, upload: UploadKey | None) -> None:
-        """Keep every refused file in quarantine, once."""
+        """Keep every refused file in quarantine, once; one that is there already is told as it is there."""
         if not self._arrivals.refused:
             return
         uploads = self._project.uploads
         place = uploads.create("command line") if upload is None else upload
         held = uploads.names_held(place)
-        for item in self._arrivals.refused:
+        for number, item in enumerate(self._arrivals.refused):
             size = item.path.stat().st_size if item.path is not None and item.path.is_file() else 0
             if held[item.name, size]:
                 # An earlier attempt came this far with it.
                 held[item.name, size] -= 1
-            elif not uploads.holds(item):
+                continue
+            before = uploads.find_held(item)
+            if before is None:
                 uploads.hold(place, item)
+            elif item.reason is Reason.LATE_INSTANCE:
+                # It came in time and has waited since: an image of its series that was made beside it changes nothing.
+                self._arrivals.refused[number] = replace(item, reason=before.reason, detail=before.detail)
         if upload is None:
             uploads.finish(place)
 

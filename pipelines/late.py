@@ -44,11 +44,19 @@ class Unfinished:
         (self._folder / series).unlink(missing_ok=True)
 
 
-def hold_late(arrivals: Arrivals, project: Project, *, existing: Sequence[Image], unfinished: Unfinished) -> None:
+def hold_late(
+    arrivals: Arrivals, project: Project, *, existing: Sequence[Image], unfinished: Unfinished, waited: bool
+) -> None:
     """Refuse instances of series that have an image already.
 
     A UID that is published with other bytes is a conflict; any other instance of the series is late. One that a person
     let pass makes a new image; the old keeps its annotations.
+
+    Parameters
+    ----------
+    waited
+        The files come out of quarantine by somebody's decision: none of them is late. Those that only come along with
+        the one that was decided on have to stay with it, or their volume would come out short of slices.
     """
     by_series: dict[str, list[Image]] = defaultdict(list)
     for image in existing:
@@ -65,7 +73,7 @@ def hold_late(arrivals: Arrivals, project: Project, *, existing: Sequence[Image]
             published[series] = _instance_uids(project, by_series[series])
         if item.pseudonyms.uid(item.instance.uid) in published[series]:
             error = RefusedFileError(Reason.UID_CONFLICT, "an instance with this UID and other bytes is published")
-        elif series in unfinished or item.instance.reviewed:
+        elif waited or series in unfinished:
             kept.append(item)
             continue
         else:

@@ -144,20 +144,21 @@ class Uploads:
             found = rows.list_held(transaction, self._gate.project, upload=upload)
         return Counter((_unseal_name(row, secret), row.size) for row in found)
 
-    def holds(self, file: FileToHold) -> bool:
-        """Whether this member's file is held already: the same bytes under the same name."""
+    def find_held(self, file: FileToHold) -> HeldFile | None:
+        """Give this member's file if it is held already: the same bytes under the same name."""
         with self._gate.read(Action.UPLOAD) as transaction:
             if not file.digest:
-                return False
+                return None
             same = [
                 row
                 for digest in (file.digest, *file.earlier)
                 for row in rows.list_held(transaction, self._gate.project, user=self._gate.user, digest=digest)
             ]
             uploads = [_load_upload(transaction, self._gate, row.upload) for row in same]
-        return any(
-            _unseal_name(row, self._secret(upload)) == file.name for row, upload in zip(same, uploads, strict=True)
-        )
+        for row, secret in zip(same, map(self._secret, uploads), strict=True):
+            if _unseal_name(row, secret) == file.name:
+                return _held_file(row, secret)
+        return None
 
     def held(self, key: int | None = None) -> list[HeldFile]:
         """Held files, oldest first: all for who decides on them, else those of the member's own uploads."""

@@ -28,25 +28,6 @@ from tests.pipelines.ingesting import silent, take, voxels_of
 BOX = PaintedBox(top=4, left=4, rows=32, columns=230)
 
 
-@pytest.fixture
-def volume(template: pydicom.Dataset, tmp_path: Path) -> np.ndarray:
-    """A series of four slices, a name on the second: (z, y, x)."""
-    planes = np.stack([body(), written(NAME, 20, 3000), body(), body()])
-    series = generate_uid()
-    (tmp_path / "in").mkdir()
-    for z, plane in enumerate(planes):
-        header = copy.deepcopy(template)
-        header.PatientID, header.PatientName = "PHA-000001", "PHANTOM^ALPHA"
-        header.SeriesInstanceUID, header.SOPInstanceUID = series, generate_uid()
-        header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
-        header.ImageOrientationPatient, header.PixelSpacing = [1, 0, 0, 0, 1, 0], [1, 1]
-        header.ImagePositionPatient = [0, 0, 2 * z]
-        header.Rows = header.Columns = SIDE
-        header.PixelData = plane.astype(np.int16).tobytes()
-        header.save_as(tmp_path / "in" / f"{z}.dcm")
-    return planes.astype(np.int16)
-
-
 def decide(project: Project, *items: int, boxes: tuple[PaintedBox, ...] = (), find: bool = False) -> list[Reviewed]:
     return list(review(project, ReviewWork(items=items, boxes=boxes, find=find), silent))
 

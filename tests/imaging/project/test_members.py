@@ -118,7 +118,10 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "uploads.outcome_noted": ({Action.UPLOAD}, lambda: project.uploads.outcome_noted(absent)),
         "uploads.held": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, project.uploads.held),
         "uploads.open_held": ({Action.DECIDE_QUARANTINE}, lambda: project.uploads.open_held(absent, Path())),
-        "uploads.holds": ({Action.UPLOAD}, lambda: project.uploads.holds(FileToHold("x", None, Reason.NOT_DICOM))),
+        "uploads.find_held": (
+            {Action.UPLOAD},
+            lambda: project.uploads.find_held(FileToHold("x", None, Reason.NOT_DICOM)),
+        ),
         "uploads.release": (
             {Action.DECIDE_QUARANTINE},
             lambda: project.uploads.release(absent, "accept", {}),
