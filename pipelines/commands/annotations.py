@@ -20,6 +20,8 @@ _REASONS = {
     NamedBy.SIDECAR: "by the JSON file beside the labels",
     NamedBy.ONTOLOGY: "the term that has this value here",
 }
+_WRITERS = {"geojson": ("annotations", dump_drawings), "nifti": ("segmentations", dump_segmentations)}
+"""What writes each format that a dump has, and what it counts."""
 
 
 class _Options(TypedDict):
@@ -79,7 +81,7 @@ def import_annotations(
 @click.argument("out", type=_FILE)
 @click.option("--image", help="Only of this image, by id or unique name.")
 @click.option("--layer", help="Only of this layer, by id or unique name.")
-@click.option("--format", "kind", required=True, type=click.Choice(FORMATS), help="What to write.")
+@click.option("--format", "kind", required=True, type=click.Choice([*_WRITERS]), help="What to write.")
 @workspace_options
 def dump_annotations(
     invocation: Invocation, project: str, out: Path, image: str | None, layer: str | None, kind: str
@@ -94,14 +96,9 @@ def dump_annotations(
     chosen = None if layer is None else _find_layer(opened, layer)
     if out.exists() and not (kind == "nifti" and out.is_dir()):
         raise InvalidInputError("the target exists already")
+    what, write = _WRITERS[kind]
     try:
-        match kind:
-            case "geojson":
-                counts = {"annotations": dump_drawings(opened, images, chosen, out)}
-            case "nifti":
-                counts = {"segmentations": dump_segmentations(opened, images, chosen, out)}
-            case _:
-                raise InvalidInputError(f"the format {kind} is not written yet")
+        counts = {what: write(opened, images, chosen, out)}
     except OSError as error:
         raise InvalidInputError("the target cannot be written") from error
     invocation.show(counts, ", ".join(f"{count} {what}" for what, count in counts.items()))

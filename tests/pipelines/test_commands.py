@@ -221,6 +221,14 @@ def test_a_format_without_a_reader_is_named(call: Call, make_series: MakeSeries,
     assert (code, err) == (2, "imaging: the format rtstruct is not read yet\n")
 
 
+def test_dump_offers_the_formats_that_it_writes_and_no_other(call: Call, tmp_path: Path) -> None:
+    assert "--format [geojson|nifti]" in call("annotations", "dump", "--help")[1]
+    for kind in ("csv", "nrrd", "dicom-seg", "dicom-series", "rtstruct", "monai"):
+        code, _, err = call("annotations", "dump", "phantoms", tmp_path / "out", "--format", kind)
+        assert (code, len(err.splitlines())) == (2, 1)
+        assert "'geojson', 'nifti'" in err
+
+
 def test_dump_writes_drawings_and_refuses_an_existing_target(
     call: Call, make_series: MakeSeries, tmp_path: Path
 ) -> None:
