@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -45,20 +45,22 @@ def erase(invocation: Invocation, project: str, subject: str) -> None:
     """
     opened = invocation.project(invocation.workspace(), project)
     certificate = erase_subject(opened, subject, invocation.settings.secrets)
-    lines = [
-        f"erased       {subject}",
-        f"images       {len(certificate.erased.images)}",
-        f"held files   {len(certificate.erased.held)}",
-        f"models       {_list(certificate.erased.models)} learned from it and stay; "
-        f"{_list(certificate.erased.unknown_models)} of unknown training",
-        f"way back     {'destroyed' if certificate.erased.mapping else 'was not there'}",
-        f"signature    {certificate.signature}",
-    ]
+    erased = certificate.erased
+    facts = {
+        "erased": subject,
+        "images": len(erased.images),
+        "held files": len(erased.held),
+        "models that learned from it": _list_models(erased.models),
+        "models that do not say": _list_models(erased.unknown_models),
+        "way back": "destroyed" if erased.mapping else "was not there",
+        "signature": certificate.signature,
+    }
+    lines = [f"{name:<27}  {fact}" for name, fact in facts.items()]
     invocation.show(certificate.model_dump(mode="json"), "\n".join(lines))
 
 
-def _list(keys: Iterable[int]) -> str:
-    return ", ".join(map(str, keys)) or "none"
+def _list_models(keys: Sequence[int]) -> str:
+    return f"{', '.join(map(str, keys))} (they stay)" if keys else "none"
 
 
 @click.group("opposition")
