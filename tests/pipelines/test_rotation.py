@@ -279,13 +279,24 @@ def test_erasing_after_a_rotation_takes_what_is_held_of_the_person(
     assert shell("reidentify", "phantoms", image.subject, "--reason", "to see")[0] == 2
 
 
-def test_who_was_erased_comes_back_under_the_newest_key(shell: Shell, project: Project, first: Path):
+@pytest.mark.parametrize("policy", ["link", "break"])
+def test_who_was_erased_comes_back_under_the_newest_key(shell: Shell, project: Project, first: Path, policy: str):
     (before,) = project.images.list()
-    rotate(shell, "link")
+    rotate(shell, policy)
     shell.json("erase", "phantoms", "--subject", before.subject)
     shell.json("ingest", "phantoms", first)
     (after,) = project.images.list()
     assert after.subject != before.subject
+
+
+def test_who_was_erased_comes_back_under_the_same_pseudonym_while_the_key_stays(
+    shell: Shell, project: Project, first: Path
+):
+    (before,) = project.images.list()
+    shell.json("erase", "phantoms", "--subject", before.subject)
+    shell.json("ingest", "phantoms", first)
+    (after,) = project.images.list()
+    assert (after.subject, after.series) == (before.subject, before.series)
 
 
 def test_a_changed_secret_makes_nothing(shell: Shell, project: Project, first: Path):
