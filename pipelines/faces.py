@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.dicom.instance import Instance
+from imaging.dicom.screen import is_label_map
 from imaging.dicom.stack import Stack
 from imaging.dicom.values import read_text, read_texts
 from imaging.domain.outcome import Reason
@@ -27,6 +28,7 @@ _ELSEWHERE = frozenset((
     "WRIST",
 ))  # fmt: skip
 """Terms of (0018,0015) for single parts that lie well below the chin, without spaces (PS3.16 Annex L)."""
+_LABELS = "; labels come in on their image: imaging annotations import --format dicom-series"
 _COARSE_MM = (2.0, 3.0, 4.0, 6.0)
 _MOST_VOXELS = 6_000_000
 _PLANES = 16
@@ -56,14 +58,14 @@ def take_face(stack: Stack, read: ReadSlab) -> ReadSlab | None:
     """
     if all(_lies_elsewhere(instance) for instance in stack.instances):
         return None
-    _refuse(_find_obstacle(stack))
+    _refuse(_find_obstacle(stack), stack)
     shrunk = _shrink(stack, read)
     volume = _to_real(stack, shrunk)
     head = find_head(volume)
-    _refuse(find_doubt(head, volume))
+    _refuse(find_doubt(head, volume), stack)
     face = find_face(head.mask, volume)
     if not is_plausible(face, head.mask):
-        _refuse("the face cannot be told from the rest of the head")
+        _refuse("the face cannot be told from the rest of the head", stack)
     background = _find_background(stack, shrunk, head.mask)
 
     def read_without(slab: Slab) -> NDArray[Any]:
@@ -76,12 +78,14 @@ def take_face(stack: Stack, read: ReadSlab) -> ReadSlab | None:
 
 def refuse_picture() -> None:
     """Hold a photograph or exported picture: nothing says what it shows."""
-    _refuse("a picture may show a face")
+    raise RefusedFileError(Reason.FACE_RISK, "a picture may show a face")
 
 
-def _refuse(why: str) -> None:
+def _refuse(why: str, stack: Stack) -> None:
+    """Hold a stack where there is a reason to; labels are told how they come in all the same."""
     if why:
-        raise RefusedFileError(Reason.FACE_RISK, why)
+        labels = all(is_label_map(instance) for instance in stack.instances)
+        raise RefusedFileError(Reason.FACE_RISK, f"{why}{_LABELS if labels else ''}")
 
 
 def _lies_elsewhere(instance: Instance) -> bool:

@@ -44,7 +44,7 @@ def screen(instance: Instance, detector: TextDetector | None = None) -> None:
         raise RefusedFileError(Reason.BURNED_IN_RISK, "the header says that text is burned in")
     if _SCREEN_WORDS & {word.upper() for word in read_texts(instance.header, "ImageType")}:
         raise RefusedFileError(Reason.BURNED_IN_RISK, "a screen capture")
-    if is_secondary_capture(instance.sop_class) and not _is_label_map(instance):
+    if is_secondary_capture(instance.sop_class) and not is_label_map(instance):
         raise RefusedFileError(Reason.BURNED_IN_RISK, "a secondary capture")
     if is_screen_like(instance.sop_class) and stated != "NO":
         raise RefusedFileError(Reason.BURNED_IN_RISK, "devices of this kind write text into the picture")
@@ -68,14 +68,8 @@ def screen_picture(frame: Stored, detector: TextDetector | None) -> None:
         raise RefusedFileError(Reason.BURNED_IN_RISK, _TEXT_FOUND)
 
 
-def _shows_text(instance: Instance, frame: Stored, detector: TextDetector | None) -> bool:
-    seen = frame[0] if len(frame) == 1 else frame
-    if detector is not None:
-        return bool(find_text(seen, detector, everywhere=False))
-    return is_secondary_capture(instance.sop_class) and looks_like_text(seen)
-
-
-def _is_label_map(instance: Instance) -> bool:
+def is_label_map(instance: Instance) -> bool:
+    """Whether the pixels look like labels: placed in the patient, one channel, at most 32 distinct values."""
     placed = read_numbers(instance.header, "ImagePositionPatient", 3) and read_numbers(
         instance.header, "ImageOrientationPatient", 6
     )
@@ -87,3 +81,10 @@ def _is_label_map(instance: Instance) -> bool:
         if len(seen) > _LABEL_VALUES:
             return False
     return True
+
+
+def _shows_text(instance: Instance, frame: Stored, detector: TextDetector | None) -> bool:
+    seen = frame[0] if len(frame) == 1 else frame
+    if detector is not None:
+        return bool(find_text(seen, detector, everywhere=False))
+    return is_secondary_capture(instance.sop_class) and looks_like_text(seen)

@@ -21,7 +21,7 @@ from imaging.pyramid.beside import read_headers
 from imaging.pyramid.read import Pyramid
 from imaging.testing.head import HeadPlan, build_head
 from imaging.testing.phantoms import Phantom, chest_phantom, head_phantom
-from imaging.testing.series import write_images
+from imaging.testing.series import write_images, write_labels
 from imaging.workspace import Workspace
 from pipelines.ingest import ingest
 from pipelines.repseudonymise import repseudonymise_project
@@ -144,6 +144,15 @@ def test_several_time_points_are_held_whole(project: Project, tmp_path: Path) ->
             header.save_as(path.with_suffix(f".{moment}"))
         path.unlink()
     assert is_held_whole(take_faceless(project, tmp_path / "in"))
+
+
+def test_a_label_map_is_held_with_the_way_by_which_labels_come_in(project: Project, tmp_path: Path) -> None:
+    write_labels(head_phantom(11), tmp_path / "in" / "labels")
+    change(head_phantom(12), tmp_path / "in" / "head", as_echo_planar)
+    made = take_faceless(project, tmp_path / "in")
+    assert is_held_whole(made)
+    hinted = {"imaging annotations import" in held.detail: Path(held.name).parent.name for held in made.quarantined}
+    assert hinted == {True: "labels", False: "head"}
 
 
 def test_a_picture_is_held(project: Project, tmp_path: Path, make_picture: MakePicture) -> None:
