@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 
@@ -18,16 +18,14 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     What a killed process left is removed by the next who asks: the kernel's lock on a folder dies with its process.
     """
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with exclusive(parent):
-        _remove_abandoned(parent)
-        folder = Path(tempfile.mkdtemp(dir=parent))
-        lock = os.open(folder, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    try:
+    with ExitStack() as held:
+        with exclusive(parent):
+            _remove_abandoned(parent)
+            folder = Path(tempfile.mkdtemp(dir=parent))
+            # First, for a folder that cannot be locked; at the end whoever sweeps meanwhile removes the same.
+            held.callback(shutil.rmtree, folder, ignore_errors=True)
+            held.enter_context(exclusive(folder))
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
 
 
 def _remove_abandoned(parent: Path) -> None:
