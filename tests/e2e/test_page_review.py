@@ -88,6 +88,27 @@ def test_a_box_is_drawn_over_a_name_and_the_image_lacks_it(page: Page, site: Sit
     page.wait_for_url(f"**/project/{site.project}/image/{made}*")
 
 
+SHOWS_ITS_END = """part => { const text = part.firstElementChild.firstChild, end = document.createRange();
+    end.setStart(text, text.length - 8);
+    end.setEnd(text, text.length);
+    const seen = end.getBoundingClientRect(), box = part.getBoundingClientRect();
+    return part.scrollWidth > part.clientWidth && seen.left >= box.left && seen.right <= box.right + 1 }"""
+
+
+def test_a_name_that_is_too_long_shows_its_end_and_tells_the_rest(
+    page: Page, site: Site, held: dict[str, int], tmp_path: Path
+) -> None:
+    page.set_viewport_size({"width": 720, "height": 800})
+    open_list(page, site)
+    assert page.get_by_role("row").get_by_title(str(tmp_path / "one.png")).evaluate(SHOWS_ITS_END)
+    open_file(page, held["one.png"])
+    page.set_viewport_size({"width": 560, "height": 800})
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_test_id("review-picture")).to_be_visible()
+    assert dialog.get_by_title(str(tmp_path / "one.png")).evaluate(SHOWS_ITS_END)
+    assert dialog.evaluate("seen => seen.scrollWidth - seen.clientWidth") == 0
+
+
 def draw_box(page: Page) -> None:
     area = page.get_by_test_id("review-picture").bounding_box()
     assert area is not None
