@@ -6,6 +6,7 @@ worker and the command line, never in the web process.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -54,8 +55,18 @@ class TextDetector(Protocol):
     name: str
     version: str
 
+    def screen(self, channel: NDArray[np.generic]) -> tuple[Box, ...]:
+        """Return where text stands on a medical image, fast enough for every frame there is.
+
+        Parameters
+        ----------
+        channel : (y, x), any integer or float type
+            Stored values, of any size and range.
+        """
+        ...
+
     def detect(self, frame: NDArray[np.uint8]) -> tuple[Box, ...]:
-        """Return where text stands, a line or a word to a box.
+        """Return where text stands on any picture, a line or a word to a box, however long it takes.
 
         Parameters
         ----------
@@ -63,6 +74,28 @@ class TextDetector(Protocol):
             Of any size; what is darker than 0 or brighter than 255 is not seen, so the caller chooses the grey range.
         """
         ...
+
+
+def merge(boxes: Iterable[Box]) -> tuple[Box, ...]:
+    """Join boxes that overlap until none do."""
+    joined: list[Box] = []
+    for box in sorted(set(boxes)):
+        grown = box
+        while touched := [other for other in joined if _overlap(grown, other)]:
+            joined = [other for other in joined if other not in touched]
+            grown = _enclose([grown, *touched])
+        joined.append(grown)
+    return tuple(sorted(joined))
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one.top < other.bottom and other.top < one.bottom and one.left < other.right and other.left < one.right
+
+
+def _enclose(boxes: list[Box]) -> Box:
+    top, left = min(box.top for box in boxes), min(box.left for box in boxes)
+    bottom, right = max(box.bottom for box in boxes), max(box.right for box in boxes)
+    return Box(top, left, bottom - top, right - left)
 
 
 def names_detector() -> bool:

@@ -14,13 +14,15 @@ from imaging.cli import Report
 from imaging.dicom.decode import read_frames
 from imaging.dicom.instance import Stored
 from imaging.dicom.overpaint import cover_text
+from imaging.dicom.redact import paint
+from imaging.dicom.regions import list_outside
 from imaging.dicom.walk import Found
 from imaging.domain.job import ReviewWork
 from imaging.domain.outcome import IngestReport, Reason
 from imaging.domain.upload import HeldFile, PaintedBox, Reviewed
 from imaging.errors import NotFoundError, RefusedFileError, UnavailableError
 from imaging.project.project import Project
-from imaging.text import TextDetector, load_detector
+from imaging.text import Box, TextDetector, load_detector
 from pipelines.arrivals import Arrivals, Arrived, PictureFile
 from pipelines.ingest import ingest_held
 
@@ -100,7 +102,9 @@ class _Decision:
 
     def _mark_instance(self, item: Arrived) -> Arrived:
         seen = item.instance
-        painted = self._paint((seen.frames, seen.format.rows, seen.format.columns), lambda: read_frames(seen))
+        rows, columns = seen.format.rows, seen.format.columns
+        outside = () if self.detector is None else list_outside(seen.header, rows, columns)
+        painted = self._paint((seen.frames, rows, columns), lambda: read_frames(seen), outside)
         self.painted[item.found.name] = painted
         return replace(item, instance=replace(seen, reviewed=True, painted=painted))
 
@@ -111,7 +115,10 @@ class _Decision:
         self.painted[picture.found.name] = painted
         return replace(picture, reviewed=True, painted=painted)
 
-    def _paint(self, shape: tuple[int, int, int], read: Callable[[], Iterable[Stored]]) -> tuple[PaintedBox, ...]:
+    def _paint(
+        self, shape: tuple[int, int, int], read: Callable[[], Iterable[Stored]], outside: Iterable[Box] = ()
+    ) -> tuple[PaintedBox, ...]:
+        """Choose the boxes asked for, those outside the echoes, and those of text found where neither covers it."""
         frames, rows, columns = shape
         if any(
             box.top + box.rows > rows or box.left + box.columns > columns or (box.frame or 0) >= frames
@@ -119,8 +126,10 @@ class _Decision:
         ):
             # Painting nothing would let the text pass that the box was meant for.
             raise RefusedFileError(Reason.BURNED_IN_RISK, "a box reaches out of the picture")
-        found = () if self.detector is None else cover_text(read(), self.detector)
-        return (*self.boxes, *found)
+        known = (*self.boxes, *(PaintedBox(top=b.top, left=b.left, rows=b.rows, columns=b.columns) for b in outside))
+        if self.detector is None:
+            return known
+        return (*known, *cover_text((paint(frame, n, known) for n, frame in enumerate(read())), self.detector))
 
 
 @contextmanager

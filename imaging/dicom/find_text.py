@@ -1,4 +1,4 @@
-"""Finds burned-in text in a frame: a cheap look first, a text detector where it points or wherever asked."""
+"""Finds burned-in text in a frame: whether there is any, and where to paint it over."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
 
 from imaging.dicom.instance import Stored
-from imaging.dicom.text_likeness import TextLike, distinct, find_text_like, merge
-from imaging.text import Box, TextDetector
+from imaging.text import Box, TextDetector, merge
 
 _NEAR = 17
 """Side of the square whose mean and spread are the local ground, in pixels."""
@@ -24,33 +22,41 @@ _RIM = 12
 """Pixels by which a picture is drawn out where the frame ends: detectors overlook what touches the rim."""
 
 
-def find_text(frame: Stored, detector: TextDetector, *, everywhere: bool) -> tuple[Box, ...]:
-    """Return where text stands.
+def shows_text(frame: Stored, detector: TextDetector) -> bool:
+    """Tell whether text stands on a frame.
+
+    Parameters
+    ----------
+    frame : (y, x) or (c, y, x)
+        Stored values, of any range and polarity. Colours are looked at one by one: text may differ from its ground in
+        one only.
+    """
+    return any(detector.screen(channel) for channel in _differing(frame))
+
+
+def find_text(frame: Stored, detector: TextDetector) -> tuple[Box, ...]:
+    """Return where text stands on a frame that is known to show some; none of the boxes overlaps another.
+
+    The detector looks at the frame as it is and at 8-bit pictures of it: of the full grey range and of the local
+    contrast, so that neither one extreme value nor a bright neighbour hides faint text.
 
     Parameters
     ----------
     frame : (y, x) or (c, y, x)
         Stored values, of any range and polarity.
-    detector
-        Sees 8-bit pictures only: of the full grey range and of the local contrast, so that neither one extreme value
-        nor a bright neighbour hides faint text.
-    everywhere
-        Whether to show it the whole frame whatever the cheap look says: for kinds of file that often carry text.
-        Otherwise it sees the regions that look like text, and the whole frame once it found text in one of them.
     """
-    if frame.min() == frame.max():
-        return ()
-    channels = list(distinct(frame[np.newaxis] if frame.ndim == 2 else frame))
-    near = (box for region in find_text_like(frame) for box in _look_closely(channels, region, detector))
-    found = [box for box in near if _is_line(box)]
-    if found or everywhere:
-        over = (box for channel in channels for box in _look_over(channel, detector))
-        found += [box for box in over if _is_line(box) or box.rows <= _LOW]
-    return merge(found)
+    boxes: list[Box] = []
+    for channel in _differing(frame):
+        boxes += detector.screen(channel)
+        boxes += [box for box in _look_over(channel, detector) if _is_line(box) or box.rows <= _LOW]
+    return merge(boxes)
 
 
 def show_local_contrast(channel: Stored | NDArray[np.floating]) -> NDArray[np.uint8]:
     """Return (y, x): mid-grey where a pixel equals the mean around it, black or white from 2.5 local spreads away."""
+    # Loaded where something is to be painted: a third of a second, for each worker that starts.
+    from scipy.ndimage import uniform_filter
+
     values = channel.astype(np.float32)
     values -= values.mean()
     values -= uniform_filter(values, _NEAR)
@@ -68,25 +74,16 @@ def show_full_range(channel: Stored) -> NDArray[np.uint8]:
     return ((values - low) * (255 / max(high - low, 1e-6))).astype(np.uint8)
 
 
+def _differing(frame: Stored) -> Iterator[Stored]:
+    """Yield each channel that shows anything and differs from the first: grey pictures often come in three channels."""
+    channels = frame[np.newaxis] if frame.ndim == 2 else frame
+    for index, channel in enumerate(channels):
+        if channel.min() != channel.max() and (index == 0 or not np.array_equal(channel, channels[0])):
+            yield channel
+
+
 def _is_line(box: Box) -> bool:
     return box.rows <= _HIGH and box.columns >= _WIDER * box.rows
-
-
-def _look_closely(channels: list[Stored], region: TextLike, detector: TextDetector) -> Iterator[Box]:
-    """Show a region by its local contrast, at the size at which its letters are small."""
-    shrink, area = region.shrink, region.box
-    for channel in channels:
-        part = channel[area.top : area.bottom, area.left : area.right]
-        sides = _find_rim(area, channel.shape)
-        picture = show_local_contrast(np.pad(_shrink(part, shrink), sides, mode="edge"))
-        for box in detector.detect(picture):
-            moved = Box(
-                area.top + (box.top - sides[0][0]) * shrink,
-                area.left + (box.left - sides[1][0]) * shrink,
-                box.rows * shrink,
-                box.columns * shrink,
-            )
-            yield from _clip(moved, channel.shape)
 
 
 def _look_over(channel: Stored, detector: TextDetector) -> Iterator[Box]:
@@ -94,21 +91,6 @@ def _look_over(channel: Stored, detector: TextDetector) -> Iterator[Box]:
     for picture in (show_local_contrast(drawn_out), show_full_range(drawn_out)):
         for box in detector.detect(picture):
             yield from _clip(Box(box.top - _RIM, box.left - _RIM, box.rows, box.columns), channel.shape)
-
-
-def _find_rim(area: Box, shape: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
-    rows, columns = shape
-    return (
-        (_RIM * (area.top == 0), _RIM * (area.bottom == rows)),
-        (_RIM * (area.left == 0), _RIM * (area.right == columns)),
-    )
-
-
-def _shrink(part: Stored, by: int) -> NDArray[np.float32]:
-    """Return the means of squares of `by` × `by` pixels; what does not fill a square is left out."""
-    rows, columns = part.shape[0] // by, part.shape[1] // by
-    squares = part[: rows * by, : columns * by].reshape(rows, by, columns, by)
-    return np.asarray(squares.mean(axis=(1, 3), dtype=np.float32))
 
 
 def _clip(box: Box, shape: tuple[int, ...]) -> Iterator[Box]:

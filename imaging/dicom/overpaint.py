@@ -39,7 +39,7 @@ def cover_text(frames: Iterable[Stored], detector: TextDetector) -> tuple[Painte
 def _cover(frame: Stored, detector: TextDetector) -> Sequence[Box]:
     covered: list[Box] = []
     for _ in range(_ROUNDS):
-        found = find_text(redact(frame, covered, margin=0), detector, everywhere=True)
+        found = find_text(redact(frame, covered, margin=0), detector)
         if not found:
             return covered
         covered += [_widen(box, frame.shape) for box in found]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from imaging.dicom.decode import read_frames
-from imaging.dicom.find_text import find_text
+from imaging.dicom.find_text import shows_text
 from imaging.dicom.instance import Instance, Stored
 from imaging.dicom.kinds import is_screen_like, is_secondary_capture
-from imaging.dicom.text_likeness import looks_like_text
 from imaging.dicom.values import read_numbers, read_text, read_texts
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
@@ -30,7 +29,7 @@ def screen(instance: Instance, detector: TextDetector | None = None) -> None:
     Parameters
     ----------
     detector
-        Confirms what looks like text; without one only label maps are judged, by the look alone.
+        Finds text; without one label maps are held too, and nothing else is looked at.
 
     Raises
     ------
@@ -48,7 +47,14 @@ def screen(instance: Instance, detector: TextDetector | None = None) -> None:
         raise RefusedFileError(Reason.BURNED_IN_RISK, "a secondary capture")
     if is_screen_like(instance.sop_class) and stated != "NO":
         raise RefusedFileError(Reason.BURNED_IN_RISK, "devices of this kind write text into the picture")
-    if any(_shows_text(instance, frame, detector) for frame in read_frames(instance)):
+    _look_for_text(instance, detector)
+
+
+def _look_for_text(instance: Instance, detector: TextDetector | None) -> None:
+    if detector is None:
+        if is_secondary_capture(instance.sop_class):
+            raise RefusedFileError(Reason.BURNED_IN_RISK, "a label map that no text detector looks at")
+    elif any(shows_text(frame, detector) for frame in read_frames(instance)):
         raise RefusedFileError(Reason.BURNED_IN_RISK, _TEXT_FOUND)
 
 
@@ -64,7 +70,7 @@ def screen_picture(frame: Stored, detector: TextDetector | None) -> None:
     RefusedFileError
         BURNED_IN_RISK.
     """
-    if detector is not None and find_text(frame, detector, everywhere=False):
+    if detector is not None and shows_text(frame, detector):
         raise RefusedFileError(Reason.BURNED_IN_RISK, _TEXT_FOUND)
 
 
@@ -81,10 +87,3 @@ def is_label_map(instance: Instance) -> bool:
         if len(seen) > _LABEL_VALUES:
             return False
     return True
-
-
-def _shows_text(instance: Instance, frame: Stored, detector: TextDetector | None) -> bool:
-    seen = frame[0] if len(frame) == 1 else frame
-    if detector is not None:
-        return bool(find_text(seen, detector, everywhere=False))
-    return is_secondary_capture(instance.sop_class) and looks_like_text(seen)

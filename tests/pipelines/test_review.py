@@ -10,7 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image as Picture
-from pydicom.uid import generate_uid
+from pydicom.uid import UltrasoundImageStorage, generate_uid
 
 from imaging.cli import main
 from imaging.dicom.headers_store import unpack_headers
@@ -54,10 +54,11 @@ def test_painting_what_is_found_releases_the_volume_and_changes_nothing_outside(
     assert len(outcomes) == 4
     assert project.uploads.held() == []
     stored = voxels_of(project)
-    changed = np.argwhere(stored != volume)
-    assert set(changed[:, 0]) == {1}
-    top, left, bottom, right = *changed[:, 1:].min(0), *changed[:, 1:].max(0)
-    assert (top >= 4, bottom <= 40, left >= 2, right <= 245) == (True,) * 4
+    painted = np.zeros(volume.shape, bool)
+    for box in (box for outcome in outcomes for box in outcome.painted):
+        assert (box.frame, box.top + box.rows <= 48) == (0, True)
+        painted[1, box.top : box.top + box.rows, box.left : box.left + box.columns] = True
+    np.testing.assert_array_equal(stored[~painted], volume[~painted])
     bright = volume[1] > 2000
     assert (stored[1][bright] < 1500).all()
 
@@ -179,6 +180,33 @@ def test_the_command_tells_each_outcome_and_the_journal_names_the_decision(
     assert [row["decision"] for row in rows] == ["released"] * 4
     assert [(row["id"], len(row["painted"])) for row in rows if row["painted"]] == [(key, 1)]
     assert [event.detail["boxes"] for event in project.journal.list() if event.action == "redact"] == [1, 0, 0, 0]
+
+
+def test_all_but_the_echoes_of_an_ultrasound_are_painted(project: Project, template: pydicom.Dataset, tmp_path: Path):
+    chance = np.random.default_rng(4)
+    frame = chance.integers(0, 60, (SIDE, SIDE)).astype(np.uint16)
+    header = copy.deepcopy(template)
+    header.PatientID, header.PatientName, header.Modality = "PHA-000001", "PHANTOM^ALPHA", "US"
+    header.SOPClassUID = header.file_meta.MediaStorageSOPClassUID = UltrasoundImageStorage
+    header.Rows = header.Columns = SIDE
+    region = pydicom.Dataset()
+    region.RegionSpatialFormat = 1
+    region.RegionLocationMinX0, region.RegionLocationMaxX1 = 30, 199
+    region.RegionLocationMinY0, region.RegionLocationMaxY1 = 40, 219
+    header.SequenceOfUltrasoundRegions = [region]
+    header.PixelData = frame.tobytes()
+    (tmp_path / "in").mkdir()
+    header.save_as(tmp_path / "in" / "us.dcm")
+    (held,) = take(project, tmp_path / "in").quarantined
+    assert held.reason is Reason.BURNED_IN_RISK
+
+    decide(project, project.uploads.held()[0].id, find=True)
+
+    stored = voxels_of(project).reshape(SIDE, SIDE)
+    inside = np.zeros((SIDE, SIDE), bool)
+    inside[40:220, 30:200] = True
+    np.testing.assert_array_equal(stored[inside], frame[inside])
+    assert all(len(np.unique(part)) == 1 for part in (stored[:40], stored[220:], stored[40:220, :30]))
 
 
 def test_redact_tells_how_many_boxes_were_painted_even_if_none(

@@ -66,9 +66,12 @@ def test_a_label_map_passes_and_one_with_text_does_not(factory, detector: TextDe
     labels = (body() > 500).astype(np.uint16)
     text = np.maximum(labels, (written(NAME, 20, 4000) > 3000).astype(np.uint16))
     assert not held(factory, labels, detector, SOPClassUID=secondary)
-    assert not held(factory, labels, None, SOPClassUID=secondary)
     assert held(factory, text, detector, SOPClassUID=secondary)
-    assert held(factory, text, None, SOPClassUID=secondary)
+
+
+def test_a_label_map_is_held_where_nothing_can_look_at_it(factory):
+    labels = (body() > 500).astype(np.uint16)
+    assert held(factory, labels, None, SOPClassUID="1.2.840.10008.5.1.4.1.1.7")
 
 
 def test_grouping_asks_the_detector(factory, detector: TextDetector):
