@@ -102,7 +102,9 @@ def _text_detector() -> Finding:
     name, remedy = "text detector", "pip install 'imaging-workspace[text]'; until then only kinds at risk are held"
     if not names_detector():
         return Finding(name=name, health=Health.ABSENT, value="burned-in text is not looked for", remedy=remedy)
-    return Finding(name=name, health=Health.OK, value=f"PP-OCRv4, onnxruntime {version('onnxruntime')}")
+    return Finding(
+        name=name, health=Health.OK, value=f"two networks and PP-OCRv4, onnxruntime {version('onnxruntime')}"
+    )
 
 
 def _codecs() -> Iterator[Finding]:

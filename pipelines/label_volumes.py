@@ -21,7 +21,8 @@ from imaging.dicom.limits import Limits
 from imaging.dicom.series import group
 from imaging.dicom.walk import Found, find_files, require_paths
 from imaging.domain.image import Image
-from imaging.errors import InvalidInputError, RefusedFileError
+from imaging.domain.outcome import Reason
+from imaging.errors import InvalidInputError, RefusedFileError, UnavailableError
 from imaging.geometry import voxel_to_world, world_to_voxel
 from imaging.pyramid.labels import Labels
 from imaging.text import load_detector
@@ -88,7 +89,10 @@ def read_dicom_series(files: Sequence[Path], scratch: Path) -> LabelVolume:
             instances.append(read_instance(found))
         except RefusedFileError as error:
             raise InvalidInputError(f"a file of the series is refused: {error.reason.value}") from error
-    grouped = group(instances, load_detector())
+    detector = load_detector()
+    grouped = group(instances, detector)
+    if detector is None and any(reason is Reason.BURNED_IN_RISK for _, reason, _ in grouped.refused):
+        raise UnavailableError("text detector", "install the extra text: labels are looked at before they come in")
     if grouped.refused or len(grouped.stacks) != 1 or grouped.stacks[0].axes != "zyx":
         raise InvalidInputError("the files do not form one volume of labels")
     stack = grouped.stacks[0]

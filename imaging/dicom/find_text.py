@@ -35,7 +35,7 @@ def shows_text(frame: Stored, detector: TextDetector) -> bool:
 
 
 def find_text(frame: Stored, detector: TextDetector) -> tuple[Box, ...]:
-    """Return where text stands on a frame that is known to show some; none of the boxes overlaps another.
+    """Return where text stands on a frame that is expected to show some; none of the boxes overlaps another.
 
     The detector looks at the frame as it is and at 8-bit pictures of it: of the full grey range and of the local
     contrast, so that neither one extreme value nor a bright neighbour hides faint text.

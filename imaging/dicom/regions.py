@@ -10,8 +10,10 @@ from pydicom.dataset import Dataset
 from imaging.dicom.values import read_number, read_values
 from imaging.text import Box
 
-_GRAPHICS = 5
-"""Region Spatial Format (0018,6012) of calipers, tables and texts; what has no format is not told to be an image."""
+_ECHOES = frozenset((1, 2, 3, 4))
+"""Region Spatial Format (0018,6012): 2D, M-mode, spectrum, waveform. Graphics and what has no format show none."""
+_ONE_TOO_FAR = 1
+"""Devices write the first column and row outside for the last inside."""
 _CORNERS = ("RegionLocationMinX0", "RegionLocationMinY0", "RegionLocationMaxX1", "RegionLocationMaxY1")
 
 
@@ -31,12 +33,13 @@ def list_outside(header: Dataset, rows: int, columns: int) -> tuple[Box, ...]:
         if not isinstance(item, Dataset):
             return ()
         kind = read_number(item, "RegionSpatialFormat")
-        if not kind or kind == _GRAPHICS:
+        if kind not in _ECHOES:
             continue
         region = _read_region(item)
-        if region is None or region.bottom > rows or region.right > columns:
+        if region is None or region.bottom > rows + _ONE_TOO_FAR or region.right > columns + _ONE_TOO_FAR:
             return ()
-        regions.append(region)
+        bottom, right = min(rows, region.bottom), min(columns, region.right)
+        regions.append(Box(region.top, region.left, bottom - region.top, right - region.left))
     return _list_rest(regions, rows, columns) if regions else ()
 
 

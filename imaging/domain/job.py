@@ -64,7 +64,7 @@ class ReviewWork(Record):
     boxes
         What is painted over in each of them.
     find
-        Whether what the text detector finds is painted over too.
+        Whether what the text detector finds, and all outside the regions of an ultrasound, is painted over too.
     """
 
     kind: Literal["review"] = "review"

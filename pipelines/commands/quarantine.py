@@ -96,7 +96,11 @@ def accept(invocation: Invocation, project: str, items: tuple[int, ...]) -> None
     multiple=True,
     help="What to paint over, in pixels, on every frame or on one that counts from 0. May be given several times.",
 )
-@click.option("--find/--no-find", default=None, help="Paint over what the text detector finds; default without --box.")
+@click.option(
+    "--find/--no-find",
+    default=None,
+    help="Paint over what the text detector finds, and all outside an ultrasound's regions; default without --box.",
+)
 @workspace_options
 def redact(
     invocation: Invocation, project: str, items: tuple[int, ...], boxes: tuple[PaintedBox, ...], find: bool | None

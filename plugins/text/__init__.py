@@ -1,5 +1,1 @@
 """The text detector that comes with the product."""
-
-from plugins.text.detector import NetworkTextDetector
-
-__all__ = ["NetworkTextDetector"]

@@ -1,9 +1,9 @@
 """Finds small and faint text on medical images with two small networks made for it, in milliseconds per frame.
 
 The first looks at the whole frame in its own pixels and points at more than it should; the second looks closely at what
-the first points at, enlarged. Both rate cells of 8 × 8 pixels by whether a line of text runs through them, at any angle
-and in either polarity; both measure contrast by that around each place, so that neither range nor window matters. They
-were learned from generated frames alone (`tests/learning`).
+the first points at, enlarged. Both rate cells of 8 × 8 pixels by whether a line of text runs through them: level,
+tilted by up to 12 degrees or upended, in either polarity. Both measure contrast by that around each place, so that
+neither range nor window matters. They were learned from generated frames alone (`tests/learning`).
 """
 
 from __future__ import annotations
@@ -60,6 +60,8 @@ def find_lines(channel: NDArray[np.generic]) -> tuple[Box, ...]:
     found: list[Box] = []
     for halvings in range(1 + sum(max(grey.shape) > side for side in _LARGE)):
         if halvings:
+            if min(grey.shape) < 2 * CELL:
+                break
             grey = _halve(grey)
         scale = 1 << halvings
         for tile in cut(grey.shape, _TILE, _OVERLAP):

@@ -2,8 +2,8 @@
 
 It makes its own frames as it goes, needs nothing but the test environment and the package onnx, and takes hours on one
 processor. What is learned is an average of the weights on the way; the shipped weights were learned in stages as the
-frames became more (decision 009). `tests/benchmarks/burned_in.py` judges it on frames
-and fonts that are made by other code, and on real images.
+frames became more (decision 009). `tests/benchmarks/burned_in.py` judges it on frames that
+are made by other code, with some of the same fonts, and on real images.
 """
 
 from __future__ import annotations

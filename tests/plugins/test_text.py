@@ -19,7 +19,7 @@ from imaging.dicom.headers import read_instance
 from imaging.dicom.redact import redact
 from imaging.dicom.walk import Found
 from imaging.text import Box
-from plugins.text import NetworkTextDetector
+from plugins.text.detector import NetworkTextDetector
 
 pytest.importorskip("onnxruntime", reason="the extra `text` is not installed")
 
@@ -132,10 +132,22 @@ def test_the_full_range_of_16_bits_is_screened(detector: NetworkTextDetector, en
     assert shows_text(write(np.full((128, 256), ends[0], np.uint16), 16, ends[1])[0], detector)
 
 
-@pytest.mark.parametrize("shape", [(1, 2), (3, 200), (200, 3), (17, 19), (3, 40, 64), (900, 33)])
+@pytest.mark.parametrize("size", [60, 70, 80])
+def test_large_letters_on_a_small_frame_are_screened(detector: NetworkTextDetector, size: int) -> None:
+    canvas = Image.new("L", (512, 512), 0)
+    ImageDraw.Draw(canvas).text((30, 200), "ALPHA 19", fill=200, font=ImageFont.load_default(size))
+    noise = np.random.default_rng(6).normal(400, 10, (512, 512))
+
+    assert shows_text((noise + np.asarray(canvas)).astype(np.uint16), detector)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 2), (3, 200), (200, 3), (17, 19), (3, 40, 64), (900, 33), (800, 1), (1, 800), (3, 2500), (2100, 2)]
+)
 def test_frames_of_any_size_are_screened(detector: NetworkTextDetector, shape: tuple[int, ...]) -> None:
     frame = np.ones(shape, np.uint16)
     frame[..., 0] = 2
+    frame[..., 0, :1] = 3
 
     assert not shows_text(frame, detector)
 
@@ -187,7 +199,7 @@ def test_a_detector_can_be_sent_to_a_worker(detector: NetworkTextDetector) -> No
 
 def test_neither_opencv_nor_the_runtime_loads_with_the_module() -> None:
     check = (
-        "import sys, numpy, plugins.text as text\n"
+        "import sys, numpy, plugins.text.detector as text\n"
         "assert 'onnxruntime' not in sys.modules\n"
         "found = text.NetworkTextDetector()\n"
         "found.detect(numpy.zeros((32, 32), numpy.uint8))\n"

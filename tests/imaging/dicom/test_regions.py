@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
+from imaging.dicom.headers import read_instance
 from imaging.dicom.regions import list_outside
+from imaging.dicom.walk import Found
+from imaging.text import Box
 
 ROWS, COLUMNS = 48, 64
 
@@ -58,17 +63,43 @@ def test_every_pixel_outside_all_regions_is_covered_once_and_none_inside(
     [
         Dataset(),
         make_header(),
-        make_header((0, 0, COLUMNS, 9)),
-        make_header((0, 0, 9, ROWS)),
+        make_header((0, 0, COLUMNS + 1, 9)),
+        make_header((0, 0, 9, ROWS + 1)),
         make_header((9, 9, 3, 20)),
         make_header((4, 4, 20, 20), kind=None),
         make_header((4, 4, 20, 20), kind=0),
         make_header((4, 4, 20, 20), kind=5),
+        make_header((4, 4, 20, 20), kind=6),
     ],
-    ids=["absent", "empty", "too wide", "too high", "turned over", "no format", "format none", "graphics alone"],
+    ids=[
+        "absent",
+        "empty",
+        "too wide",
+        "too high",
+        "turned over",
+        "no format",
+        "format none",
+        "graphics alone",
+        "unknown format",
+    ],
 )
 def test_a_header_without_a_usable_region_says_nothing(header: Dataset) -> None:
     assert list_outside(header, ROWS, COLUMNS) == ()
+
+
+def test_an_edge_that_is_one_too_far_ends_at_the_border() -> None:
+    assert np.array_equal(
+        count_covered(make_header((4, 4, COLUMNS, ROWS))), count_covered(make_header((4, 4, COLUMNS - 1, ROWS - 1)))
+    )
+
+
+def test_the_banners_of_a_real_ultrasound_are_outside(shared_data: Path) -> None:
+    instance = read_instance(Found(shared_data / "ultrasound" / "OBXXXX1A_rle_2frame.dcm", "cine"))
+
+    boxes = list_outside(instance.header, instance.format.rows, instance.format.columns)
+
+    assert Box(0, 0, 60, 800) in boxes
+    assert sum(box.rows * box.columns for box in boxes) == 600 * 800 - 459 * 680 - 55 * 568
 
 
 def test_one_broken_region_makes_all_of_them_unusable() -> None:
