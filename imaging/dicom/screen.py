@@ -54,6 +54,8 @@ def _look_for_text(instance: Instance, detector: TextDetector | None) -> None:
     if detector is None:
         if is_secondary_capture(instance.sop_class):
             raise RefusedFileError(Reason.BURNED_IN_RISK, "a label map that no text detector looks at")
+        for _ in read_frames(instance):
+            pass  # what cannot be decoded is refused here, with a detector or without
     elif any(shows_text(frame, detector) for frame in read_frames(instance)):
         raise RefusedFileError(Reason.BURNED_IN_RISK, _TEXT_FOUND)
 

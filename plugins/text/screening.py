@@ -34,6 +34,8 @@ _ENOUGH, _LEAST = 14.0, 5.0
 _CLEAR = 2.0
 _LETTERS = 2.5
 """What three cells of a group that is no line must reach: the single letter of a side marker does not."""
+_PLAIN = 2.8
+"""The same for small frames: enlarged as much as they are, organs and vessels look like large soft letters."""
 _LINE = 1.5
 """By how much a line is longer than high, or higher than wide where it is upended."""
 _RUN = 3
@@ -93,7 +95,7 @@ def _find_in(part: _Grey) -> Iterator[Box]:
         rows, columns = (max(_STEP, round(side * scale / _STEP) * _STEP) for side in shown.shape)
         enlarged = np.asarray(Image.fromarray(shown).resize((columns, rows), Image.Resampling.BILINEAR), np.float32)
         for group in _list_groups(_rate(enlarged, _CONFIRM), (shown.shape[0] / rows, shown.shape[1] / columns), region):
-            if _is_text(group, looked):
+            if _is_text(group, looked, small=small):
                 yield _grow(group.box, part.shape)
 
 
@@ -125,8 +127,10 @@ def _find_groups(chosen: NDArray[np.bool_]) -> tuple[NDArray[np.integer], list[t
     return groups, list(ndimage.find_objects(groups))
 
 
-def _is_text(group: _Group, looked: _Grey) -> bool:
+def _is_text(group: _Group, looked: _Grey, *, small: bool) -> bool:
     box = group.box
+    if small and group.ratings[-_RUN] < _PLAIN:
+        return False
     if max(box.rows, box.columns) < _LINE * min(box.rows, box.columns) and group.ratings[-_RUN] < _LETTERS:
         return False
     there = looked[box.top // CELL : -(-box.bottom // CELL), box.left // CELL : -(-box.right // CELL)]

@@ -17,6 +17,7 @@ from imaging.dicom.series import Grouped, group
 from imaging.domain.image import Axis
 from imaging.domain.outcome import Reason
 from imaging.geometry import normal_of, plane_axis
+from imaging.text import load_detector
 
 Read = Callable[[list[Path]], list[Instance]]
 SECONDARY = "1.2.840.10008.5.1.4.1.1.7"
@@ -228,7 +229,7 @@ def label_map(factory, values: int, **changes):
 
 
 def test_a_label_map_in_a_secondary_capture_passes(factory, read: Read):
-    assert len(group(read([label_map(factory, 2)])).stacks) == 1
+    assert len(group(read([label_map(factory, 2)]), load_detector()).stacks) == 1
 
 
 @pytest.mark.parametrize(
