@@ -76,6 +76,13 @@ class TextDetector(Protocol):
         ...
 
 
+def grow(box: Box, rows: int, columns: int, shape: tuple[int, ...]) -> Box:
+    """Add rows above and below and columns on both sides, as far as a frame of (..., y, x) reaches."""
+    top, left = max(0, box.top - rows), max(0, box.left - columns)
+    bottom, right = min(shape[-2], box.bottom + rows), min(shape[-1], box.right + columns)
+    return Box(top, left, bottom - top, right - left)
+
+
 def merge(boxes: Iterable[Box]) -> tuple[Box, ...]:
     """Join boxes that overlap until none do."""
     joined: list[Box] = []

@@ -10,7 +10,7 @@ from imaging.dicom.redact import MARGIN, redact
 from imaging.domain.outcome import Reason
 from imaging.domain.upload import PaintedBox
 from imaging.errors import RefusedFileError
-from imaging.text import Box, TextDetector
+from imaging.text import Box, TextDetector, grow
 
 _ROUNDS = 4
 """Looks at one frame: what stands beside bright text is often seen only once that is gone."""
@@ -42,11 +42,5 @@ def _cover(frame: Stored, detector: TextDetector) -> Sequence[Box]:
         found = find_text(redact(frame, covered, margin=0), detector)
         if not found:
             return covered
-        covered += [_widen(box, frame.shape) for box in found]
+        covered += [grow(box, MARGIN, MARGIN, frame.shape) for box in found]
     raise RefusedFileError(Reason.BURNED_IN_RISK, "text is still found after painting over it")
-
-
-def _widen(box: Box, shape: tuple[int, ...]) -> Box:
-    top, left = max(0, box.top - MARGIN), max(0, box.left - MARGIN)
-    bottom, right = min(shape[-2], box.bottom + MARGIN), min(shape[-1], box.right + MARGIN)
-    return Box(top, left, bottom - top, right - left)

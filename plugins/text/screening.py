@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imaging.text import Box, merge
+from imaging.text import Box, grow, merge
 from plugins.text.sessions import open_network
 
 CELL = 8
@@ -65,10 +65,11 @@ def find_lines(channel: NDArray[np.generic]) -> tuple[Box, ...]:
             if min(grey.shape) < 2 * CELL:
                 break
             grey = _halve(grey)
-        scale = 1 << halvings
+        # Of the frame: what is left for the last tile of a large one may be narrow.
+        small, scale = min(grey.shape) < _SMALL, 1 << halvings
         for tile in cut(grey.shape, _TILE, _OVERLAP):
             part = grey[tile.top : tile.bottom, tile.left : tile.right]
-            found += [_place(box, tile, scale, channel.shape) for box in _find_in(part)]
+            found += [_place(box, tile, scale, channel.shape) for box in _find_in(part, small=small)]
     return merge(found)
 
 
@@ -83,12 +84,11 @@ def _to_unit(channel: NDArray[np.generic]) -> _Grey:
     return grey
 
 
-def _find_in(part: _Grey) -> Iterator[Box]:
+def _find_in(part: _Grey, *, small: bool) -> Iterator[Box]:
     """Yield lines in pixels of one tile."""
-    small = min(part.shape) < _SMALL
     looked = _rate(part, _LOOK)
     regions = [Box(0, 0, *part.shape)] if small else _list_regions(_keep_runs(looked > _MAYBE))
-    scale = min(_MOST_ENLARGED, max(_ENLARGED, _SMALL / min(part.shape)))
+    scale = min(_MOST_ENLARGED, max(_ENLARGED, _SMALL / min(part.shape))) if small else _ENLARGED
     for region in regions:
         shown = part[region.top : region.bottom, region.left : region.right]
         # To whole steps, so that nothing has to be drawn out where the region ends.
@@ -96,7 +96,7 @@ def _find_in(part: _Grey) -> Iterator[Box]:
         enlarged = np.asarray(Image.fromarray(shown).resize((columns, rows), Image.Resampling.BILINEAR), np.float32)
         for group in _list_groups(_rate(enlarged, _CONFIRM), (shown.shape[0] / rows, shown.shape[1] / columns), region):
             if _is_text(group, looked, small=small):
-                yield _grow(group.box, part.shape)
+                yield _take_in(group.box, part.shape)
 
 
 @dataclass(frozen=True)
@@ -138,13 +138,11 @@ def _is_text(group: _Group, looked: _Grey, *, small: bool) -> bool:
     return bool((group.ratings - _TEXT).sum() >= (_LEAST if clear else _ENOUGH))
 
 
-def _grow(box: Box, shape: tuple[int, ...]) -> Box:
+def _take_in(box: Box, shape: tuple[int, ...]) -> Box:
     """Take in the rim of letters, and what is weak at the ends of a line."""
     around, ends = CELL // 2, min(box.rows, box.columns)
     above, beside = (around, ends) if box.columns >= box.rows else (ends, around)
-    top, left = max(0, box.top - above), max(0, box.left - beside)
-    bottom, right = min(shape[0], box.bottom + above), min(shape[1], box.right + beside)
-    return Box(top, left, bottom - top, right - left)
+    return grow(box, above, beside, shape)
 
 
 def _rate(grey: _Grey, network: str) -> _Grey:
