@@ -13,10 +13,11 @@ from imaging.dicom.decode import read_frame
 from imaging.dicom.find_text import show_full_range, show_local_contrast
 from imaging.dicom.headers import read_instance
 from imaging.dicom.instance import Instance, Stored
+from imaging.dicom.regions import list_outside
 from imaging.dicom.walk import Found
 from imaging.errors import NotFoundError
 from imaging.readers import find_reader
-from imaging.text import names_detector
+from imaging.text import Box, names_detector
 
 
 class Look(Enum):
@@ -28,12 +29,23 @@ class Look(Enum):
 
 @dataclass(frozen=True)
 class Preview:
-    """How many frames a file has and how large they are, in pixels; `finds` where text can be found in them."""
+    """What there is to see of a held file.
+
+    Attributes
+    ----------
+    frames, rows, columns
+        How many frames it has and how large they are, in pixels.
+    finds
+        Whether text can be found in them.
+    outside
+        What is painted over together with text that is found: all but the echoes of an ultrasound.
+    """
 
     frames: int
     rows: int
     columns: int
     finds: bool
+    outside: tuple[Box, ...] = ()
 
 
 def describe_frames(path: Path) -> Preview:
@@ -44,11 +56,12 @@ def describe_frames(path: Path) -> Preview:
     RefusedFileError
         The file shows nothing: no picture, damaged, of a kind that is not read.
     """
-    opened = _open(path)
+    opened, finds = _open(path), names_detector()
     if isinstance(opened, Instance):
-        return Preview(opened.frames, opened.format.rows, opened.format.columns, names_detector())
+        rows, columns = opened.format.rows, opened.format.columns
+        return Preview(opened.frames, rows, columns, finds, list_outside(opened.header, rows, columns) if finds else ())
     rows, columns = opened.shape[-2:]
-    return Preview(1, rows, columns, names_detector())
+    return Preview(1, rows, columns, finds)
 
 
 def show_frame(path: Path, number: int, look: Look) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.browser import Site, ask_api, imaging, sign_in
 from tests.imaging.dicom.burned_in import NAME, SIDE, body, written
+from tests.imaging.dicom.ultrasound import make_ultrasound
 
 _TURNS = itertools.count(1)
 
@@ -218,6 +219,25 @@ def test_only_an_installed_detector_is_offered(page: Page, site: Site, held: dic
         expect(page.get_by_role("alert")).to_have_text("Somebody decided on this file already.")
     expect(redact).to_be_disabled()
     assert sent == [finds]
+
+
+def test_what_lies_outside_the_echoes_is_shaded_while_it_will_be_painted(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    make_ultrasound(np.full((1, 90, 120), 40, np.uint8), (20, 15, 119, 89)).save_as(tmp_path / "us.dcm")
+    save(tmp_path / "clean.png", np.roll(body(), next(_TURNS), 1))
+    imaging(site.workspace, "ingest", "Chests", str(tmp_path))
+    (key,) = (row["id"] for row in imaging(site.workspace, "quarantine", "list", "Chests") if "us.dcm" in row["name"])
+    open_list(page, site)
+    open_file(page, key)
+    shaded = page.get_by_test_id("review-outside")
+    expect(shaded).to_have_count(2)
+    expect(page.get_by_text("lies outside the echoes")).to_be_visible()
+    draw_box(page)
+    page.get_by_test_id("review-find").uncheck()
+    expect(shaded).to_have_count(0)
+    page.get_by_test_id("review-find").check()
+    expect(shaded).to_have_count(2)
 
 
 def test_boxes_are_taken_back_and_not_lost_unasked(page: Page, site: Site, held: dict[str, int]) -> None:

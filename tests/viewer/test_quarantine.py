@@ -13,6 +13,7 @@ from imaging.domain.job import ReviewWork
 from imaging.domain.outcome import Reason
 from imaging.domain.upload import FileToHold, PaintedBox
 from tests.imaging.dicom.burned_in import NAME, SIDE, written
+from tests.imaging.dicom.ultrasound import make_ultrasound
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,7 @@ def test_a_held_picture_is_shown_whole(manager, held, url, look: str):
         "rows": SIDE,
         "columns": SIDE,
         "finds": True,
+        "outside": [],
     }
     answer = manager.get(f"{url}/{held['shot']}/frame.png", params={"look": look})
     assert answer.headers["cache-control"] == "no-store"
@@ -61,6 +63,15 @@ def test_a_held_picture_is_shown_whole(manager, held, url, look: str):
     plain = written(NAME, 20, 3000)
     assert shown.shape == plain.shape
     assert shown[plain > 2500].mean() > 200
+
+
+def test_what_is_painted_outside_the_echoes_is_told_before(manager, world, url, tmp_path: Path):
+    make_ultrasound(np.zeros((2, 40, 60), np.uint8), (0, 10, 59, 39)).save_as(tmp_path / "us.dcm")
+    uploads = world.ours.project.uploads
+    held = uploads.hold(uploads.create("page"), FileToHold("us.dcm", tmp_path / "us.dcm", Reason.BURNED_IN_RISK))
+    answer = manager.get(f"{url}/{held}/preview.json").json()
+    assert answer["frames"] == 2
+    assert answer["outside"] == [{"top": 0, "left": 0, "rows": 10, "columns": 60, "frame": None}]
 
 
 @pytest.mark.parametrize(("item", "status"), [("notes", 400), ("lost", 404)])

@@ -67,17 +67,29 @@ class StoppedShape(Shape):
 
 
 class PreviewShape(Shape):
-    """How many frames there are to see, how large they are in pixels, and whether a detector can find text in them."""
+    """How many frames there are to see, how large they are in pixels, whether a detector can find text in them.
+
+    `outside` is painted over on every frame together with the text that is found: all but an ultrasound's echoes.
+    """
 
     frames: int
     rows: int
     columns: int
     finds: bool
+    outside: tuple[PaintedBox, ...]
 
     @classmethod
     def of(cls, preview: Preview) -> PreviewShape:
         """Show what there is to see."""
-        return cls(frames=preview.frames, rows=preview.rows, columns=preview.columns, finds=preview.finds)
+        return cls(
+            frames=preview.frames,
+            rows=preview.rows,
+            columns=preview.columns,
+            finds=preview.finds,
+            outside=tuple(
+                PaintedBox(top=box.top, left=box.left, rows=box.rows, columns=box.columns) for box in preview.outside
+            ),
+        )
 
 
 class ReviewSent(Sent):

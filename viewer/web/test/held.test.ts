@@ -50,6 +50,8 @@ describe('a decision on a held file', () => {
   it('knows of no detector where the server names none', () => {
     expect(parsePreview({ frames: 1, rows: 2, columns: 3 }).finds).toBe(false)
     expect(parsePreview({ frames: 1, rows: 2, columns: 3, finds: true }).finds).toBe(true)
+    const box = { top: 0, left: 1, rows: 2, columns: 3, frame: null }
+    expect(parsePreview({ outside: [box] }).outside).toEqual([box])
   })
 })
 

@@ -1,5 +1,5 @@
 import type { Annotation, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
-import type { HeldFile, Preview, StoppedUpload } from '@/domain/held'
+import type { HeldFile, PaintedBox, Preview, StoppedUpload } from '@/domain/held'
 import type { Affine, Axis, Image, Level, Window } from '@/domain/image'
 import type { Job, JobState, Model, Outcomes, Project, Term, User } from '@/domain/project'
 
@@ -234,8 +234,19 @@ export function parseStopped(json: unknown): StoppedUpload {
 }
 
 export function parsePreview(json: unknown): Preview {
-  const { frames, rows, columns, finds } = fields(json)
-  return { frames: number(frames), rows: number(rows), columns: number(columns), finds: finds === true }
+  const { frames, rows, columns, finds, outside } = fields(json)
+  return {
+    frames: number(frames),
+    rows: number(rows),
+    columns: number(columns),
+    finds: finds === true,
+    outside: list(outside).map(parseBox),
+  }
+}
+
+function parseBox(json: unknown): PaintedBox {
+  const { top, left, rows, columns } = fields(json)
+  return { top: number(top), left: number(left), rows: number(rows), columns: number(columns), frame: null }
 }
 
 export function parseJob(json: unknown): Job {

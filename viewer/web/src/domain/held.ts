@@ -40,6 +40,8 @@ export interface Preview {
   readonly columns: number
   /** Whether a text detector is installed where decisions are carried out. */
   readonly finds: boolean
+  /** What is painted over together with found text: all but the echoes of an ultrasound. */
+  readonly outside: readonly PaintedBox[]
 }
 
 /** What is painted over; `frame` null means every frame. */
