@@ -1,4 +1,4 @@
-"""Contains what pydicom says: its warnings and log lines print header values.
+"""Contains what pydicom and pynetdicom say: their warnings and log lines print header values.
 
 Installed when the first module of this package loads and renewed at every entry, because a filter that other code
 installed later would come first. Never taken back: restoring a process-wide list while another thread still parses
@@ -13,7 +13,7 @@ import warnings
 
 import pydicom.config
 
-_SPEAKERS = r"(pydicom|pylibjpeg|openjpeg|rle|jpeg_ls)(\.|$)"
+_SPEAKERS = r"(pydicom|pynetdicom|pylibjpeg|openjpeg|rle|jpeg_ls)(\.|$)"
 _FILTER = ("ignore", None, Warning, re.compile(_SPEAKERS), 0)
 
 
@@ -24,9 +24,10 @@ def silence_pydicom() -> None:
 
 
 def _install() -> None:
-    logger = logging.getLogger("pydicom")
-    logger.propagate = False
-    logger.setLevel(logging.CRITICAL + 1)
+    for name in ("pydicom", "pynetdicom"):
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        logger.setLevel(logging.CRITICAL + 1)
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     pydicom.config.settings.writing_validation_mode = pydicom.config.IGNORE
     silence_pydicom()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import os
 import re
 import signal
@@ -17,12 +15,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from imaging.errors import InvalidInputError
-from viewer.commands.serve import Binding, command, is_loopback, open_socket
+from imaging.listening import is_loopback
+from tests.certificates import make_certificate
+from viewer.commands.serve import Binding, command, open_socket
 
 
 def _run(*arguments):
@@ -154,33 +151,12 @@ def test_a_dead_worker_is_replaced_and_none_is_started_when_unwanted(serving):
 
 def test_tls_is_spoken_when_given(serving, tmp_path):
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    _make_certificate(key, certificate)
+    make_certificate(key, certificate)
     _, url = serving("--no-worker", "--certfile", str(certificate), "--keyfile", str(key))
     assert url.startswith("https://")
     trusting = ssl.create_default_context(cafile=str(certificate))
     with urllib.request.urlopen(f"{url}/health", context=trusting) as answer:
         assert answer.status == 200
-
-
-def _make_certificate(key_path, certificate_path):
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
 
 
 def test_help_names_every_option():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 import signal
@@ -21,6 +20,7 @@ import uvicorn
 
 from imaging.cli import Invocation, workspace_options
 from imaging.errors import InvalidInputError
+from imaging.listening import is_loopback
 from imaging.logs import start_logging
 
 log = logging.getLogger(__name__)
@@ -53,16 +53,6 @@ class Binding:
     def scheme(self) -> str:
         """http or https."""
         return "http" if self.certfile is None else "https"
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def open_socket(binding: Binding) -> socket.socket:
