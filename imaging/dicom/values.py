@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
+import struct
 from functools import cache
 
 from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
+
+_TEXTS = frozenset(("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "SH", "TM", "UI"))
+_ESCAPE = b"\x1b"
+_WHOLE_NUMBERS = {"US": ("H", 2), "SS": ("h", 2), "UL": ("L", 4), "SL": ("l", 4)}
+"""How each is packed, and how many bytes it takes."""
 
 
 @cache
@@ -23,6 +30,10 @@ def read_values(header: Dataset, keyword: str) -> tuple[object, ...]:
     tag = _find_tag(keyword)
     if tag is None or tag not in header:
         return ()
+    raw: object = header.get_item(tag)
+    plain = _read_plain(raw) if isinstance(raw, RawDataElement) else None
+    if plain is not None:
+        return plain
     try:
         value = header[tag].value
     # pydicom raises whatever the value's converter raises, and its message quotes the value
@@ -31,6 +42,22 @@ def read_values(header: Dataset, keyword: str) -> tuple[object, ...]:
     if value is None:
         return ()
     return tuple(value) if isinstance(value, (MultiValue, Sequence, list, tuple)) else (value,)
+
+
+def _read_plain(raw: RawDataElement) -> tuple[object, ...] | None:
+    """Read ASCII texts and whole numbers; None for all else.
+
+    pydicom would convert the element for good, and it could not be written again as the bytes that it is.
+    """
+    data = raw.value
+    if not data:
+        return None
+    if raw.VR in _TEXTS and data.isascii() and _ESCAPE not in data:
+        return tuple(data.decode("ascii").rstrip(" \0").split("\\"))
+    kind = _WHOLE_NUMBERS.get(raw.VR or "")
+    if kind is None or len(data) % kind[1]:
+        return None
+    return struct.unpack(f"{'<' if raw.is_little_endian else '>'}{len(data) // kind[1]}{kind[0]}", data)
 
 
 def read_text(header: Dataset, keyword: str) -> str:
