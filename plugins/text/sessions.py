@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,6 +45,8 @@ def find_paddle() -> Path:
 
 
 def _open(path: Path, *, keep_memory: bool) -> InferenceSession:
+    # From 1.29 on the runtime reports to its maker, and leaves a file behind; we ask for an older one.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -231,3 +232,19 @@ def test_hardly_a_clean_slice_is_held(detector: NetworkTextDetector, shared_data
 
     assert len(slices) == 28
     assert held == []
+
+
+def test_the_runtime_is_none_that_reports_to_its_maker_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    program = (
+        "import time, numpy as np, onnxruntime\n"
+        "from imaging.text import load_detector\n"
+        "load_detector().screen(np.eye(64)); load_detector().detect(np.zeros((64, 64), np.uint8))\n"
+        "time.sleep(1)\n"
+        "print(onnxruntime.__version__)\n"
+    )
+    places = {name: str(tmp_path) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_STATE_HOME")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | places, capture_output=True, text=True, check=True
+    )
+    assert tuple(map(int, done.stdout.split(".")[:2])) < (1, 29)
+    assert list(tmp_path.iterdir()) == []
