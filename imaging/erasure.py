@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +16,7 @@ from imaging.dicom.headers import Owners, read_owners, read_uids, uids_in
 from imaging.dicom.headers_store import unpack_headers
 from imaging.dicom.pseudonyms import canonical
 from imaging.domain.base import ProjectKey, Record
-from imaging.domain.subject import Erasure
+from imaging.domain.subject import Erasure, Identity
 from imaging.errors import StateError
 from imaging.project.project import Project
 from imaging.pyramid.beside import read_headers
@@ -82,6 +82,27 @@ def find_held(project: Project, subject: str) -> list[int]:
             own = _uids_of(project, subject)
             own.update(*(_read(project, key, scratch, read_uids) or () for key in found))
             found += [key for key, uids in pointing.items() if any(own & {uid, *epochs.uids(uid)} for uid in uids)]
+    return found
+
+
+def find_held_of(project: Project, persons: Collection[Identity]) -> dict[str, list[int]]:
+    """Give the held files of persons by their pseudonyms, which `erase_subject` takes; each file is opened and read.
+
+    Parameters
+    ----------
+    persons
+        As headers write them; one without an issuer is whoever has this ID, of whatever issuer.
+    """
+    epochs, found = Epochs(project.secrets.epochs()), dict[str, list[int]]()
+    with project.uploads.scratch() as scratch:
+        for item in project.uploads.held():
+            owners = _read(project, item.id, scratch, read_owners)
+            if owners is None or owners.stated is None:
+                continue
+            issuer, patient_id = map(canonical, owners.stated)
+            if any(one.patient_id == patient_id and one.issuer in ("", issuer) for one in persons):
+                subject = item.subject or epochs.newest.subject(issuer, patient_id)
+                found.setdefault(subject, []).append(item.id)
     return found
 
 

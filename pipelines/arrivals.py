@@ -96,7 +96,7 @@ def sort_arrivals(
         arrivals.files += 1
         looked(0.0)
         if isinstance(item, Refusal):
-            arrivals.refused.append(FileToHold(item.name, item.path, item.reason, item.detail))
+            arrivals.refused.append(_hold_refusal(item, epochs))
             continue
         try:
             read.append((item, fingerprint(item.path)))
@@ -116,6 +116,18 @@ def sort_arrivals(
             taken.update(digests)
     _refuse_opposed(arrivals, epochs, opposed)
     return arrivals
+
+
+def _hold_refusal(refusal: Refusal, epochs: Epochs) -> FileToHold:
+    """Hold what was refused before it was looked at, such as an archive, under its digest: it may come again."""
+    facts = (refusal.name, refusal.path, refusal.reason, refusal.detail)
+    if refusal.path is None or not refusal.path.is_file():
+        return FileToHold(*facts)
+    try:
+        *earlier, digest = epochs.digests(fingerprint(refusal.path))
+    except OSError:
+        return FileToHold(*facts)
+    return FileToHold(*facts, digest, earlier=tuple(earlier))
 
 
 def _refuse_opposed(arrivals: Arrivals, epochs: Epochs, opposed: Collection[str]) -> None:

@@ -221,7 +221,7 @@ class _Ingestion:
             before = uploads.find_held(item)
             if before is None:
                 uploads.hold(place, item)
-            elif item.reason is Reason.LATE_INSTANCE:
+            elif item.reason is not Reason.SUBJECT_OPPOSED:
                 # It came in time and has waited since: an image of its series that was made beside it changes nothing.
                 self._arrivals.refused[number] = replace(item, reason=before.reason, detail=before.detail)
         if upload is None:

@@ -7,12 +7,16 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from imaging.dicom.headers_store import unpack_headers
+from imaging.dicom.screen import screen
 from imaging.domain.image import Image
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
 from imaging.project.project import Project
 from imaging.pyramid.beside import read_headers
+from imaging.text import load_detector
 from pipelines.arrivals import Arrivals, Arrived
+
+_LATE = "the series is published already"
 
 
 class Unfinished:
@@ -77,9 +81,18 @@ def hold_late(
             kept.append(item)
             continue
         else:
-            error = RefusedFileError(Reason.LATE_INSTANCE, "the series is published already")
+            error = _find_cause(item)
         arrivals.refuse(item, error)
     arrivals.instances = kept
+
+
+def _find_cause(item: Arrived) -> RefusedFileError:
+    """Say why a late instance is held: foremost for text, which whoever lets it pass would otherwise not look for."""
+    try:
+        screen(item.instance, load_detector())
+    except RefusedFileError as error:
+        return RefusedFileError(error.reason, f"{error.detail}; {_LATE}")
+    return RefusedFileError(Reason.LATE_INSTANCE, _LATE)
 
 
 def _instance_uids(project: Project, images: Sequence[Image]) -> set[str]:

@@ -120,11 +120,10 @@ class _Decision:
     ) -> tuple[PaintedBox, ...]:
         """Choose the boxes asked for, those outside the echoes, and those of text found where neither covers it."""
         frames, rows, columns = shape
-        if any(
-            box.top + box.rows > rows or box.left + box.columns > columns or (box.frame or 0) >= frames
-            for box in self.boxes
-        ):
-            # Painting nothing would let the text pass that the box was meant for.
+        # Painting nothing would let the text pass that the box was meant for.
+        if any((box.frame or 0) >= frames for box in self.boxes):
+            raise RefusedFileError(Reason.BURNED_IN_RISK, "a box names a frame that is not there; they count from 0")
+        if any(box.top + box.rows > rows or box.left + box.columns > columns for box in self.boxes):
             raise RefusedFileError(Reason.BURNED_IN_RISK, "a box reaches out of the picture")
         known = (*self.boxes, *(PaintedBox(top=b.top, left=b.left, rows=b.rows, columns=b.columns) for b in outside))
         if self.detector is None:

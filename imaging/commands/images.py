@@ -17,7 +17,11 @@ def command(invocation: Invocation, project: str) -> None:
     """List the images of a project."""
     opened = invocation.project(invocation.workspace(), project)
     images = opened.images.list()
-    rows = [_describe(opened, image).model_dump(mode="json", exclude={"inputs"}) for image in images]
+    rows = [
+        _describe(opened, image).model_dump(mode="json", exclude={"inputs"})
+        | {"name": image.name, "subject": image.subject}
+        for image in images
+    ]
     invocation.show(rows, "\n".join(_line(image) for image in images))
 
 

@@ -51,10 +51,13 @@ def command(source: Path, target: Path, **options: Unpack[_Options]) -> None:
     _check_outside(target, options["key_file"], options["mapping"])
     _check_beside(options["mapping"], options["report"])
     warn_without_detector()
-    workers = options["workers"] or os.cpu_count() or 1
+    workers, absent = options["workers"] or os.cpu_count() or 1, not options["key_file"].exists()
     order = Order(read_key(options["key_file"]), profile, workers, mapped=options["mapping"] is not None)
     with draw_progress("pseudonymise") as draw:
         batch = pseudonymise_folder(source, target, order, lambda files: draw(0, f"{files} files"))
+    if absent:
+        # A mistyped name would otherwise give every person a second pseudonym without a word.
+        click.echo("imaging: the key file was absent; a new key was made", err=True)
     if options["mapping"] is not None:
         _write_mapping(options["mapping"], batch.pairs)
     if options["report"] is not None:

@@ -12,7 +12,7 @@ from imaging.cli import Invocation, workspace_options
 from imaging.dicom.epochs import Epochs
 from imaging.dicom.pseudonyms import canonical
 from imaging.domain.subject import Identity
-from imaging.erasure import erase_subject
+from imaging.erasure import erase_subject, find_held_of
 from imaging.errors import InvalidInputError
 from imaging.project.project import Project
 
@@ -75,7 +75,8 @@ def opposition() -> None:
 def add(invocation: Invocation, project: str, list_file: Path) -> None:
     """Take a CSV list, columns patient_id and where wanted issuer, into the keyed list of objections.
 
-    A line without an issuer holds for this ID of every issuer.
+    A line without an issuer holds for this ID of every issuer. What is here of these persons already, held files too,
+    is told and stays until it is erased.
     """
     opened = invocation.project(invocation.workspace(), project)
     identities = _read_identities(list_file)
@@ -83,11 +84,18 @@ def add(invocation: Invocation, project: str, list_file: Path) -> None:
     new = opened.subjects.oppose(persons)
     anywhere = opened.subjects.named({identity.patient_id for identity in identities if not identity.issuer})
     here = opened.subjects.images_of(anywhere.union(*persons))
-    document = {"listed": len(persons), "new": new, "present": {key: [*map(int, here[key])] for key in sorted(here)}}
+    held = find_held_of(opened, identities)
+    document = {
+        "listed": len(persons),
+        "new": new,
+        "present": {key: [*map(int, here[key])] for key in sorted(here)},
+        "held": {key: held[key] for key in sorted(held)},
+    }
     lines = [f"{len(persons)} listed, {new} of them new"]
-    lines += [
-        f"{key}  has {len(here[key])} images here: imaging erase {project} --subject {key}" for key in sorted(here)
-    ]
+    for key in sorted(here.keys() | held.keys()):
+        counts = ((len(here.get(key, ())), "image"), (len(held.get(key, ())), "held file"))
+        has = " and ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts if count)
+        lines.append(f"{key}  has {has} here: imaging erase {project} --subject {key}")
     invocation.show(document, "\n".join(lines))
 
 

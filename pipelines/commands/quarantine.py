@@ -244,9 +244,9 @@ def _stopped_line(upload: StoppedUpload) -> str:
 
 def _outcome_line(outcome: Reviewed, work: ReviewWork) -> str:
     if outcome.reason is not None:
-        return f"{outcome.id:>6}  held still: {outcome.reason.value}" + (
-            f" ({outcome.detail})" if outcome.detail else ""
-        )
+        along = "" if outcome.id in work.items else ", with the rest of its series"
+        told = f"{outcome.id:>6}  held still{along}: {outcome.reason.value}"
+        return told + (f" ({outcome.detail})" if outcome.detail else "")
     if outcome.image is None:
         return f"{outcome.id:>6}  a duplicate of what is published; deleted"
     # What only came along was not to be painted over; in what was, a 0 must not look like the same.

@@ -97,7 +97,7 @@ def test_who_objects_is_refused_and_no_copy_is_held(shell: Shell, original: pydi
     objections = tmp_path / "objections.csv"
     objections.write_text(f"patient_id,issuer\n{original.PatientID},{original.IssuerOfPatientID}\n")
     answer = shell.json("opposition", "add", "phantoms", objections)
-    assert answer == {"listed": 1, "new": 1, "present": {}}
+    assert answer == {"listed": 1, "new": 1, "present": {}, "held": {}}
     code, out, _ = shell("ingest", "phantoms", SAMPLE / "mr-head-11", "--json")
     made = json.loads(out)
     assert code == 2
@@ -128,6 +128,24 @@ def test_an_objection_without_an_issuer_tells_what_is_here_already(
     objections.write_text(f"patient_id\n{original.PatientID}\n")
     subject = subject_of(shell)
     assert list(shell.json("opposition", "add", "phantoms", objections)["present"]) == [subject]
+
+
+@pytest.mark.parametrize("issued", [True, False], ids=["issuer", "any issuer"])
+def test_a_person_of_whom_files_are_only_held_is_told_and_erased(
+    shell: Shell, original: pydicom.Dataset, tmp_path: Path, issued: bool
+):
+    original.BurnedInAnnotation = "YES"
+    original.save_as(tmp_path / "one.dcm")
+    assert shell.refused("ingest", "phantoms", tmp_path / "one.dcm") == (2, {"burned_in_risk"})
+    (held,) = shell.json("quarantine", "list", "phantoms")
+    columns, row = ("patient_id,issuer", f"{original.PatientID},{original.IssuerOfPatientID}")
+    (tmp_path / "list.csv").write_text(f"{columns}\n{row}\n" if issued else f"patient_id\n{original.PatientID}\n")
+    answer = shell.json("opposition", "add", "phantoms", tmp_path / "list.csv")
+    ((subject, files),) = answer["held"].items()
+    assert (files, answer["present"]) == ([held["id"]], {})
+    assert f"{subject}  has 1 held file here" in shell("opposition", "add", "phantoms", tmp_path / "list.csv")[1]
+    assert shell.json("erase", "phantoms", "--subject", subject)["erased"]["held"] == files
+    assert shell.json("quarantine", "list", "phantoms") == []
 
 
 @pytest.mark.parametrize("text", ["", "name\nPHANTOM", "patient_id\n\n ,\n", "patient_id,issuer\n,X\n", "\xff\xfe"])

@@ -314,6 +314,10 @@ def test_the_bytes_of_a_refused_archive_stay_when_its_upload_ends(
     ingest_upload(project, IngestWork(upload=upload), silent)
     (held,) = project.uploads.held()
     assert (held.reason, held.size) == (Reason.ARCHIVE_REFUSED, len(content))
+    again = project.uploads.create("page")
+    project.uploads.add(again, "hostile.zip", io.BytesIO(content))
+    ingest_upload(project, IngestWork(upload=again), silent)
+    assert project.uploads.held() == [held]
     assert (settings.quarantine / str(project.record.id) / str(upload) / f"{held.id}.sealed").stat().st_size > held.size
 
 

@@ -68,3 +68,10 @@ def test_a_slice_that_never_came_before_is_late(project: Project, folder: Path, 
     (folder / "3.dcm").rename(tmp_path / "3.dcm")
     take(project, folder)
     assert [item.reason for item in take(project, tmp_path / "3.dcm").quarantined] == [Reason.LATE_INSTANCE]
+
+
+def test_a_late_slice_that_shows_text_is_held_for_the_text(project: Project, folder: Path, tmp_path: Path) -> None:
+    (folder / "1.dcm").rename(tmp_path / "1.dcm")
+    take(project, folder)
+    (held,) = take(project, tmp_path / "1.dcm").quarantined
+    assert (held.reason, held.detail) == (Reason.BURNED_IN_RISK, f"{_TEXT}; the series is published already")
