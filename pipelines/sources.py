@@ -92,6 +92,7 @@ def picture_source(picture: PictureFile, pseudonyms: Pseudonyms, *, profile: Pro
         axes="czyx" if colour else "zyx",
         affine_lps=_PIXELS,
         positions_lps=((0.0, 0.0, 0.0),),
+        placed=False,
         spacing_mm=(None, None, None),
         units="" if colour else "stored",
         photometric="RGB" if colour else "MONOCHROME2",

@@ -35,6 +35,7 @@ def describe(planes: Sequence[Plane], *, axes: str) -> ImageAttributes:
         axes=axes,
         affine_lps=_affine(planes, placed=placed),
         positions_lps=positions if placed else ((0.0, 0.0, 0.0),) * len(planes),
+        placed=placed,
         spacing_mm=_spacing(planes, placed=placed),
         rescale=_rescale(planes),
         units=_units(planes[0]),

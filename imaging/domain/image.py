@@ -67,6 +67,8 @@ class ImageAttributes(Record):
         4x4, voxel centre (z, y, x, 1) -> LPS mm. Identity-like along the axes whose spacing is None.
     positions_lps
         (planes, 3), mm: centre of voxel (0, 0) of each z plane, ascending along the normal.
+    placed
+        Whether the source says where in the patient it lies; else matrix and positions are of convenience only.
     spacing_mm
         (z, y, x); None where the source gives none (z of a 2-D picture; y and x of an uncalibrated one).
     units
@@ -80,6 +82,7 @@ class ImageAttributes(Record):
     axes: str
     affine_lps: Affine
     positions_lps: tuple[Vector, ...] = ()
+    placed: bool = True
     spacing_mm: tuple[float | None, float | None, float | None]
     regular: bool = True
     irregularities: tuple[Irregularity, ...] = ()

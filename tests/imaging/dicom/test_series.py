@@ -270,3 +270,12 @@ def test_a_header_window_outside_of_all_values_is_left_out(factory, read: Read, 
         0, PixelRepresentation=0, RescaleSlope=1, RescaleIntercept=0, WindowCenter=center, WindowWidth=width
     )
     assert bool(group(read([path])).stacks[0].attributes.windows) is kept
+
+
+def test_a_radiograph_without_a_position_is_not_placed_in_the_patient(factory, read: Read):
+    kind = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.1.1", "Modality": "DX"}
+    unplaced = {"ImagePositionPatient": [], "ImageOrientationPatient": []}
+    (stack,) = group(read([factory.slice(0, **kind, **unplaced)])).stacks
+    assert (stack.attributes.placed, stack.attributes.spacing_mm) == (False, (None, 0.5, 0.25))
+    (stack,) = group(read([factory.slice(0)])).stacks
+    assert stack.attributes.placed

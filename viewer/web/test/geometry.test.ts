@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { parseImage } from '@/api/parse'
 import type { Affine, Axis, Vector } from '@/domain/image'
 import { bodyLetters, planeNames, voxelToWorld } from '@/geometry/affine'
 import { frameOf, planePointOf, voxelAt } from '@/geometry/frame'
@@ -77,6 +78,14 @@ describe('frame', () => {
     expect(frame.letters).toBeNull()
     expect(frame.calibrated).toBe(false)
     expect([frame.width, frame.height]).toEqual([60, 40])
+  })
+
+  test('a calibrated image that is not placed in the patient has no letters', () => {
+    const imaging = { axes: 'zyx', shape: [1, 40, 60], spacing_mm: [null, 0.2, 0.2], positions_lps: [[0, 0, 0]] }
+    for (const placed of [true, false]) {
+      const frame = frameOf(parseImage({ imaging: { ...imaging, placed } }), 'z')
+      expect([frame.letters !== null, frame.calibrated]).toEqual([placed, true])
+    }
   })
 
   test('plane to screen and back is the identity, and letters are opposite, for any orientation', () => {

@@ -109,8 +109,8 @@ export function parseImage(json: unknown): Image {
     dtype: text(own.dtype, 'uint16'),
     affine: parseAffine(own.affine_lps),
     spacing: [numberOrNull(spacing[0]), numberOrNull(spacing[1]), numberOrNull(spacing[2])],
-    // A photograph has a position of convenience only.
-    oriented: positioned && !irregularities.includes('no_position') && numberOrNull(spacing[1]) !== null,
+    // What is not placed, as a photograph, has a position of convenience only; images of before did not say.
+    oriented: own.placed !== false && positioned && !irregularities.includes('no_position') && numberOrNull(spacing[1]) !== null,
     regular: own.regular !== false,
     irregularities,
     rescale: { slope: numbers(rescale.slope ?? [1]), intercept: numbers(rescale.intercept ?? [0]) },
