@@ -10,6 +10,7 @@ import pytest
 import pipelines.sampling as sampling
 from imaging.domain.job import Task
 from imaging.project.project import Project
+from imaging.pyramid.read import Pyramid
 from pipelines.dataset import freeze_dataset, open_sample
 from pipelines.sampling import Draw, PatchSource, Volume, prefetch, read_patch, survey_image, vary
 from pipelines.voxels import PERCENTILES, ImageVoxels, Intensity, LabelVoxels
@@ -127,8 +128,6 @@ def test_varying_moves_values_and_classes_together() -> None:
 
 
 def test_percentile_normalisation_forgets_gain_and_offset(project: Project, add_image: Callable) -> None:
-    from imaging.pyramid.read import Pyramid
-
     stored = np.random.default_rng(0).integers(100, 900, (6, 12, 12)).astype(np.uint16)
     images = [
         ImageVoxels(Pyramid.open(project.images.path(add_image(values, "S", modality="MR").id)))
@@ -139,3 +138,20 @@ def test_percentile_normalisation_forgets_gain_and_offset(project: Project, add_
     np.testing.assert_allclose(first, second, atol=1e-4)
     assert abs(float(first.mean())) < 1e-3
     assert float(first.std()) == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8, np.int32])
+def test_intensities_are_judged_by_every_voxel_of_an_image(
+    project: Project, add_image: Callable, monkeypatch: pytest.MonkeyPatch, dtype: type[np.integer]
+) -> None:
+    # Noise that a coarser level would average away; read in several slabs.
+    values = np.random.default_rng(3).gamma(2, 20, (10, 24, 24)).clip(0, 255).astype(dtype)
+    monkeypatch.setattr("pipelines.voxels.SLAB_VOXELS", 3 * 24 * 24)
+    if np.dtype(dtype).itemsize < 4:
+        monkeypatch.setattr("pipelines.voxels.SURVEY_VOXELS", 1000)
+    image = ImageVoxels(Pyramid.open(project.images.path(add_image(values, "S", modality="MR").id)))
+    real = image.read((0, 10, 0, 24, 0, 24))
+    low, high = np.percentile(real, [0.5, 99.5])
+    clipped = np.clip(real, low, high)
+    expected = (clipped - clipped.mean()) / clipped.std()
+    np.testing.assert_allclose(image.normalised((0, 10, 0, 24, 0, 24), PERCENTILES), expected, rtol=1e-4, atol=1e-4)
