@@ -19,7 +19,7 @@ from imaging.text import Box
 from plugins.text.screening import cut, find_lines
 from plugins.text.sessions import find_paddle, open_paddle
 
-_NETWORKS = 1
+_NETWORKS = 2
 """Rises with each change of look.onnx or confirm.onnx."""
 _STEP = 32
 _TILE, _OVERLAP = 960, 96

@@ -32,6 +32,8 @@ _MAYBE, _TEXT = -1.2, 0.5
 _ENOUGH, _LEAST = 14.0, 5.0
 """What the cells of a group must exceed `_TEXT` by, together; the lesser where the first network is `_CLEAR` too."""
 _CLEAR = 2.0
+_UPENDED = 20.0
+"""The same for what is higher than wide: edges of bone and skin run so, and text seldom does."""
 _LETTERS = 2.5
 """What three cells of a group that is no line must reach: the single letter of a side marker does not."""
 _PLAIN = 2.8
@@ -133,9 +135,12 @@ def _is_text(group: _Group, looked: _Grey, *, small: bool) -> bool:
         return False
     if max(box.rows, box.columns) < _LINE * min(box.rows, box.columns) and group.ratings[-_RUN] < _LETTERS:
         return False
+    excess = float((group.ratings - _TEXT).sum())
+    if box.rows > box.columns:
+        return excess >= _UPENDED
     there = looked[box.top // CELL : -(-box.bottom // CELL), box.left // CELL : -(-box.right // CELL)]
     clear = np.sort(there, axis=None)[-_RUN:].mean() >= _CLEAR
-    return bool((group.ratings - _TEXT).sum() >= (_LEAST if clear else _ENOUGH))
+    return excess >= (_LEAST if clear else _ENOUGH)
 
 
 def _take_in(box: Box, shape: tuple[int, ...]) -> Box:

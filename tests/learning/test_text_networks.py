@@ -11,7 +11,7 @@ pytest.importorskip("cv2", reason="OpenCV needs a display library that this mach
 from plugins.text.screening import CELL as CELL_OF_THE_PRODUCT
 from plugins.text.sessions import open_network
 from tests.learning.grounds import SIDE, make_ground
-from tests.learning.text_networks import WIDTHS, TextCells, learn, make_frames
+from tests.learning.text_networks import NETWORKS, TextCells, learn, make_frames
 from tests.learning.written_frames import CELL, TEXT, UNSURE
 
 
@@ -39,7 +39,8 @@ def test_a_network_learns_and_fits_the_one_that_is_shipped(name: str) -> None:
     frames, cells = make_frames(7, 32)
     torch.manual_seed(0)
 
-    network = learn(name, frames, cells, 2)
+    teacher = learn("wide look", frames, cells, 1) if name == "look" else None
+    network = learn(name, frames, cells, 2, teacher=teacher)
 
     shipped = open_network(f"{name}.onnx")
     frame = np.random.default_rng(0).random((1, 1, 68, 100), np.float32)
@@ -52,7 +53,7 @@ def test_a_network_learns_and_fits_the_one_that_is_shipped(name: str) -> None:
 
 def test_neither_level_nor_contrast_changes_what_a_network_says() -> None:
     torch.manual_seed(1)
-    network = TextCells(*WIDTHS["look"]).eval()
+    network = TextCells(NETWORKS["look"]).eval()
     frame = torch.rand(1, 1, 68, 68)
     with torch.no_grad():
         assert torch.allclose(network(frame), network(frame * 0.2 + 0.7), atol=1e-2)
