@@ -17,7 +17,7 @@ from imaging.cli import main
 from imaging.domain.image import Image
 from imaging.project.project import Project
 from imaging.settings import Settings
-from tests.imaging.dicom.burned_in import NAME, SIDE, body, written
+from tests.imaging.dicom.burned_in import write_volume
 from tests.pipelines.ingesting import take
 
 Call = Callable[..., tuple[int, str, str]]
@@ -71,22 +71,9 @@ def labels() -> np.ndarray:
 
 
 @pytest.fixture
-def volume(template: pydicom.Dataset, tmp_path: Path) -> np.ndarray:
+def volume(tmp_path: Path) -> np.ndarray:
     """A series of four slices in the folder "in", a name on the second: (z, y, x)."""
-    planes = np.stack([body(), written(NAME, 20, 3000), body(), body()])
-    series = generate_uid()
-    (tmp_path / "in").mkdir()
-    for z, plane in enumerate(planes):
-        header = copy.deepcopy(template)
-        header.PatientID, header.PatientName = "PHA-000001", "PHANTOM^ALPHA"
-        header.SeriesInstanceUID, header.SOPInstanceUID = series, generate_uid()
-        header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
-        header.ImageOrientationPatient, header.PixelSpacing = [1, 0, 0, 0, 1, 0], [1, 1]
-        header.ImagePositionPatient = [0, 0, 2 * z]
-        header.Rows = header.Columns = SIDE
-        header.PixelData = plane.astype(np.int16).tobytes()
-        header.save_as(tmp_path / "in" / f"{z}.dcm")
-    return planes.astype(np.int16)
+    return write_volume(tmp_path / "in")
 
 
 @pytest.fixture

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pydicom
 from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
+from pydicom.data import get_testdata_file
+from pydicom.uid import generate_uid
 
 SIDE = 256
 NAME = "PHANTOM ALPHA 1943"
@@ -24,3 +29,21 @@ def written(text: str, size: int, grey: int, place: tuple[int, int] = (10, 10)) 
     ImageDraw.Draw(mask).text(place, text, fill=255, font=ImageFont.load_default(size))
     share = np.asarray(mask, np.float32) / 255
     return (body() * (1 - share) + grey * share).astype(np.uint16)
+
+
+def write_volume(folder: Path) -> np.ndarray:
+    """Write a CT series of four slices, 0.dcm to 3.dcm, a name on the second: (z, y, x) int16."""
+    planes = np.stack([body(), written(NAME, 20, 3000), body(), body()]).astype(np.int16)
+    series = generate_uid()
+    folder.mkdir(exist_ok=True)
+    for z, plane in enumerate(planes):
+        header = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
+        header.PatientID, header.PatientName = "PHA-000001", "PHANTOM^ALPHA"
+        header.SeriesInstanceUID, header.SOPInstanceUID = series, generate_uid()
+        header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
+        header.ImageOrientationPatient, header.PixelSpacing = [1, 0, 0, 0, 1, 0], [1, 1]
+        header.ImagePositionPatient = [0, 0, 2 * z]
+        header.Rows = header.Columns = SIDE
+        header.PixelData = plane.tobytes()
+        header.save_as(folder / f"{z}.dcm")
+    return planes
