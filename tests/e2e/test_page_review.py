@@ -11,15 +11,12 @@ import pytest
 from PIL import Image as Picture
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.browser import Site, ask_api, imaging, sign_in
+from tests.e2e.browser import Site, ask_api, imaging
+from tests.e2e.reviewing import draw_box, middle_of, open_file, open_list, save, watch_decisions
 from tests.imaging.dicom.burned_in import NAME, SIDE, body, written
 from tests.imaging.dicom.ultrasound import make_ultrasound
 
 _TURNS = itertools.count(1)
-
-
-def save(path: Path, pixels: np.ndarray) -> None:
-    Picture.fromarray((pixels // 16).astype(np.uint8)).save(path)
 
 
 @pytest.fixture
@@ -33,18 +30,6 @@ def held(site: Site, tmp_path: Path) -> dict[str, int]:
     imaging(site.workspace, "ingest", "Chests", str(tmp_path))
     rows = imaging(site.workspace, "quarantine", "list", "Chests")
     return {Path(row["name"]).name: row["id"] for row in rows if str(tmp_path) in row["name"]}
-
-
-def open_list(page: Page, site: Site) -> None:
-    sign_in(page, site)
-    page.goto(f"{site.url}/#/project/{site.project}/held")
-    expect(page.get_by_role("table")).to_be_visible()
-
-
-def open_file(page: Page, item: int) -> None:
-    """Open a held file and look at it: whoever stays on the button decides nothing."""
-    page.get_by_test_id(f"review-{item}").click()
-    page.mouse.move(640, 400)
 
 
 IS_ON_TOP = """part => { const box = part.getBoundingClientRect();
@@ -110,27 +95,6 @@ def test_a_name_that_is_too_long_shows_its_end_and_tells_the_rest(
     assert dialog.evaluate("seen => seen.scrollWidth - seen.clientWidth") == 0
 
 
-def draw_box(page: Page) -> None:
-    area = page.get_by_test_id("review-picture").bounding_box()
-    assert area is not None
-    page.mouse.move(area["x"] + 20, area["y"] + 20)
-    page.mouse.down()
-    page.mouse.move(area["x"] + 120, area["y"] + 60, steps=4)
-    page.mouse.up()
-
-
-def middle_of(page: Page, name: str) -> tuple[float, float]:
-    area = page.get_by_test_id(name).bounding_box()
-    assert area is not None
-    return area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
-
-
-def watch_decisions(page: Page) -> list[str]:
-    decisions: list[str] = []
-    page.on("request", lambda sent: decisions.append(sent.url) if sent.url.endswith("/review.json") else None)
-    return decisions
-
-
 @pytest.mark.parametrize("pause", [350, 900])
 def test_clicks_in_the_same_place_decide_on_one_file_only(
     page: Page, site: Site, held: dict[str, int], pause: int
@@ -142,7 +106,7 @@ def test_clicks_in_the_same_place_decide_on_one_file_only(
     expect(accept).to_be_disabled()
     expect(accept).to_be_enabled()
     across, down = middle_of(page, "review-accept")
-    for step in range(4):
+    for step in range(6):
         page.mouse.click(across + step % 2, down)
         page.wait_for_timeout(pause)
     expect(page.get_by_role("dialog")).to_contain_text("two.png")
@@ -168,8 +132,55 @@ def test_decisions_are_taken_with_the_keyboard_one_after_the_other(
         expect(accept).to_be_enabled()
         accept.focus()
         page.keyboard.press("Enter")
+        expect(accept).to_be_disabled()
+        # The button gets the focus back that it loses while it rests.
+        expect(accept).to_be_enabled()
+        expect(accept).to_be_focused()
+        page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert len(decisions) == 2
+
+
+def test_a_file_is_accepted_by_a_second_press_that_is_no_double_click(
+    page: Page, site: Site, held: dict[str, int]
+) -> None:
+    decisions = watch_decisions(page)
+    open_list(page, site)
+    open_file(page, held["one.png"])
+    accept = page.get_by_test_id("review-accept")
+    expect(accept).to_be_enabled()
+    page.mouse.dblclick(*middle_of(page, "review-accept"))
+    expect(accept).to_have_text("Nobody is named?")
+    expect(accept).to_be_disabled()
+    expect(accept).to_be_enabled()
+    assert decisions == []
+    # Whoever asks for something else, or draws, has not accepted.
+    page.get_by_test_id("review-refuse").click()
+    expect(accept).to_have_text("Accept as it is")
+    accept.click()
+    draw_box(page)
+    page.get_by_test_id("review-undo").click()
+    expect(accept).to_have_text("Accept as it is")
+    accept.click()
+    expect(accept).to_be_enabled()
+    with page.expect_request("**/review.json") as sent:
+        accept.click()
+    assert sent.value.post_data_json == {"items": [held["one.png"]], "accept": True}
+
+
+def test_a_key_that_is_held_down_decides_nothing(page: Page, site: Site, held: dict[str, int]) -> None:
+    decisions = watch_decisions(page)
+    open_list(page, site)
+    open_file(page, held["one.png"])
+    accept = page.get_by_test_id("review-accept")
+    expect(accept).to_be_enabled()
+    accept.focus()
+    for _ in range(12):
+        page.keyboard.down("Enter")
+        page.wait_for_timeout(100)
+    page.keyboard.up("Enter")
+    expect(accept).to_have_text("Nobody is named?")
+    assert decisions == []
 
 
 def test_a_picture_that_does_not_come_is_asked_for_again(page: Page, site: Site, held: dict[str, int]) -> None:
@@ -193,6 +204,40 @@ def test_frames_are_counted_from_one(page: Page, site: Site, held: dict[str, int
     with page.expect_request("**/frame.png?frame=1&*"):
         page.get_by_test_id("review-frame").fill("1")
     expect(page.get_by_text("Frame 2 / 2")).to_be_visible()
+
+
+def test_frames_without_a_box_are_told_where_nothing_else_is_painted(
+    page: Page, site: Site, held: dict[str, int]
+) -> None:
+    open_list(page, site)
+    page.route("**/preview.json", lambda route: route.fulfill(json=route.fetch().json() | {"frames": 6}))
+    open_file(page, held["one.png"])
+    expect(page.get_by_test_id("review-accept")).to_be_enabled()
+    told = page.get_by_test_id("review-uncovered")
+    everywhere = page.get_by_label("Boxes on every frame")
+    everywhere.uncheck()
+    draw_box(page)
+    expect(told).to_have_count(0)
+    page.get_by_test_id("review-find").uncheck()
+    expect(told).to_have_text("5 of 6 frames have no box")
+    everywhere.check()
+    draw_box(page)
+    expect(told).to_have_count(0)
+
+
+def test_a_box_is_taken_back_in_sight(page: Page, site: Site, held: dict[str, int]) -> None:
+    open_list(page, site)
+    page.route("**/preview.json", lambda route: route.fulfill(json=route.fetch().json() | {"frames": 2}))
+    open_file(page, held["one.png"])
+    expect(page.get_by_test_id("review-accept")).to_be_enabled()
+    page.get_by_label("Boxes on every frame").uncheck()
+    draw_box(page)
+    draw_box(page)
+    page.get_by_test_id("review-frame").fill("1")
+    expect(page.get_by_text("Frame 2 / 2")).to_be_visible()
+    page.keyboard.press("Control+z")
+    expect(page.get_by_text("Frame 1 / 2")).to_be_visible()
+    expect(page.get_by_test_id("review-picture").locator("rect")).to_have_count(1)
 
 
 @pytest.mark.parametrize("finds", [True, False])
@@ -232,7 +277,14 @@ def test_what_lies_outside_the_echoes_is_shaded_while_it_will_be_painted(
     open_file(page, key)
     shaded = page.get_by_test_id("review-outside")
     expect(shaded).to_have_count(2)
-    expect(page.get_by_text("lies outside the echoes")).to_be_visible()
+    expect(page.get_by_text("goes too when you paint")).to_be_visible()
+    assert shaded.first.evaluate("part => getComputedStyle(part).fill") == "rgba(0, 0, 0, 0.62)"
+    # Accepting paints nothing, so nothing is shaded while it is asked for.
+    accept = page.get_by_test_id("review-accept")
+    accept.click()
+    expect(shaded).to_have_count(0)
+    expect(page.get_by_text("goes too when you paint")).to_have_count(0)
+    expect(page.get_by_text("Nothing is painted")).to_be_visible()
     draw_box(page)
     page.get_by_test_id("review-find").uncheck()
     expect(shaded).to_have_count(0)
@@ -303,7 +355,14 @@ def test_a_file_without_a_picture_is_deleted_after_a_second_question(
     page: Page, site: Site, held: dict[str, int]
 ) -> None:
     open_list(page, site)
-    open_file(page, held["notes.txt"])
+    # The pointer stays where it opened the file.
+    page.get_by_test_id(f"review-{held['notes.txt']}").click()
+    expect(page.get_by_test_id("review-still")).to_be_visible()
+    expect(page.get_by_test_id("review-unseen")).to_have_text(
+        "There is no picture to see in this file; it can only be deleted."
+    )
+    page.mouse.move(640, 400)
+    expect(page.get_by_test_id("review-still")).to_have_count(0)
     expect(page.get_by_test_id("review-unseen")).to_be_visible()
     expect(page.get_by_test_id("review-accept")).to_have_count(0)
     refuse = page.get_by_test_id("review-refuse")

@@ -48,6 +48,15 @@ def test_who_decides_sees_what_is_held_and_others_do_not(manager, as_user, held,
     assert as_user("stranger").get(f"{url}.json").status_code == 404
 
 
+def test_a_row_tells_why_a_file_is_held_and_which_files_are_of_its_series(manager, world, url, tmp_path: Path):
+    (tmp_path / "slice.dcm").write_bytes(b"slice")
+    told = ("slice.dcm", tmp_path / "slice.dcm", Reason.BURNED_IN_RISK, "text was found in the picture")
+    uploads = world.ours.project.uploads
+    key = uploads.hold(uploads.create("page"), FileToHold(*told, series="2.25.7"))
+    (row,) = (row for row in manager.get(f"{url}.json").json()["collection"] if row["id"] == key)
+    assert (row["detail"], row["series"]) == ("text was found in the picture", "2.25.7")
+
+
 @pytest.mark.parametrize("look", ["range", "contrast"])
 def test_a_held_picture_is_shown_whole(manager, held, url, look: str):
     assert manager.get(f"{url}/{held['shot']}/preview.json").json() == {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { parseJob, parsePreview, parseStopped } from '@/api/parse'
-import { boxBetween, boxesOn, choicesOf, sizeOf } from '@/domain/held'
+import { parseHeld, parseJob, parsePreview, parseStopped } from '@/api/parse'
+import { boxBetween, boxesOn, choicesOf, framesWithout, sizeOf, sortHeld, takenAlong } from '@/domain/held'
+import type { HeldFile } from '@/domain/held'
+import { detailParts } from '@/domain/held-detail'
 
 const picture = { frames: 3, rows: 100, columns: 200 }
 
@@ -25,6 +27,51 @@ describe('a box over text', () => {
     const all = { top: 0, left: 0, rows: 1, columns: 1, frame: null }
     expect(boxesOn([all, { ...all, frame: 1 }], 1)).toHaveLength(2)
     expect(boxesOn([all, { ...all, frame: 1 }], 2)).toEqual([all])
+  })
+
+  it('leaves out the frames on which there is none', () => {
+    const box = { top: 0, left: 0, rows: 1, columns: 1, frame: 2 }
+    expect(framesWithout([box, box, { ...box, frame: 4 }], 6)).toBe(4)
+    expect(framesWithout([box, { ...box, frame: null }], 6)).toBe(0)
+  })
+})
+
+describe('the held files of one volume', () => {
+  const file = (id: number, facts: Partial<HeldFile> = {}): HeldFile =>
+    ({ id, name: '', reason: 'burned_in_risk', detail: 'text was found in the picture', series: 's', bytes: 1, created: null, ...facts })
+  const waiting = (id: number, facts: Partial<HeldFile> = {}): HeldFile =>
+    file(id, { detail: 'another slice of its volume waits for review', ...facts })
+
+  it('come along with a decision where they merely wait or may show the same face', () => {
+    const others = [waiting(2), file(3, { reason: 'face_risk' }), waiting(4, { series: 'other' }), file(5, { reason: 'unreadable' })]
+    expect(takenAlong(file(1), [file(1), ...others]).map(({ id }) => id)).toEqual([2, 3])
+  })
+
+  it('need a decision each where text was found in them', () => {
+    expect(takenAlong(file(1), [file(1), file(2)])).toEqual([])
+  })
+
+  it('are unknown where nothing says which series a file is of', () => {
+    expect(takenAlong(file(1, { series: '' }), [waiting(2, { series: '' })])).toEqual([])
+  })
+
+  it('come after those whose own pixels are the reason', () => {
+    expect(sortHeld([waiting(1), file(2), waiting(3), file(4)]).map(({ id }) => id)).toEqual([2, 4, 1, 3])
+  })
+
+  it('are read with what is said of each', () => {
+    const told = { id: 7, name: 'n', reason: 'face_risk', detail: 'd', size: 12, upload: 3, series: '1.2', created: '1700000000000' }
+    const read = { id: 7, name: 'n', reason: 'face_risk', detail: 'd', series: '1.2', bytes: 12, created: 1_700_000_000_000 }
+    expect(parseHeld(told)).toEqual(read)
+  })
+})
+
+describe('why a file is held', () => {
+  it('is told part by part, in words of the page where it has them', () => {
+    expect(detailParts('text was found in the picture')).toEqual([{ name: 'textFound' }])
+    expect(detailParts('no head is seen; something new')).toEqual([{ name: 'noHead' }, { text: 'something new' }])
+    expect(detailParts('constructor')).toEqual([{ text: 'constructor' }])
+    expect(detailParts('')).toEqual([])
   })
 })
 

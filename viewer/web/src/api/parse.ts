@@ -214,6 +214,8 @@ export function parseHeld(json: unknown): HeldFile {
     id: number(file.id),
     name: text(file.name),
     reason: text(file.reason),
+    detail: text(file.detail),
+    series: text(file.series),
     bytes: number(file.size),
     created: moment(file.created),
   }

@@ -80,19 +80,20 @@ export function heldFrame(projectId: number, item: number, frame: number, look: 
   return `/api/project/${projectId}/quarantine/${item}/frame.png?frame=${frame}&look=${look}`
 }
 
-export async function accept(projectId: number, item: number, signal?: AbortSignal): Promise<void> {
-  await review(projectId, { items: [item], accept: true }, signal)
+/** Make images of a held file as it is; gives the job. */
+export async function accept(projectId: number, item: number, signal?: AbortSignal): Promise<number> {
+  return await review(projectId, { items: [item], accept: true }, signal)
 }
 
-/** Paint over these boxes, and over what the text detector finds where `find` says so, then make images. */
+/** Paint over these boxes, and over what the text detector finds where `find` says so, then make images; gives the job. */
 export async function redact(
   projectId: number, item: number, boxes: readonly PaintedBox[], find: boolean, signal?: AbortSignal,
-): Promise<void> {
-  await review(projectId, { items: [item], boxes, find }, signal)
+): Promise<number> {
+  return await review(projectId, { items: [item], boxes, find }, signal)
 }
 
-async function review(projectId: number, body: unknown, signal?: AbortSignal): Promise<void> {
-  await ask(`/api/project/${projectId}/quarantine/review.json`, { method: 'POST', body, signal })
+async function review(projectId: number, body: unknown, signal?: AbortSignal): Promise<number> {
+  return parse.parseJob(await askJson(`/api/project/${projectId}/quarantine/review.json`, { method: 'POST', body, signal })).id
 }
 
 export async function refuse(projectId: number, item: number, signal?: AbortSignal): Promise<void> {

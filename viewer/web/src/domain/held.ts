@@ -3,8 +3,31 @@ export interface HeldFile {
   readonly id: number
   readonly name: string
   readonly reason: string
+  /** What the server says of this file beyond the reason, in English. */
+  readonly detail: string
+  /** The same for files of one series; empty where nothing says. */
+  readonly series: string
   readonly bytes: number
   readonly created: number | null
+}
+
+const VOLUME_WAITS = 'another slice of its volume waits for review'
+const merelyWaits = ({ detail }: HeldFile): boolean => detail === VOLUME_WAITS
+
+/** Those whose own pixels are the reason come before those that wait for them. */
+export function sortHeld(files: readonly HeldFile[]): readonly HeldFile[] {
+  return [...files.filter((file) => !merelyWaits(file)), ...files.filter(merelyWaits)]
+}
+
+/**
+ * The files that need no decision of their own once images are made of this one.
+ *
+ * The server takes all of the series along that are held for text or a face, but looks for text again in those that it
+ * was found in.
+ */
+export function takenAlong(file: HeldFile, files: readonly HeldFile[]): readonly HeldFile[] {
+  if (file.series === '') return []
+  return files.filter((one) => one.id !== file.id && one.series === file.series && (one.reason === 'face_risk' || merelyWaits(one)))
 }
 
 /** How the last job of an upload ended; `none` where no job ever had it. */
@@ -76,6 +99,12 @@ export function boxBetween(from: Corner, to: Corner, { rows, columns }: Pick<Pre
 /** The boxes that lie on a frame. */
 export function boxesOn(boxes: readonly PaintedBox[], frame: number): readonly PaintedBox[] {
   return boxes.filter((box) => box.frame === null || box.frame === frame)
+}
+
+/** How many frames no box lies on. */
+export function framesWithout(boxes: readonly PaintedBox[], frames: number): number {
+  if (boxes.some(({ frame }) => frame === null)) return 0
+  return frames - new Set(boxes.map(({ frame }) => frame)).size
 }
 
 /** How large the picture may be chosen, in times of what the dialog has room for. */
