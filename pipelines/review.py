@@ -122,7 +122,7 @@ class _Decision:
         frames, rows, columns = shape
         # Painting nothing would let the text pass that the box was meant for.
         if any((box.frame or 0) >= frames for box in self.boxes):
-            raise RefusedFileError(Reason.BURNED_IN_RISK, "a box names a frame that is not there; they count from 0")
+            raise RefusedFileError(Reason.BURNED_IN_RISK, "a box names a frame that is not there")
         if any(box.top + box.rows > rows or box.left + box.columns > columns for box in self.boxes):
             raise RefusedFileError(Reason.BURNED_IN_RISK, "a box reaches out of the picture")
         known = (*self.boxes, *(PaintedBox(top=b.top, left=b.left, rows=b.rows, columns=b.columns) for b in outside))

@@ -11,6 +11,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'a label map that no text detector looks at': 'labelMap',
   'text is still found after painting over it': 'stillFound',
   'a box reaches out of the picture': 'boxOut',
+  'a box names a frame that is not there': 'boxFrame',
   'a picture may show a face': 'pictureFace',
   'the face cannot be told from the rest of the head': 'faceUnlike',
   'no face is found in images of this kind': 'faceKind',
