@@ -7,7 +7,8 @@ import signal
 import ssl
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,9 +115,7 @@ def command(
     door = Door(typed.open(invocation), tuple(map(_title, typed.callers)), protection.load())
     start_logging(logging.INFO)
     receiver, stop = Receiver(door), threading.Event()
-    with next(iter(door.titles.values())).uploads.scratch() as scratch:
-        # All that is on its way lies where the next process deletes it, should this one be killed.
-        tempfile.tempdir = str(scratch)
+    with next(iter(door.titles.values())).uploads.scratch() as scratch, _passing_through(scratch):
         port = receiver.start(host, port)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -124,6 +123,16 @@ def command(
         click.echo(f"Receiving at {host} port {port} as {titles}  (for research use only, not for diagnosis)")
         stop.wait()
         receiver.stop()
+
+
+@contextmanager
+def _passing_through(scratch: Path) -> Iterator[None]:
+    """Let all that is on its way lie where the next process deletes it, should this one be killed."""
+    before, tempfile.tempdir = tempfile.tempdir, str(scratch)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def _title(written: str) -> str:

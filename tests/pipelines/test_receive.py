@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -290,7 +291,9 @@ def test_what_cannot_be_served_is_refused_in_one_line(call: Call, project: Proje
 
 
 def test_the_address_in_use_and_the_project_to_choose_are_told(call: Call, project: Project, port: int) -> None:
+    before = tempfile.gettempdir()
     assert call("receive", "--port", port)[0] == 2
+    assert tempfile.gettempdir() == before
     call("project", "create", "second")
     code, _, err = call("receive", "--port", "0")
     assert (code, "name one with --project" in err) == (2, True)

@@ -215,6 +215,8 @@ def test_images_are_listed_as_ingest_prints_them(made: Run, folder: Path) -> Non
             "spacing_mm": [None, 0.5, 0.5],
             "regular": True,
             "sources": 1,
+            "name": "p",
+            "subject": "s",
         }
     ]
     assert "1 x 4 x 6" in made("images", "phantoms")[1]
