@@ -222,7 +222,7 @@ class _Ingestion:
             if before is None:
                 uploads.hold(place, item)
             elif item.reason is not Reason.SUBJECT_OPPOSED:
-                # It came in time and has waited since: an image of its series that was made beside it changes nothing.
+                # Who decides sees it as it is held; that an image of its series was made meanwhile changes nothing.
                 self._arrivals.refused[number] = replace(item, reason=before.reason, detail=before.detail)
         if upload is None:
             uploads.finish(place)

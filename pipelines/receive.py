@@ -10,9 +10,8 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from pathlib import Path
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at run time
+from pynetdicom.transport import ThreadedAssociationServer
 
 from imaging.dicom.quiet import silence_pydicom
 from imaging.domain.base import UploadKey
@@ -83,7 +83,7 @@ class Receiver:
 
     door: Door
     _arrivals: weakref.WeakKeyDictionary[Association, _Arrival] = field(default_factory=weakref.WeakKeyDictionary)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _server: ThreadedAssociationServer = field(init=False)
 
     def start(self, host: str, port: int) -> int:
         """Listen, and return the port.
@@ -93,21 +93,6 @@ class Receiver:
         InvalidInputError
             The address is not ours, or in use.
         """
-        silence_pydicom()
-        # It is for debugging, and draws up every message.
-        _config.LOG_HANDLER_LEVEL = "none"
-        # Objects of private and future classes are held with their reason, not turned away.
-        _config.UNRESTRICTED_STORAGE_SERVICE = True
-        # An object may be larger than memory.
-        _config.STORE_RECV_CHUNKED_DATASET = True
-        self._entity = AE()
-        for context in AllStoragePresentationContexts:
-            self._entity.add_supported_context(context.abstract_syntax or "", ALL_TRANSFER_SYNTAXES)
-        self._entity.add_supported_context(Verification)
-        self._entity.require_calling_aet = list(self.door.callers)
-        self._entity.maximum_pdu_size = _PDU_BYTES
-        self._entity.maximum_associations = _ASSOCIATIONS
-        self._entity.network_timeout = _IDLE_SECONDS
         handlers: list[evt.EventHandlerType] = [
             (evt.EVT_CONN_OPEN, _hurry),
             (evt.EVT_REQUESTED, self._check_title),
@@ -116,7 +101,7 @@ class Receiver:
             (evt.EVT_ABORTED, self._stop_short),
         ]
         try:
-            server = self._entity.start_server(
+            server = _make_entity(self.door.callers).start_server(
                 (host.strip("[]"), port), block=False, ssl_context=self.door.tls, evt_handlers=handlers
             )
         except OSError as error:
@@ -187,6 +172,25 @@ class Receiver:
         if arrival is not None:
             arrival.held.close()
             log.warning("upload %d broke off after %d files", arrival.upload, arrival.files)
+
+
+def _make_entity(callers: Sequence[str]) -> AE:
+    silence_pydicom()
+    # It is for debugging, and draws up every message.
+    _config.LOG_HANDLER_LEVEL = "none"
+    # Objects of private and future classes are held with their reason, not turned away.
+    _config.UNRESTRICTED_STORAGE_SERVICE = True
+    # An object may be larger than memory.
+    _config.STORE_RECV_CHUNKED_DATASET = True
+    entity = AE()
+    for context in AllStoragePresentationContexts:
+        entity.add_supported_context(context.abstract_syntax or "", ALL_TRANSFER_SYNTAXES)
+    entity.add_supported_context(Verification)
+    entity.require_calling_aet = list(callers)
+    entity.maximum_pdu_size = _PDU_BYTES
+    entity.maximum_associations = _ASSOCIATIONS
+    entity.network_timeout = _IDLE_SECONDS
+    return entity
 
 
 def _hurry(event: evt.Event) -> None:

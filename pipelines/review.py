@@ -125,7 +125,7 @@ class _Decision:
             raise RefusedFileError(Reason.BURNED_IN_RISK, "a box names a frame that is not there")
         if any(box.top + box.rows > rows or box.left + box.columns > columns for box in self.boxes):
             raise RefusedFileError(Reason.BURNED_IN_RISK, "a box reaches out of the picture")
-        known = (*self.boxes, *(PaintedBox(top=b.top, left=b.left, rows=b.rows, columns=b.columns) for b in outside))
+        known = (*self.boxes, *(PaintedBox.over(box) for box in outside))
         if self.detector is None:
             return known
         return (*known, *cover_text((paint(frame, n, known) for n, frame in enumerate(read())), self.detector))

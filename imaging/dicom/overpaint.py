@@ -30,7 +30,7 @@ def cover_text(frames: Iterable[Stored], detector: TextDetector) -> tuple[Painte
         BURNED_IN_RISK: on a frame text is found after painting, again and again.
     """
     return tuple(
-        PaintedBox(top=box.top, left=box.left, rows=box.rows, columns=box.columns, frame=number)
+        PaintedBox.over(box, number)
         for number, frame in enumerate(frames)
         for box in _cover(frame[0] if len(frame) == 1 else frame, detector)
     )

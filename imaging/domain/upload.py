@@ -12,6 +12,7 @@ from pydantic import Field
 
 from imaging.domain.base import ImageKey, Record, UploadKey, UserKey
 from imaging.domain.outcome import Reason
+from imaging.text import Box
 
 _Place = Annotated[int, Field(ge=0)]
 _Extent = Annotated[int, Field(ge=1)]
@@ -97,6 +98,11 @@ class PaintedBox(Record):
     rows: _Extent
     columns: _Extent
     frame: _Place | None = None
+
+    @classmethod
+    def over(cls, box: Box, frame: int | None = None) -> PaintedBox:
+        """Paint over a box that was found, on one frame or on every one."""
+        return cls(top=box.top, left=box.left, rows=box.rows, columns=box.columns, frame=frame)
 
 
 class Reviewed(Record):

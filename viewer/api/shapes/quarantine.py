@@ -86,9 +86,7 @@ class PreviewShape(Shape):
             rows=preview.rows,
             columns=preview.columns,
             finds=preview.finds,
-            outside=tuple(
-                PaintedBox(top=box.top, left=box.left, rows=box.rows, columns=box.columns) for box in preview.outside
-            ),
+            outside=tuple(map(PaintedBox.over, preview.outside)),
         )
 
 
