@@ -71,7 +71,7 @@ def find_held(project: Project, subject: str) -> list[int]:
 
     One that names nobody is nobody's. A directory that lists the subject, or points to a file of it, goes as a whole.
     """
-    epochs, held = Epochs(project.secrets.epochs()), project.uploads.held()
+    epochs, held = Epochs(project.secrets.epochs()), project.quarantine.held()
     with project.uploads.scratch() as scratch:
         owners = {
             item.id: _read(project, item.id, scratch, read_owners) or Owners() for item in held if not item.subject
@@ -95,7 +95,7 @@ def find_held_of(project: Project, persons: Collection[Identity]) -> dict[str, l
     """
     epochs, found = Epochs(project.secrets.epochs()), dict[str, list[int]]()
     with project.uploads.scratch() as scratch:
-        for item in project.uploads.held():
+        for item in project.quarantine.held():
             owners = _read(project, item.id, scratch, read_owners)
             if owners is None or owners.stated is None:
                 continue
@@ -108,7 +108,7 @@ def find_held_of(project: Project, persons: Collection[Identity]) -> dict[str, l
 
 def _read(project: Project, key: int, scratch: Path, read: Callable[[Path], T]) -> T | None:
     """Read a held file; None where its bytes were not kept."""
-    path = project.uploads.open_held(key, scratch)
+    path = project.quarantine.open(key, scratch)
     if path is None:
         return None
     try:

@@ -88,7 +88,7 @@ def ingest_upload(project: Project, work: IngestWork, report: Report) -> IngestR
 def _recall(project: Project, upload: UploadKey, noted: Mapping[str, int]) -> IngestReport:
     """Sum up again what an earlier attempt finished, cut off before its job could end; its files' names are gone."""
     made = set(project.images.made_by_job().values())
-    held = [item for item in project.uploads.held() if item.upload == upload]
+    held = [item for item in project.quarantine.held() if item.upload == upload]
     return IngestReport(
         files=noted["found"],
         images=tuple(_describe(project, image, ()) for image in project.images.catalogue() if image.id in made),
@@ -209,18 +209,18 @@ class _Ingestion:
         """Keep every refused file in quarantine, once; one that is there already is told as it is there."""
         if not self._arrivals.refused:
             return
-        uploads = self._project.uploads
+        uploads, quarantine = self._project.uploads, self._project.quarantine
         place = uploads.create("command line") if upload is None else upload
-        held = uploads.names_held(place)
+        held = quarantine.names(place)
         for number, item in enumerate(self._arrivals.refused):
             size = item.path.stat().st_size if item.path is not None and item.path.is_file() else 0
             if held[item.name, size]:
                 # An earlier attempt came this far with it.
                 held[item.name, size] -= 1
                 continue
-            before = uploads.find_held(item)
+            before = quarantine.find(item)
             if before is None:
-                uploads.hold(place, item)
+                quarantine.hold(place, item)
             elif item.reason is not Reason.SUBJECT_OPPOSED:
                 # Who decides sees it as it is held; that an image of its series was made meanwhile changes nothing.
                 self._arrivals.refused[number] = replace(item, reason=before.reason, detail=before.detail)

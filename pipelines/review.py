@@ -16,10 +16,11 @@ from imaging.dicom.instance import Stored
 from imaging.dicom.overpaint import cover_text
 from imaging.dicom.redact import paint
 from imaging.dicom.regions import list_outside
+from imaging.dicom.series import VOLUME_WAITS
 from imaging.dicom.walk import Found
 from imaging.domain.job import ReviewWork
-from imaging.domain.outcome import IngestReport, Reason
-from imaging.domain.upload import HeldFile, PaintedBox, Reviewed
+from imaging.domain.outcome import Held, IngestReport, Reason
+from imaging.domain.upload import Decision, HeldFile, PaintedBox, Reviewed
 from imaging.errors import NotFoundError, RefusedFileError, UnavailableError
 from imaging.project.project import Project
 from imaging.text import Box, TextDetector, load_detector
@@ -32,7 +33,8 @@ _TOGETHER = frozenset({Reason.BURNED_IN_RISK, Reason.FACE_RISK})
 def review(project: Project, work: ReviewWork, report: Report) -> tuple[Reviewed, ...]:
     """Ingest held files after all and delete those that became part of an image; the others stay held.
 
-    The slices of a volume that wait for one of them come along.
+    The slices of a volume that wait for one of them come along. Where others of them need a decision too, this one is
+    remembered and carried out together with theirs.
 
     Returns
     -------
@@ -47,20 +49,35 @@ def review(project: Project, work: ReviewWork, report: Report) -> tuple[Reviewed
         Text is to be found, and no text detector is installed.
     """
     project.require(Action.DECIDE_QUARANTINE)
-    detector = load_detector() if work.find else None
-    if work.find and detector is None:
-        raise UnavailableError("text detector", "install the extra text, or name the boxes to paint over")
-    items = _with_companions(project.uploads.held(), work.items)
-    with project.uploads.scratch() as scratch:
+    with project.quarantine.deciding(), project.uploads.scratch() as scratch:
+        items = _with_companions(project.quarantine.held(), work.items)
+        decisions = {item.id: item.decision for item in items if item.decision is not None}
+        decisions |= dict.fromkeys(work.items, work.decision)
+        marking = _Marking({str(key): decision for key, decision in decisions.items()}, _find_detector(decisions))
         files = _open(project, items, scratch)
-        decision = _Decision(frozenset(map(str, work.items)), work.boxes, detector)
-        made = ingest_held(project, files, report, decision.mark) if files else None
-        outcomes = _tell(items, made, decision.painted)
-    for outcome in outcomes:
-        if outcome.reason is None:
-            detail: dict[str, JsonValue] = {"image": outcome.image, "boxes": len(outcome.painted), "found": work.find}
-            project.uploads.release(outcome.id, work.decision, detail)
+        made = ingest_held(project, files, report, marking.mark) if files else None
+        outcomes = _tell(items, made, marking)
+        for outcome in outcomes:
+            _carry_out(project, outcome, decisions.get(outcome.id, work.decision))
     return outcomes
+
+
+def _find_detector(decisions: Mapping[int, Decision]) -> TextDetector | None:
+    if not any(decision.find for decision in decisions.values()):
+        return None
+    detector = load_detector()
+    if detector is None:
+        raise UnavailableError("text detector", "install the extra text, or name the boxes to paint over")
+    return detector
+
+
+def _carry_out(project: Project, outcome: Reviewed, decision: Decision) -> None:
+    """Delete what has its outcome, and remember what was decided on a slice whose volume waits."""
+    if outcome.reason is None:
+        detail: dict[str, JsonValue] = {"image": outcome.image, "boxes": len(outcome.painted), "found": decision.find}
+        project.quarantine.release(outcome.id, decision.word, detail)
+    elif outcome.decision == "decided":
+        project.quarantine.remember(outcome.id, decision)
 
 
 def _with_companions(held: Sequence[HeldFile], keys: Sequence[int]) -> list[HeldFile]:
@@ -75,58 +92,63 @@ def _with_companions(held: Sequence[HeldFile], keys: Sequence[int]) -> list[Held
 
 def _open(project: Project, items: Sequence[HeldFile], scratch: Path) -> list[Found]:
     """Decrypt what was kept; each file goes by its id."""
-    opened = ((item.id, project.uploads.open_held(item.id, scratch)) for item in items)
+    opened = ((item.id, project.quarantine.open(item.id, scratch)) for item in items)
     return [Found(path, str(key)) for key, path in opened if path is not None]
 
 
 @dataclass(frozen=True)
-class _Decision:
+class _Marking:
     """What is done to the files that were decided on, named by their ids; others keep being looked at for text."""
 
-    keys: frozenset[str]
-    boxes: tuple[PaintedBox, ...]
+    decisions: Mapping[str, Decision]
     detector: TextDetector | None
     painted: dict[str, tuple[PaintedBox, ...]] = field(default_factory=dict)
-    """What is painted over in each file, by its id."""
+    """What is painted over in each file that was marked, by its id."""
 
     def mark(self, arrivals: Arrivals) -> None:
         """Let the files pass, painted over as asked; one on which that cannot be done is refused."""
         instances, arrivals.instances = arrivals.instances, []
         for item in instances:
+            decision = self.decisions.get(item.found.name)
             with _refusing(arrivals, item):
-                arrivals.instances.append(self._mark_instance(item) if item.found.name in self.keys else item)
+                arrivals.instances.append(item if decision is None else self._mark_instance(item, decision))
         pictures, arrivals.pictures = arrivals.pictures, []
         for picture in pictures:
+            decision = self.decisions.get(picture.found.name)
             with _refusing(arrivals, picture):
-                arrivals.pictures.append(self._mark_picture(picture) if picture.found.name in self.keys else picture)
+                arrivals.pictures.append(picture if decision is None else self._mark_picture(picture, decision))
 
-    def _mark_instance(self, item: Arrived) -> Arrived:
+    def _mark_instance(self, item: Arrived, decision: Decision) -> Arrived:
         seen = item.instance
         rows, columns = seen.format.rows, seen.format.columns
-        outside = () if self.detector is None else list_outside(seen.header, rows, columns)
-        painted = self._paint((seen.frames, rows, columns), lambda: read_frames(seen), outside)
+        outside = list_outside(seen.header, rows, columns) if decision.find else ()
+        painted = self._paint(decision, (seen.frames, rows, columns), lambda: read_frames(seen), outside)
         self.painted[item.found.name] = painted
         return replace(item, instance=replace(seen, reviewed=True, painted=painted))
 
-    def _mark_picture(self, picture: PictureFile) -> PictureFile:
+    def _mark_picture(self, picture: PictureFile, decision: Decision) -> PictureFile:
         stored = picture.reader.read(picture.found.path).stored
         shape = (1, *stored.shape[-2:])
-        painted = self._paint(shape, lambda: [stored.reshape(-1, *shape[1:])])
+        painted = self._paint(decision, shape, lambda: [stored.reshape(-1, *shape[1:])])
         self.painted[picture.found.name] = painted
         return replace(picture, reviewed=True, painted=painted)
 
     def _paint(
-        self, shape: tuple[int, int, int], read: Callable[[], Iterable[Stored]], outside: Iterable[Box] = ()
+        self,
+        decision: Decision,
+        shape: tuple[int, int, int],
+        read: Callable[[], Iterable[Stored]],
+        outside: Iterable[Box] = (),
     ) -> tuple[PaintedBox, ...]:
         """Choose the boxes asked for, those outside the echoes, and those of text found where neither covers it."""
         frames, rows, columns = shape
         # Painting nothing would let the text pass that the box was meant for.
-        if any((box.frame or 0) >= frames for box in self.boxes):
+        if any((box.frame or 0) >= frames for box in decision.boxes):
             raise RefusedFileError(Reason.BURNED_IN_RISK, "a box names a frame that is not there")
-        if any(box.top + box.rows > rows or box.left + box.columns > columns for box in self.boxes):
+        if any(box.top + box.rows > rows or box.left + box.columns > columns for box in decision.boxes):
             raise RefusedFileError(Reason.BURNED_IN_RISK, "a box reaches out of the picture")
-        known = (*self.boxes, *(PaintedBox.over(box) for box in outside))
-        if self.detector is None:
+        known = (*decision.boxes, *(PaintedBox.over(box) for box in outside))
+        if not decision.find or self.detector is None:
             return known
         return (*known, *cover_text((paint(frame, n, known) for n, frame in enumerate(read())), self.detector))
 
@@ -139,22 +161,29 @@ def _refusing(arrivals: Arrivals, file: Arrived | PictureFile) -> Iterator[None]
         arrivals.refuse(file, error)
 
 
-def _tell(
-    items: Sequence[HeldFile], made: IngestReport | None, painted: Mapping[str, tuple[PaintedBox, ...]]
-) -> tuple[Reviewed, ...]:
+def _tell(items: Sequence[HeldFile], made: IngestReport | None, marking: _Marking) -> tuple[Reviewed, ...]:
     images = {} if made is None else {name: image.id for image in made.images for name in image.inputs}
     refused = {} if made is None else {held.name: held for held in made.quarantined}
     outcomes = []
     for item in items:
         key = str(item.id)
         if key in images:
-            boxes = painted.get(key, ())
+            boxes = marking.painted.get(key, ())
             outcomes.append(Reviewed(id=item.id, decision="released", image=images[key], painted=boxes))
         elif key in refused:
             why = refused[key]
-            outcomes.append(Reviewed(id=item.id, decision="held", reason=why.reason, detail=why.detail))
+            waits = key in marking.painted and why.detail == VOLUME_WAITS
+            first = _undecided(item, items, refused) if waits else ()
+            word = "decided" if waits else "held"
+            outcomes.append(Reviewed(id=item.id, decision=word, reason=why.reason, detail=why.detail, waits_for=first))
         elif item.size:
             outcomes.append(Reviewed(id=item.id, decision="duplicate"))
         else:
             outcomes.append(Reviewed(id=item.id, decision="held", reason=item.reason, detail="its bytes were not kept"))
     return tuple(outcomes)
+
+
+def _undecided(item: HeldFile, items: Sequence[HeldFile], refused: Mapping[str, Held]) -> tuple[int, ...]:
+    """List what was refused for its own pixels, of the series of a file that waits."""
+    series = (one.id for one in items if one.series == item.series and str(one.id) in refused)
+    return tuple(key for key in series if refused[str(key)].detail != VOLUME_WAITS)

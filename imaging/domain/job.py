@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from imaging.domain.base import ImageKey, JobKey, ModelKey, ProjectKey, Record, UploadKey, UserKey
-from imaging.domain.upload import PaintedBox
+from imaging.domain.upload import Decision, PaintedBox
 
 
 class JobState(Enum):
@@ -61,10 +61,8 @@ class ReviewWork(Record):
 
     Attributes
     ----------
-    boxes
-        What is painted over in each of them.
-    find
-        Whether what the text detector finds, and all outside the regions of an ultrasound, is painted over too.
+    boxes, find
+        What is done to each of them; see `Decision`.
     """
 
     kind: Literal["review"] = "review"
@@ -73,9 +71,9 @@ class ReviewWork(Record):
     find: bool = False
 
     @property
-    def decision(self) -> str:
-        """The word for the journal."""
-        return "redact" if self.boxes or self.find else "accept"
+    def decision(self) -> Decision:
+        """What is done to each file."""
+        return Decision(boxes=self.boxes, find=self.find)
 
 
 class RepseudonymiseWork(Record):

@@ -18,11 +18,50 @@ _Place = Annotated[int, Field(ge=0)]
 _Extent = Annotated[int, Field(ge=1)]
 
 
+class PaintedBox(Record):
+    """A rectangle of a held file that is painted over, in pixels of a frame from its upper left corner.
+
+    `frame` counts from 0; None means every frame.
+    """
+
+    top: _Place
+    left: _Place
+    rows: _Extent
+    columns: _Extent
+    frame: _Place | None = None
+
+    @classmethod
+    def over(cls, box: Box, frame: int | None = None) -> PaintedBox:
+        """Paint over a box that was found, on one frame or on every one."""
+        return cls(top=box.top, left=box.left, rows=box.rows, columns=box.columns, frame=frame)
+
+
+class Decision(Record):
+    """What is done to a held file before it becomes an image; nothing at all where it is accepted as it is.
+
+    Attributes
+    ----------
+    boxes
+        What is painted over.
+    find
+        Whether what the text detector finds, and all outside the regions of an ultrasound, is painted over too.
+    """
+
+    boxes: tuple[PaintedBox, ...] = ()
+    find: bool = False
+
+    @property
+    def word(self) -> str:
+        """The word for it in the journal."""
+        return "redact" if self.boxes or self.find else "accept"
+
+
 class HeldFile(Record):
     """One file that stays in quarantine until somebody decides; `name` is stored only encrypted, never logged.
 
     `digest` is the keyed digest of its bytes, `series` and `subject` are pseudonyms; empty where nothing says.
-    `days` is how long it has been held, in whole days.
+    `days` is how long it has been held, in whole days. `decision` is carried out as soon as the volume can be made that
+    it is a slice of.
     """
 
     id: int
@@ -36,6 +75,7 @@ class HeldFile(Record):
     digest: str = ""
     series: str = ""
     subject: str = ""
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True)
@@ -87,33 +127,24 @@ class StoppedUpload(Record):
     reason: str = ""
 
 
-class PaintedBox(Record):
-    """A rectangle of a held file that is painted over, in pixels of a frame from its upper left corner.
-
-    `frame` counts from 0; None means every frame.
-    """
-
-    top: _Place
-    left: _Place
-    rows: _Extent
-    columns: _Extent
-    frame: _Place | None = None
-
-    @classmethod
-    def over(cls, box: Box, frame: int | None = None) -> PaintedBox:
-        """Paint over a box that was found, on one frame or on every one."""
-        return cls(top=box.top, left=box.left, rows=box.rows, columns=box.columns, frame=frame)
-
-
 class Reviewed(Record):
-    """What became of one held file that somebody decided on: part of an image, a duplicate, or held still.
+    """What became of one held file that somebody decided on.
 
-    `painted` is what was painted over in it, drawn or found.
+    Attributes
+    ----------
+    decision
+        "released" into an image, "duplicate", "held" still, or "decided": what was decided is kept until the volume can
+        be made that the file is a slice of.
+    painted
+        What was painted over in it, drawn or found.
+    waits_for
+        The held files of its series on which somebody has to decide first.
     """
 
     id: int
     decision: str
     image: ImageKey | None = None
     painted: tuple[PaintedBox, ...] = ()
+    waits_for: tuple[int, ...] = ()
     reason: Reason | None = None
     detail: str = ""

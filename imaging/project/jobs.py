@@ -9,7 +9,8 @@ from imaging.domain.job import IngestWork, Job, JobState, PredictWork, Repseudon
 from imaging.errors import ForbiddenError, NotFoundError
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
-from imaging.project.uploads import require_held, require_open_upload
+from imaging.project.quarantine import require_held
+from imaging.project.uploads import require_open_upload
 from imaging.queue import Queue, take
 from imaging.store import jobs as rows
 from imaging.store import models

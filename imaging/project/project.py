@@ -20,6 +20,7 @@ from imaging.project.members import Members
 from imaging.project.models import Models
 from imaging.project.ontology import OntologyManager
 from imaging.project.profile import ProjectProfile
+from imaging.project.quarantine import Quarantine
 from imaging.project.segmentations import Segmentations
 from imaging.project.subjects import Subjects
 from imaging.project.uploads import Uploads
@@ -46,7 +47,8 @@ class Project:
         self.members = Members(gate)
         self.profile = ProjectProfile(gate)
         self.uploads = Uploads(gate)
-        self.subjects = Subjects(gate, self.images, self.uploads)
+        self.quarantine = Quarantine(gate)
+        self.subjects = Subjects(gate, self.images, self.quarantine)
         self.secrets = ProjectSecrets(gate)
         self.journal = ProjectJournal(gate)
 

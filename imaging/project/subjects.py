@@ -14,7 +14,7 @@ from imaging.errors import InvalidInputError, NotFoundError
 from imaging.project.gate import Gate
 from imaging.project.images import Images
 from imaging.project.models import Learners
-from imaging.project.uploads import Uploads
+from imaging.project.quarantine import Quarantine
 from imaging.store import images as image_rows
 from imaging.store import uploads as upload_rows
 from imaging.store.mapping import SealedMapping
@@ -25,10 +25,10 @@ _LONGEST_REASON = 500
 class Subjects:
     """Subjects of one project by their pseudonyms."""
 
-    def __init__(self, gate: Gate, images: Images, uploads: Uploads) -> None:
+    def __init__(self, gate: Gate, images: Images, quarantine: Quarantine) -> None:
         self._gate = gate
         self._images = images
-        self._uploads = uploads
+        self._quarantine = quarantine
 
     def remember(self, subject: str, identity: Identity) -> None:
         """Seal who a subject is, for whoever may ask one day.
@@ -149,7 +149,7 @@ class Subjects:
             change.note("erase", "subject", None, detail)
         # Held files first: of a directory that only points to the person, the images tell whose it is.
         for file in files:
-            self._uploads.refuse(file)
+            self._quarantine.refuse(file)
         for image in images:
             self._images.delete(image)
         return Erasure(

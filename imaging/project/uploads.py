@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from pydantic import JsonValue
-
 from imaging.access import Action
 from imaging.domain.base import UploadKey
 from imaging.domain.job import Job, JobState
-from imaging.domain.upload import FileToHold, HeldFile, LastJob, StoppedUpload
+from imaging.domain.upload import LastJob, StoppedUpload
 from imaging.errors import InvalidInputError, NotFoundError, StateError
 from imaging.locks import exclusive, is_taken, scratch_folder
 from imaging.project.gate import Gate
+from imaging.project.sealed import SealedFiles
 from imaging.store import jobs, vault
 from imaging.store import uploads as rows
-from imaging.store.database import Transaction, now
+from imaging.store.database import Transaction
 from imaging.store.keys import Wrapper, make_private_folder, make_secret
 
-_PURPOSE = "quarantine"
 _BUSY = "its files still arrive, or a job has them; after a kill a worker takes that job up again"
 LONGEST_NAME = 4096
 # In bytes: file systems take 255 for one name, macOS 1024 for a path, and a prefix and the scratch folder come before.
@@ -34,22 +31,23 @@ class Uploads:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
+        self._sealed = SealedFiles(gate)
 
     def create(self, source: str) -> UploadKey:
         """Open an upload; `source` says by which door it came, such as "page" or "command line"."""
         with self._gate.change(Action.UPLOAD) as change:
             key = UploadKey(change.reserve())
-            sealed = self._project_wrapper().wrap(make_secret(), f"upload:{key}")
+            sealed = self._sealed.wrapper().wrap(make_secret(), f"upload:{key}")
             row = rows.UploadRow(key, self._gate.user, source, sealed, change.at, None)
             rows.insert_upload(change.transaction, self._gate.project, row)
             change.note("add", "upload", key, {"source": source})
-        make_private_folder(self._folder(key))
+        make_private_folder(self._sealed.folder(key))
         return key
 
     def arriving(self, upload: UploadKey) -> AbstractContextManager[None]:
         """Let nobody take up or delete an upload while its files arrive; a process that is killed lets go of it."""
         self._gate.require(Action.UPLOAD)
-        return exclusive(self._folder(upload))
+        return exclusive(self._sealed.folder(upload))
 
     def add(self, upload: UploadKey, name: str, stream: BinaryIO) -> int:
         """Encrypt one file into the upload and return its size in bytes."""
@@ -59,8 +57,8 @@ class Uploads:
             row = require_upload(transaction, self._gate, upload)
         if row.finished is not None:
             raise StateError("upload", "is finished")
-        secret, key = self._secret(row), self._gate.reserve()
-        target = self._sealed(upload, key)
+        secret, key = self._sealed.secret(row), self._gate.reserve()
+        target = self._sealed.path(upload, key)
         size = vault.seal_file(stream, target, secret, f"file:{key}")
         try:
             with self._gate.change(Action.UPLOAD) as change:
@@ -94,10 +92,10 @@ class Uploads:
         with self._gate.read(Action.UPLOAD) as transaction:
             row = require_upload(transaction, self._gate, upload)
             waiting = rows.list_waiting(transaction, upload)
-        secret, paths = self._secret(row), []
+        secret, paths = self._sealed.secret(row), []
         for file in waiting:
             name = Wrapper(secret).unwrap(file.name, f"name:{file.id}").decode()
-            sealed = self._sealed(upload, file.id)
+            sealed = self._sealed.path(upload, file.id)
             if not sealed.is_file():
                 raise StateError("upload", "some of its files are gone from quarantine; discard the others")
             target = _place(scratch, name, file.id)
@@ -105,104 +103,6 @@ class Uploads:
                 vault.open_file(sealed, plain, secret, f"file:{file.id}")
             paths.append(target)
         return paths
-
-    def hold(self, upload: UploadKey, file: FileToHold) -> int:
-        """Keep one file in quarantine with the reason why, and return its id."""
-        with self._gate.read(Action.UPLOAD) as transaction:
-            row = require_upload(transaction, self._gate, upload)
-        secret, key, size = self._secret(row), self._gate.reserve(), 0
-        target = self._sealed(upload, key)
-        if file.path is not None and file.path.is_file():
-            with file.path.open("rb") as plain:
-                size = vault.seal_file(plain, target, secret, f"file:{key}")
-        try:
-            with self._gate.change(Action.UPLOAD) as change:
-                sealed = Wrapper(secret).wrap(file.name.encode("utf-8", "surrogateescape"), f"name:{key}")
-                held = rows.HeldRow(
-                    id=key,
-                    upload=upload,
-                    name=sealed,
-                    reason=file.reason,
-                    detail=file.detail,
-                    size=size,
-                    created=change.at,
-                    digest=file.digest,
-                    series=file.series,
-                    subject=file.subject,
-                )
-                rows.insert_held(change.transaction, self._gate.project, held)
-                change.note("hold", "file", key, {"upload": upload, "reason": file.reason.value})
-        except BaseException:
-            target.unlink(missing_ok=True)
-            raise
-        return key
-
-    def names_held(self, upload: UploadKey) -> Counter[tuple[str, int]]:
-        """How often each file of an upload, by its name and size in bytes, is held already."""
-        with self._gate.read(Action.UPLOAD) as transaction:
-            secret = self._secret(require_upload(transaction, self._gate, upload))
-            found = rows.list_held(transaction, self._gate.project, upload=upload)
-        return Counter((_unseal_name(row, secret), row.size) for row in found)
-
-    def find_held(self, file: FileToHold) -> HeldFile | None:
-        """Give this member's file if it is held already: the same bytes under the same name."""
-        with self._gate.read(Action.UPLOAD) as transaction:
-            if not file.digest:
-                return None
-            same = [
-                row
-                for digest in (file.digest, *file.earlier)
-                for row in rows.list_held(transaction, self._gate.project, user=self._gate.user, digest=digest)
-            ]
-            uploads = [_load_upload(transaction, self._gate, row.upload) for row in same]
-        for row, secret in zip(same, map(self._secret, uploads), strict=True):
-            if _unseal_name(row, secret) == file.name:
-                return _held_file(row, secret)
-        return None
-
-    def held(self, key: int | None = None) -> list[HeldFile]:
-        """Held files, oldest first: all for who decides on them, else those of the member's own uploads."""
-        with self._gate.read(Action.DECIDE_QUARANTINE, Action.UPLOAD) as transaction:
-            own = None if self._gate.may(Action.DECIDE_QUARANTINE) else self._gate.user
-            found = rows.list_held(transaction, self._gate.project, user=own, key=key)
-            uploads = {row.upload for row in found}
-            secrets = {upload: self._secret(_load_upload(transaction, self._gate, upload)) for upload in uploads}
-        if key is not None and not found:
-            raise NotFoundError("quarantined file", key)
-        return [_held_file(row, secrets[row.upload]) for row in found]
-
-    def open_held(self, key: int, scratch: Path) -> Path | None:
-        """Decrypt a held file into a scratch folder under its id; None when its content was never kept."""
-        with self._gate.read(Action.DECIDE_QUARANTINE) as transaction:
-            found = require_held(transaction, self._gate, key)
-            secret = self._secret(_load_upload(transaction, self._gate, found.upload))
-        sealed = self._sealed(found.upload, key)
-        if not sealed.is_file():
-            return None
-        target = scratch / str(key)
-        with target.open("xb") as plain:
-            vault.open_file(sealed, plain, secret, f"file:{key}")
-        return target
-
-    def refuse(self, key: int) -> None:
-        """Delete a held file for good."""
-        self._decide(key, "refuse", {})
-
-    def release(self, key: int, decision: str, detail: dict[str, JsonValue]) -> None:
-        """Delete a held file that became part of an image, or came again as one; the journal says by what decision."""
-        self._decide(key, decision, detail)
-
-    def expire(self, key: int, days: int) -> None:
-        """Delete a held file for good because it has been held for this many days."""
-        self._decide(key, "expire", {"days": days})
-
-    def _decide(self, key: int, decision: str, detail: dict[str, JsonValue]) -> None:
-        with self._gate.change(Action.DECIDE_QUARANTINE) as change:
-            found = require_held(change.transaction, self._gate, key)
-            rows.delete_held(change.transaction, key)
-            change.note(decision, "file", key, {"upload": found.upload, **detail})
-            # Before the row is gone for good: no bytes are left that nothing names.
-            self._sealed(found.upload, key).unlink(missing_ok=True)
 
     def finish(self, upload: UploadKey, outcome: dict[str, int] | None = None) -> None:
         """Delete the originals: every file has its outcome, and what is held was kept by `hold`.
@@ -240,7 +140,7 @@ class Uploads:
             found = rows.list_stopped(transaction, self._gate.project, user=own, key=key)
             last = dict(jobs.list_ingests(transaction, self._gate.project, [row.id for row in found]))
         free = [row for row in found if row.id not in last or last[row.id].state.final]
-        stopped = [_stopped(row, last.get(row.id)) for row in free if not is_taken(self._folder(row.id))]
+        stopped = [_stopped(row, last.get(row.id)) for row in free if not is_taken(self._sealed.folder(row.id))]
         if key is not None and not stopped:
             raise StateError("upload", _BUSY) if found else NotFoundError("stopped upload", key)
         return stopped
@@ -254,11 +154,11 @@ class Uploads:
             As `stopped`.
         """
         with self._gate.change(Action.DECIDE_QUARANTINE) as change:
-            _load_upload(change.transaction, self._gate, upload)
+            load_upload(change.transaction, self._gate, upload)
             waiting = rows.list_waiting(change.transaction, upload)
             if not waiting:
                 raise NotFoundError("stopped upload", upload)
-            if is_taken(self._folder(upload)):
+            if is_taken(self._sealed.folder(upload)):
                 raise StateError("upload", _BUSY)
             require_no_job(change.transaction, self._gate, upload)
             held = rows.list_held(change.transaction, self._gate.project, upload=upload)
@@ -270,12 +170,12 @@ class Uploads:
 
     def _forget(self, upload: UploadKey, held: Sequence[rows.HeldRow]) -> None:
         # All but what is held: a process that was killed between a file and its row left bytes that nothing names.
-        kept = {self._sealed(upload, row.id) for row in held}
-        for path in set(self._folder(upload).glob("*.sealed")) - kept:
+        kept = {self._sealed.path(upload, row.id) for row in held}
+        for path in set(self._sealed.folder(upload).glob("*.sealed")) - kept:
             path.unlink(missing_ok=True)
         # The rows go last: what is left by a process that is killed here is listed and can be deleted again.
         with suppress(OSError):
-            self._folder(upload).rmdir()
+            self._sealed.folder(upload).rmdir()
         with self._gate.database.write() as transaction:
             rows.delete_waiting(transaction, upload)
 
@@ -287,22 +187,18 @@ class Uploads:
             return None
         return {name: count for name, count in noted[-1].items() if isinstance(count, int)}
 
-    def _folder(self, upload: UploadKey) -> Path:
-        return self._gate.settings.quarantine / str(self._gate.project) / str(upload)
 
-    def _sealed(self, upload: UploadKey, key: int) -> Path:
-        return self._folder(upload) / f"{key}.sealed"
-
-    def _project_wrapper(self) -> Wrapper:
-        return Wrapper(self._gate.key(_PURPOSE))
-
-    def _secret(self, row: rows.UploadRow) -> bytes:
-        return self._project_wrapper().unwrap(row.secret, f"upload:{row.id}")
+def load_upload(transaction: Transaction, gate: Gate, key: UploadKey) -> rows.UploadRow:
+    """Load an upload of whomever or raise NotFoundError."""
+    row = rows.get_upload(transaction, gate.project, key)
+    if row is None:
+        raise NotFoundError("upload", key)
+    return row
 
 
 def require_upload(transaction: Transaction, gate: Gate, key: UploadKey) -> rows.UploadRow:
     """Load an upload of the member, or of anybody for who edits the project; else raise NotFoundError."""
-    row = _load_upload(transaction, gate, key)
+    row = load_upload(transaction, gate, key)
     if row.account != gate.user and not gate.may(Action.EDIT_PROJECT):
         raise NotFoundError("upload", key)
     return row
@@ -320,25 +216,6 @@ def require_no_job(transaction: Transaction, gate: Gate, upload: UploadKey) -> N
     for _, job in jobs.list_ingests(transaction, gate.project, [upload]):
         if not job.state.final:
             raise StateError("upload", _BUSY)
-
-
-def require_held(transaction: Transaction, gate: Gate, key: int) -> rows.HeldRow:
-    """Load a held file of the project or raise NotFoundError."""
-    found = rows.list_held(transaction, gate.project, key=key)
-    if not found:
-        raise NotFoundError("quarantined file", key)
-    return found[0]
-
-
-def _load_upload(transaction: Transaction, gate: Gate, key: UploadKey) -> rows.UploadRow:
-    row = rows.get_upload(transaction, gate.project, key)
-    if row is None:
-        raise NotFoundError("upload", key)
-    return row
-
-
-def _unseal_name(row: rows.HeldRow, secret: bytes) -> str:
-    return Wrapper(secret).unwrap(row.name, f"name:{row.id}").decode("utf-8", "surrogateescape")
 
 
 def _stopped(row: rows.StoppedRow, last: Job | None) -> StoppedUpload:
@@ -363,23 +240,6 @@ def _last_job(state: JobState | None) -> LastJob:
             return LastJob.CANCELLED
         case None | JobState.QUEUED | JobState.RUNNING | JobState.SUCCEEDED:
             return LastJob.NONE
-
-
-def _held_file(row: rows.HeldRow, secret: bytes) -> HeldFile:
-    name = _unseal_name(row, secret)
-    return HeldFile(
-        id=row.id,
-        upload=row.upload,
-        name=name.encode("utf-8", "replace").decode(),
-        reason=row.reason,
-        detail=row.detail,
-        size=row.size,
-        created=row.created,
-        days=(now() - row.created).days,
-        digest=row.digest,
-        series=row.series,
-        subject=row.subject,
-    )
 
 
 def _place(scratch: Path, name: str, key: int) -> Path:

@@ -366,6 +366,7 @@ held_file = Table(
     Column("digest", String(64), nullable=False, server_default=""),
     Column("series", String(64), nullable=False, server_default=""),
     Column("subject", String(64), nullable=False, server_default=""),
+    _json("decision", optional=True),
     Index(None, "project", "id"),
     Index(None, "upload"),
     Index(None, "digest"),

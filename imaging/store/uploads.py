@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import JsonValue
 from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 
 from imaging.domain.base import ProjectKey, UploadKey, UserKey
 from imaging.domain.outcome import Reason
+from imaging.domain.upload import Decision
 from imaging.store.database import Transaction
 from imaging.store.schema import account, held_file, upload, upload_file
 
@@ -61,6 +63,7 @@ class HeldRow:
     digest: str = ""
     series: str = ""
     subject: str = ""
+    decision: Decision | None = None
 
 
 def insert_upload(transaction: Transaction, project: ProjectKey, row: UploadRow) -> None:
@@ -114,7 +117,17 @@ def list_stopped(
 
 def insert_held(transaction: Transaction, project: ProjectKey, row: HeldRow) -> None:
     """Add a file that is held."""
-    transaction.execute(insert(held_file).values(vars(row) | {"project": project, "reason": row.reason.value}))
+    values = vars(row) | {"project": project, "reason": row.reason.value, "decision": _decision_values(row.decision)}
+    transaction.execute(insert(held_file).values(values))
+
+
+def set_decision(transaction: Transaction, key: int, decision: Decision) -> None:
+    """Keep what was decided on a held file."""
+    transaction.execute(update(held_file).where(held_file.c.id == key).values(decision=_decision_values(decision)))
+
+
+def _decision_values(decision: Decision | None) -> JsonValue:
+    return None if decision is None else decision.model_dump(mode="json")
 
 
 def list_held(
@@ -189,4 +202,5 @@ def _held(row: RowMapping) -> HeldRow:
         digest=row["digest"],
         series=row["series"],
         subject=row["subject"],
+        decision=None if row["decision"] is None else Decision.model_validate(row["decision"], strict=False),
     )

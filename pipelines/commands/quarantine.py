@@ -52,7 +52,7 @@ def command() -> None:
 @workspace_options
 def list_held(invocation: Invocation, project: str) -> None:
     """List the held files with the reason of each."""
-    held = invocation.project(invocation.workspace(), project).uploads.held()
+    held = invocation.project(invocation.workspace(), project).quarantine.held()
     invocation.show([_row(file) for file in held], "\n".join(_line(file) for file in held) or "nothing is held")
 
 
@@ -62,7 +62,7 @@ def list_held(invocation: Invocation, project: str) -> None:
 @workspace_options
 def show(invocation: Invocation, project: str, item: int) -> None:
     """Show one held file."""
-    (held,) = invocation.project(invocation.workspace(), project).uploads.held(item)
+    (held,) = invocation.project(invocation.workspace(), project).quarantine.held(item)
     row = _row(held)
     invocation.show(row, "\n".join(f"{name:<9}{printable(str(value))}" for name, value in row.items()))
 
@@ -73,7 +73,7 @@ def show(invocation: Invocation, project: str, item: int) -> None:
 @workspace_options
 def refuse(invocation: Invocation, project: str, item: int) -> None:
     """Delete one held file for good."""
-    invocation.project(invocation.workspace(), project).uploads.refuse(item)
+    invocation.project(invocation.workspace(), project).quarantine.refuse(item)
     invocation.show({"id": item, "decision": "refused"}, f"{item}  refused and deleted")
 
 
@@ -123,7 +123,7 @@ def expire(invocation: Invocation, project: str, days: int | None) -> None:
         raise InvalidInputError("held files are kept for ever here: give --days, or set IMAGING_HELD_DAYS")
     opened = invocation.project(invocation.workspace(), project)
     opened.require(Action.DECIDE_QUARANTINE)
-    old = [file for file in opened.uploads.held() if file.days >= days]
+    old = [file for file in opened.quarantine.held() if file.days >= days]
     reasons = Counter(file.reason.value for file in old)
     if old and not invocation.json:
         counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
@@ -187,7 +187,7 @@ def discard(invocation: Invocation, project: str, upload: int) -> None:
 def _expire_one(project: Project, file: HeldFile, days: int) -> bool:
     # Somebody may decide on it meanwhile.
     with suppress(NotFoundError):
-        project.uploads.expire(file.id, days)
+        project.quarantine.expire(file.id, days)
         return True
     return False
 
@@ -200,7 +200,7 @@ def _review(invocation: Invocation, project: str, work: ReviewWork) -> None:
     outcomes = TypeAdapter(tuple[Reviewed, ...]).validate_python(job.result, strict=False)
     rows = [outcome.model_dump(mode="json") for outcome in outcomes]
     invocation.show(rows, "\n".join(_outcome_line(outcome, work) for outcome in outcomes))
-    if all(outcome.reason is not None for outcome in outcomes):
+    if all(outcome.decision == "held" for outcome in outcomes):
         raise InvalidInputError("nothing was released: all of it stays held")
 
 
@@ -214,11 +214,15 @@ def _row(file: HeldFile) -> dict[str, object]:
         "upload": file.upload,
         "held": file.created.isoformat(timespec="seconds"),
         "days": file.days,
+        "decision": None if file.decision is None else file.decision.word,
     }
 
 
 def _line(file: HeldFile) -> str:
-    detail = f"  ({file.detail})" if file.detail else ""
+    told = file.detail
+    if file.decision is not None:
+        told = f"{told}; decided: {file.decision.word}, its volume waits for others"
+    detail = f"  ({told})" if told else ""
     return f"{file.id:>6}  {file.reason.value:<20} {file.days:>4} d  {printable(file.name)}{detail}"
 
 
@@ -243,6 +247,9 @@ def _stopped_line(upload: StoppedUpload) -> str:
 
 
 def _outcome_line(outcome: Reviewed, work: ReviewWork) -> str:
+    if outcome.decision == "decided":
+        first = ", ".join(map(str, outcome.waits_for))
+        return f"{outcome.id:>6}  decided; its volume waits for a decision on {first}"
     if outcome.reason is not None:
         along = "" if outcome.id in work.items else ", with the rest of its series"
         told = f"{outcome.id:>6}  held still{along}: {outcome.reason.value}"
@@ -250,7 +257,7 @@ def _outcome_line(outcome: Reviewed, work: ReviewWork) -> str:
     if outcome.image is None:
         return f"{outcome.id:>6}  a duplicate of what is published; deleted"
     # What only came along was not to be painted over; in what was, a 0 must not look like the same.
-    painting = work.decision == "redact" and outcome.id in work.items
+    painting = work.decision.word == "redact" and outcome.id in work.items
     return f"{outcome.id:>6}  part of image {outcome.image}{_count_boxes(len(outcome.painted)) if painting else ''}"
 
 

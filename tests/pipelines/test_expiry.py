@@ -35,7 +35,7 @@ def aged(project: Project, database: Database) -> dict[str, int]:
     upload = project.uploads.create("command line")
     keys = {}
     for days, reason in ((10, Reason.NOT_DICOM), (40, Reason.NOT_DICOM), (400, Reason.BURNED_IN_RISK)):
-        keys[f"{days}.bin"] = key = project.uploads.hold(upload, FileToHold(f"{days}.bin", None, reason))
+        keys[f"{days}.bin"] = key = project.quarantine.hold(upload, FileToHold(f"{days}.bin", None, reason))
         with database.write() as transaction:
             held = schema.held_file.c.id == key
             transaction.execute(update(schema.held_file).where(held).values(created=now() - timedelta(days=days)))
@@ -43,7 +43,7 @@ def aged(project: Project, database: Database) -> dict[str, int]:
 
 
 def names_of(project: Project) -> list[str]:
-    return [held.name for held in project.uploads.held()]
+    return [held.name for held in project.quarantine.held()]
 
 
 def test_the_list_of_held_files_tells_their_age_in_days(call: Call, aged: dict[str, int]) -> None:

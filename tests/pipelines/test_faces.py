@@ -163,7 +163,7 @@ def test_accepting_one_slice_brings_its_volume_and_shows_no_face(project: Projec
     change(chest_phantom(1), tmp_path / "in", without_part)
     take_faceless(project, tmp_path / "in")
     project.profile.set(FACELESS)
-    held = project.uploads.held()
+    held = project.quarantine.held()
     outcomes = review(project, ReviewWork(items=(held[0].id,)), silent)
     assert {outcome.reason for outcome in outcomes} == {Reason.FACE_RISK}
     assert len(outcomes) == len(held)

@@ -94,7 +94,7 @@ def test_a_published_uid_with_other_bytes_is_a_conflict(
     forged.save_as(tmp_path / "forged.dcm")
     held = take(project, tmp_path / "forged.dcm").quarantined
     assert [item.reason for item in held] == [Reason.UID_CONFLICT]
-    assert [item.reason for item in project.uploads.held()] == [Reason.UID_CONFLICT]
+    assert [item.reason for item in project.quarantine.held()] == [Reason.UID_CONFLICT]
 
 
 def test_a_gap_is_quarantined_with_every_file_and_shown_to_the_uploader(
@@ -105,7 +105,7 @@ def test_a_gap_is_quarantined_with_every_file_and_shown_to_the_uploader(
     next(path for path, z in headers.items() if z == 35).unlink()
     made = take(project, tmp_path / "in")
     assert {item.reason for item in made.quarantined} == {Reason.IRREGULAR_GEOMETRY}
-    assert len(made.quarantined) == len(project.uploads.held()) == 5
+    assert len(made.quarantined) == len(project.quarantine.held()) == 5
     assert not list((project.folder / "images").glob("[!.]*"))
 
 
@@ -236,7 +236,9 @@ def test_an_upload_becomes_images_and_its_originals_go(
     made = ingest_upload(project, IngestWork(upload=upload), silent)
     assert (made.files, len(made.images), len(made.quarantined)) == (4, 1, 1)
     assert sorted(made.images[0].inputs) == [f"folder/PHANTOM {number}" for number in range(3)]
-    assert [item.name for item in made.quarantined] == [item.name for item in project.uploads.held()] == ["notes.txt"]
+    assert (
+        [item.name for item in made.quarantined] == [item.name for item in project.quarantine.held()] == ["notes.txt"]
+    )
     sealed = [path for path in settings.quarantine.rglob("*") if path.is_file()]
     assert len(sealed) == 1
     assert all(b"PHANTOM" not in path.read_bytes() for path in sealed)
@@ -286,7 +288,7 @@ def test_a_retried_job_ends_as_if_it_had_not_been_cut_off(
     made = ingest_upload(worker, work, silent)
     assert (made.files, made.duplicates, len(made.images), len(made.quarantined)) == (7, 1, 2, 2)
     assert sorted(image.sources for image in made.images) == [1, 3]
-    assert sorted(item.name for item in project.uploads.held()) == ["notes 0.txt", "notes 1.txt"]
+    assert sorted(item.name for item in project.quarantine.held()) == ["notes 0.txt", "notes 1.txt"]
     assert len(project.images.list()) == 2
 
 
@@ -312,12 +314,12 @@ def test_the_bytes_of_a_refused_archive_stay_when_its_upload_ends(
     content = (tmp_path / "hostile.zip").read_bytes()
     project.uploads.add(upload, "hostile.zip", io.BytesIO(content))
     ingest_upload(project, IngestWork(upload=upload), silent)
-    (held,) = project.uploads.held()
+    (held,) = project.quarantine.held()
     assert (held.reason, held.size) == (Reason.ARCHIVE_REFUSED, len(content))
     again = project.uploads.create("page")
     project.uploads.add(again, "hostile.zip", io.BytesIO(content))
     ingest_upload(project, IngestWork(upload=again), silent)
-    assert project.uploads.held() == [held]
+    assert project.quarantine.held() == [held]
     assert (settings.quarantine / str(project.record.id) / str(upload) / f"{held.id}.sealed").stat().st_size > held.size
 
 

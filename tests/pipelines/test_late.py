@@ -32,7 +32,7 @@ def folder(volume: np.ndarray, tmp_path: Path) -> Path:
 
 
 def held_for(project: Project, detail: str) -> list[HeldFile]:
-    return [item for item in project.uploads.held() if item.detail == detail]
+    return [item for item in project.quarantine.held() if item.detail == detail]
 
 
 def test_a_volume_is_released_whole_though_its_series_has_an_image(
@@ -57,7 +57,7 @@ def test_slices_stay_held_for_what_they_were_held_for(project: Project, folder: 
 def test_files_that_come_again_are_told_as_they_are_held(project: Project, folder: Path) -> None:
     take(project, folder)
     again = take(project, folder)
-    assert (again.duplicates, len(project.uploads.held())) == (1, 4)
+    assert (again.duplicates, len(project.quarantine.held())) == (1, 4)
     assert {(item.reason, item.detail) for item in again.quarantined} == {
         (Reason.BURNED_IN_RISK, _TEXT),
         (Reason.BURNED_IN_RISK, _WAITS),

@@ -59,5 +59,5 @@ def test_accepted_files_use_the_projects_profile(project: Project, make_series: 
         header.save_as(path)
     assert len(take(project, tmp_path / "in").quarantined) == 3
     project.profile.set(BASIC)
-    review(project, ReviewWork(items=tuple(item.id for item in project.uploads.held())), silent)
+    review(project, ReviewWork(items=tuple(item.id for item in project.quarantine.held())), silent)
     assert hashes(project) == [BASIC.hash]

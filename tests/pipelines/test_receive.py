@@ -144,7 +144,7 @@ def test_compressed_objects_and_unknown_classes_are_taken_as_they_are(
     wait_for(project.jobs.list)
     call("worker", "--once")
     names = [image.name.partition(" ")[0] for image in project.images.list()]
-    assert len(names) + len(project.uploads.held()) == 2
+    assert len(names) + len(project.quarantine.held()) == 2
     assert "MR" in names
 
 
@@ -225,7 +225,7 @@ def test_what_was_acknowledged_survives_a_kill_and_nothing_plain_is_left(
     call("worker", "--once")
     assert [image.extent("z") for image in project.images.list()] == [3]
     assert call("quarantine", "resume", "phantoms", upload.id)[0] == 0
-    assert (len(project.images.list()), project.uploads.held()) == (1, [])
+    assert (len(project.images.list()), project.quarantine.held()) == (1, [])
 
 
 def test_messages_tell_nothing_of_what_came_nor_from_whom(

@@ -36,7 +36,7 @@ def decide(project: Project, *items: int, boxes: tuple[PaintedBox, ...] = (), fi
 
 def shown(project: Project) -> int:
     """The id of the one held file on which text was found."""
-    (key,) = (item.id for item in project.uploads.held() if item.detail == "text was found in the picture")
+    (key,) = (item.id for item in project.quarantine.held() if item.detail == "text was found in the picture")
     return key
 
 
@@ -54,7 +54,7 @@ def test_painting_what_is_found_releases_the_volume_and_changes_nothing_outside(
     (image,) = project.images.list()
     assert {outcome.image for outcome in outcomes} == {image.id}
     assert len(outcomes) == 4
-    assert project.uploads.held() == []
+    assert project.quarantine.held() == []
     stored = voxels_of(project)
     painted = np.zeros(volume.shape, bool)
     for box in (box for outcome in outcomes for box in outcome.painted):
@@ -96,11 +96,11 @@ def test_deciding_on_a_clean_slice_does_not_release_the_one_with_the_name(
     project: Project, volume: np.ndarray, tmp_path: Path
 ):
     take(project, tmp_path / "in")
-    other = next(item.id for item in project.uploads.held() if item.id != shown(project))
+    other = next(item.id for item in project.quarantine.held() if item.id != shown(project))
     outcomes = decide(project, other)
-    assert {outcome.decision for outcome in outcomes} == {"held"}
+    assert {outcome.decision: outcome.waits_for for outcome in outcomes} == {"decided": (shown(project),), "held": ()}
     assert project.images.list() == []
-    assert len(project.uploads.held()) == 4
+    assert len(project.quarantine.held()) == 4
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_box_that_misses_the_picture_releases_nothing(
 def test_a_picture_is_painted_too(project: Project, tmp_path: Path):
     Picture.fromarray((written(NAME, 20, 3000) // 16).astype(np.uint8)).save(tmp_path / "shot.png")
     take(project, tmp_path / "shot.png")
-    decide(project, project.uploads.held()[0].id, find=True)
+    decide(project, project.quarantine.held()[0].id, find=True)
     plain = np.asarray(Picture.open(tmp_path / "shot.png"))
     stored = voxels_of(project)[0]
     assert (stored[plain > 150] < 100).all()
@@ -134,9 +134,9 @@ def test_a_picture_is_painted_too(project: Project, tmp_path: Path):
 def test_what_is_no_image_stays_held_with_its_reason(project: Project, tmp_path: Path):
     (tmp_path / "notes.txt").write_text("no image")
     take(project, tmp_path / "notes.txt")
-    (outcome,) = decide(project, project.uploads.held()[0].id)
+    (outcome,) = decide(project, project.quarantine.held()[0].id)
     assert (outcome.decision, outcome.reason) == ("held", Reason.NOT_DICOM)
-    assert len(project.uploads.held()) == 1
+    assert len(project.quarantine.held()) == 1
 
 
 def test_an_instance_that_came_late_becomes_an_image_of_its_own(project: Project, make_series, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_an_instance_that_came_late_becomes_an_image_of_its_own(project: Project
     late.rename(tmp_path / "late.dcm")
     take(project, tmp_path / "in")
     assert [item.reason for item in take(project, tmp_path / "late.dcm").quarantined] == [Reason.LATE_INSTANCE]
-    (outcome,) = decide(project, project.uploads.held()[0].id)
+    (outcome,) = decide(project, project.quarantine.held()[0].id)
     assert outcome.decision == "released"
     assert [image.extent("z") for image in project.images.list()] == [5, 1]
 
@@ -155,10 +155,10 @@ def test_a_released_file_comes_again_as_a_duplicate_and_a_held_one_is_held_once(
 ):
     take(project, tmp_path / "in")
     take(project, tmp_path / "in")
-    assert len(project.uploads.held()) == 4
+    assert len(project.quarantine.held()) == 4
     decide(project, shown(project), find=True)
     assert take(project, tmp_path / "in").duplicates == 4
-    assert project.uploads.held() == []
+    assert project.quarantine.held() == []
 
 
 def test_an_unknown_file_is_refused_before_anything_is_opened(project: Project):
@@ -219,7 +219,7 @@ def test_all_but_the_echoes_of_an_ultrasound_is_painted_on_every_frame(
 ):
     shown = take_ultrasound(project, tmp_path / "in", colour=colour)
 
-    (outcome,) = decide(project, project.uploads.held()[0].id, boxes=boxes, find=True)
+    (outcome,) = decide(project, project.quarantine.held()[0].id, boxes=boxes, find=True)
     assert outcome.decision == "released", outcome
 
     stored, painted = released(project), np.ones(shown.shape, bool)
@@ -235,7 +235,7 @@ def test_boxes_alone_leave_what_is_outside_the_echoes(project: Project, tmp_path
     shown = take_ultrasound(project, tmp_path / "in", colour=False)
     box = PaintedBox(top=0, left=0, rows=20, columns=SIDE)
 
-    decide(project, project.uploads.held()[0].id, boxes=(box,))
+    decide(project, project.quarantine.held()[0].id, boxes=(box,))
 
     np.testing.assert_array_equal(released(project)[..., 20:, :], shown[..., 20:, :])
 
@@ -250,7 +250,7 @@ def test_redact_tells_how_many_boxes_were_painted_even_if_none(
     header.PixelData = body().tobytes()
     header.save_as(tmp_path / "clean.dcm")
     take(project, tmp_path / "clean.dcm")
-    *_, clean = (item.id for item in project.uploads.held())
+    *_, clean = (item.id for item in project.quarantine.held())
     assert call("quarantine", "redact", "phantoms", clean)[1] == (
         f"{clean:>6}  part of image {project.images.list()[0].id}, 0 boxes painted over: no text was found\n"
     )

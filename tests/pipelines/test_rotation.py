@@ -183,10 +183,10 @@ def test_who_was_only_held_before_a_link_keeps_the_key_too(
     missing = next(path for path in (tmp_path / "series").iterdir() if pydicom.dcmread(path).InstanceNumber == 3)
     missing.rename(tmp_path / "missing")
     assert shell.refused("ingest", "phantoms", tmp_path / "series") == (2, {"irregular_geometry"})
-    (subject,) = {item.subject for item in project.uploads.held()}
+    (subject,) = {item.subject for item in project.quarantine.held()}
     rotate(shell, "link")
     assert shell.refused("ingest", "phantoms", tmp_path / "series") == (2, {"irregular_geometry"})
-    assert len(project.uploads.held()) == 5
+    assert len(project.quarantine.held()) == 5
     shell.json("ingest", "phantoms", tmp_path / "series", tmp_path / "missing")
     (image,) = project.images.list()
     assert image.subject == subject
@@ -275,7 +275,7 @@ def test_erasing_after_a_rotation_takes_what_is_held_of_the_person(
     (image,) = project.images.list()
     erased = shell.json("erase", "phantoms", "--subject", image.subject)["erased"]
     assert (len(erased["images"]), len(erased["held"]), erased["mapping"]) == (1, 1, True)
-    assert not project.uploads.held()
+    assert not project.quarantine.held()
     assert shell("reidentify", "phantoms", image.subject, "--reason", "to see")[0] == 2
 
 

@@ -108,9 +108,9 @@ def test_an_upload_whose_worker_was_killed_is_resumed_and_each_file_ends_once(
     assert sorted(image["sources"] for image in made["images"]) == [1, 3]
     assert [held["reason"] for held in made["quarantined"]] == ["not_dicom"] * 2
     assert len(project.images.list()) == 2
-    assert sorted(held.name for held in project.uploads.held()) == ["notes 0.txt", "notes 1.txt"]
+    assert sorted(held.name for held in project.quarantine.held()) == ["notes 0.txt", "notes 1.txt"]
     sealed = sorted(int(path.stem) for path in settings.quarantine.rglob("*.sealed"))
-    assert sealed == [held.id for held in project.uploads.held()]
+    assert sealed == [held.id for held in project.quarantine.held()]
     assert list((settings.quarantine / "scratch").iterdir()) == []
     assert verify_project(project).ok
     assert call("quarantine", "uploads", "phantoms")[1] == "no upload has stopped half-way\n"

@@ -22,12 +22,12 @@ def held(world, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     folder: Path = tmp_path_factory.mktemp("held")
     Picture.fromarray((written(NAME, 20, 3000) // 16).astype(np.uint8)).save(folder / "shot.png")
     (folder / "notes.txt").write_text("no image")
-    uploads = world.ours.project.uploads
-    place = uploads.create("page")
+    quarantine = world.ours.project.quarantine
+    place = world.ours.project.uploads.create("page")
     return {
-        "shot": uploads.hold(place, FileToHold("shot.png", folder / "shot.png", Reason.BURNED_IN_RISK, "text")),
-        "notes": uploads.hold(place, FileToHold("notes.txt", folder / "notes.txt", Reason.NOT_DICOM)),
-        "lost": uploads.hold(place, FileToHold("lost.dcm", None, Reason.UNREADABLE)),
+        "shot": quarantine.hold(place, FileToHold("shot.png", folder / "shot.png", Reason.BURNED_IN_RISK, "text")),
+        "notes": quarantine.hold(place, FileToHold("notes.txt", folder / "notes.txt", Reason.NOT_DICOM)),
+        "lost": quarantine.hold(place, FileToHold("lost.dcm", None, Reason.UNREADABLE)),
     }
 
 
@@ -51,8 +51,8 @@ def test_who_decides_sees_what_is_held_and_others_do_not(manager, as_user, held,
 def test_a_row_tells_why_a_file_is_held_and_which_files_are_of_its_series(manager, world, url, tmp_path: Path):
     (tmp_path / "slice.dcm").write_bytes(b"slice")
     told = ("slice.dcm", tmp_path / "slice.dcm", Reason.BURNED_IN_RISK, "text was found in the picture")
-    uploads = world.ours.project.uploads
-    key = uploads.hold(uploads.create("page"), FileToHold(*told, series="2.25.7"))
+    ours = world.ours.project
+    key = ours.quarantine.hold(ours.uploads.create("page"), FileToHold(*told, series="2.25.7"))
     (row,) = (row for row in manager.get(f"{url}.json").json()["collection"] if row["id"] == key)
     assert (row["detail"], row["series"]) == ("text was found in the picture", "2.25.7")
 
@@ -76,8 +76,10 @@ def test_a_held_picture_is_shown_whole(manager, held, url, look: str):
 
 def test_what_is_painted_outside_the_echoes_is_told_before(manager, world, url, tmp_path: Path):
     make_ultrasound(np.zeros((2, 40, 60), np.uint8), (0, 10, 59, 39)).save_as(tmp_path / "us.dcm")
-    uploads = world.ours.project.uploads
-    held = uploads.hold(uploads.create("page"), FileToHold("us.dcm", tmp_path / "us.dcm", Reason.BURNED_IN_RISK))
+    ours = world.ours.project
+    held = ours.quarantine.hold(
+        ours.uploads.create("page"), FileToHold("us.dcm", tmp_path / "us.dcm", Reason.BURNED_IN_RISK)
+    )
     answer = manager.get(f"{url}/{held}/preview.json").json()
     assert answer["frames"] == 2
     assert answer["outside"] == [{"top": 0, "left": 0, "rows": 10, "columns": 60, "frame": None}]

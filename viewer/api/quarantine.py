@@ -28,7 +28,7 @@ Frame = Annotated[int, Query(ge=0, le=LARGEST_ID)]
 @router.get(".json")
 def list_held(project: Id, door: Entry, page: Page) -> Collection[HeldShape]:
     """List the held files: all for who decides on them, else those of one's own uploads."""
-    return Collection[HeldShape].cut([HeldShape.of(file) for file in door.project(project).uploads.held()], page)
+    return Collection[HeldShape].cut([HeldShape.of(file) for file in door.project(project).quarantine.held()], page)
 
 
 @router.get("/{item}/preview.json")
@@ -58,7 +58,7 @@ def review(project: Id, sent: ReviewSent, door: Entry) -> JobShape:
 @router.post("/{item}/refuse.json")
 def refuse(project: Id, item: Id, door: Entry) -> Decided:
     """Delete a held file for good."""
-    door.project(project).uploads.refuse(item)
+    door.project(project).quarantine.refuse(item)
     return Decided(id=item, decision="refused")
 
 
@@ -87,7 +87,7 @@ def discard(project: Id, upload: Id, door: Entry) -> Decided:
 @contextmanager
 def _opened(project: Project, item: int) -> Iterator[Path]:
     with project.uploads.scratch() as scratch:
-        path = project.uploads.open_held(item, scratch)
+        path = project.quarantine.open(item, scratch)
         if path is None:
             raise NotFoundError("content of this quarantined file")
         yield path

@@ -224,7 +224,7 @@ def test_images_are_listed_as_ingest_prints_them(made: Run, folder: Path) -> Non
 
 def test_held_files_are_listed_shown_and_refused(made: Run, folder: Path) -> None:
     _, project = opened(folder)
-    key = project.uploads.hold(project.uploads.create("test"), FileToHold("a.dcm", None, Reason.NOT_DICOM))
+    key = project.quarantine.hold(project.uploads.create("test"), FileToHold("a.dcm", None, Reason.NOT_DICOM))
     (row,) = document(made("quarantine", "list", "phantoms", "--json"))
     assert (row["id"], row["name"], row["reason"]) == (key, "a.dcm", "not_dicom")
     assert document(made("quarantine", "show", "phantoms", str(key), "--json")) == row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,9 @@ def written(text: str, size: int, grey: int, place: tuple[int, int] = (10, 10)) 
     return (body() * (1 - share) + grey * share).astype(np.uint16)
 
 
-def write_volume(folder: Path) -> np.ndarray:
-    """Write a CT series of four slices, 0.dcm to 3.dcm, a name on the second: (z, y, x) int16."""
-    planes = np.stack([body(), written(NAME, 20, 3000), body(), body()]).astype(np.int16)
+def write_volume(folder: Path, named: Collection[int] = (1,)) -> np.ndarray:
+    """Write a CT series of four slices, 0.dcm to 3.dcm, a name on the second or on those chosen: (z, y, x) int16."""
+    planes = np.stack([written(NAME, 20, 3000) if z in named else body() for z in range(4)]).astype(np.int16)
     series = generate_uid()
     folder.mkdir(exist_ok=True)
     for z, plane in enumerate(planes):

@@ -19,7 +19,7 @@ from imaging.domain.model import ModelDraft
 from imaging.domain.outcome import Reason
 from imaging.domain.people import Role
 from imaging.domain.subject import Identity
-from imaging.domain.upload import FileToHold
+from imaging.domain.upload import Decision, FileToHold
 from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, StateError
 from imaging.project.models import Learners
 from imaging.project.project import Project
@@ -114,23 +114,25 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "profile.note_applied": ({Action.EDIT_PROJECT}, lambda: project.profile.note_applied(Profile(), 0, {})),
         "uploads.create": ({Action.UPLOAD}, lambda: project.uploads.create("page")),
         "uploads.add": ({Action.UPLOAD}, lambda: project.uploads.add(absent, "x", io.BytesIO())),
-        "uploads.names_held": ({Action.UPLOAD}, lambda: project.uploads.names_held(absent)),
+        "quarantine.names": ({Action.UPLOAD}, lambda: project.quarantine.names(absent)),
         "uploads.outcome_noted": ({Action.UPLOAD}, lambda: project.uploads.outcome_noted(absent)),
-        "uploads.held": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, project.uploads.held),
-        "uploads.open_held": ({Action.DECIDE_QUARANTINE}, lambda: project.uploads.open_held(absent, Path())),
-        "uploads.find_held": (
+        "quarantine.held": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, project.quarantine.held),
+        "quarantine.open": ({Action.DECIDE_QUARANTINE}, lambda: project.quarantine.open(absent, Path())),
+        "quarantine.find": (
             {Action.UPLOAD},
-            lambda: project.uploads.find_held(FileToHold("x", None, Reason.NOT_DICOM)),
+            lambda: project.quarantine.find(FileToHold("x", None, Reason.NOT_DICOM)),
         ),
-        "uploads.release": (
+        "quarantine.release": (
             {Action.DECIDE_QUARANTINE},
-            lambda: project.uploads.release(absent, "accept", {}),
+            lambda: project.quarantine.release(absent, "accept", {}),
         ),
         "uploads.arriving": ({Action.UPLOAD}, lambda: project.uploads.arriving(absent)),
         "uploads.stopped": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, project.uploads.stopped),
         "uploads.discard": ({Action.DECIDE_QUARANTINE}, lambda: project.uploads.discard(absent)),
-        "uploads.expire": ({Action.DECIDE_QUARANTINE}, lambda: project.uploads.expire(absent, 30)),
-        "uploads.refuse": ({Action.DECIDE_QUARANTINE}, lambda: project.uploads.refuse(absent)),
+        "quarantine.expire": ({Action.DECIDE_QUARANTINE}, lambda: project.quarantine.expire(absent, 30)),
+        "quarantine.deciding": ({Action.DECIDE_QUARANTINE}, project.quarantine.deciding),
+        "quarantine.remember": ({Action.DECIDE_QUARANTINE}, lambda: project.quarantine.remember(absent, Decision())),
+        "quarantine.refuse": ({Action.DECIDE_QUARANTINE}, lambda: project.quarantine.refuse(absent)),
         "uploads.finish": ({Action.UPLOAD}, lambda: project.uploads.finish(absent)),
         "secrets.epochs": ({Action.UPLOAD, Action.DECIDE_QUARANTINE, Action.ERASE}, project.secrets.epochs),
         "secrets.rotate": ({Action.ROTATE_KEY}, lambda: project.secrets.rotate(RotationPolicy.LINK)),
@@ -171,14 +173,14 @@ def test_every_door_opens_to_the_roles_of_the_table_and_no_others(
 def test_every_public_method_is_among_the_doors(project: Project, image: Image, draft: ImageDraft) -> None:
     known = set(doors(project, image, draft))
     passed_through = {"annotations", "images", "ontology", "layers", "segmentations", "jobs", "models", "members"}
-    passed_through |= {"uploads", "secrets", "journal", "subjects", "profile"}
+    passed_through |= {"uploads", "quarantine", "secrets", "journal", "subjects", "profile"}
     methods = {
         f"{manager}.{name}"
         for manager in passed_through
         for name in dir(type(getattr(project, manager)))
         if not name.startswith("_")
     }
-    through_others = {"ontology.term", "ontology.find", "uploads.scratch", "uploads.open_files", "uploads.hold"}
+    through_others = {"ontology.term", "ontology.find", "uploads.scratch", "uploads.open_files", "quarantine.hold"}
     assert methods - known == through_others
 
 

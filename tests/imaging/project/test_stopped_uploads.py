@@ -168,11 +168,11 @@ def test_discarding_leaves_nothing_on_disk_and_counts_in_the_journal(project: Pr
 def test_discarding_keeps_what_is_held_of_the_upload(project: Project, settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"held")
     upload = send(project)
-    key = project.uploads.hold(upload, FileToHold(NAME, tmp_path / "plain", Reason.NOT_DICOM))
+    key = project.quarantine.hold(upload, FileToHold(NAME, tmp_path / "plain", Reason.NOT_DICOM))
     project.uploads.discard(upload)
     assert [path.stem for path in on_disk(settings)] == [str(key)]
     with project.uploads.scratch() as scratch:
-        path = project.uploads.open_held(key, scratch)
+        path = project.quarantine.open(key, scratch)
         assert path is not None
         assert path.read_bytes() == b"held"
 

@@ -43,7 +43,7 @@ def test_neither_name_nor_content_lies_in_the_clear(project: Project, settings: 
     project.uploads.add(upload, NAME, io.BytesIO(CONTENT))
     with project.uploads.scratch() as scratch:
         (path,) = project.uploads.open_files(upload, scratch)
-        project.uploads.hold(upload, FileToHold(NAME, path, Reason.BURNED_IN_RISK))
+        project.quarantine.hold(upload, FileToHold(NAME, path, Reason.BURNED_IN_RISK))
     stored = [path for path in settings.workspace.rglob("*") if path.is_file()]
     assert len([path for path in stored if path.suffix == ".sealed"]) == 2
     for path in stored:
@@ -107,21 +107,21 @@ def test_a_held_file_says_why_until_it_is_refused(project: Project, settings: Se
     plain = tmp_path / "plain"
     plain.write_bytes(CONTENT)
     upload = project.uploads.create("command line")
-    key = project.uploads.hold(upload, FileToHold(NAME, plain, Reason.TRUNCATED, "ends in the pixel data"))
-    unread = project.uploads.hold(upload, FileToHold("\udcff.dcm", None, Reason.UNREADABLE))
-    first, second = project.uploads.held()
+    key = project.quarantine.hold(upload, FileToHold(NAME, plain, Reason.TRUNCATED, "ends in the pixel data"))
+    unread = project.quarantine.hold(upload, FileToHold("\udcff.dcm", None, Reason.UNREADABLE))
+    first, second = project.quarantine.held()
     assert (first.id, first.name, first.reason, first.size) == (key, NAME, Reason.TRUNCATED, len(CONTENT))
     assert first.detail == "ends in the pixel data"
     assert (second.id, second.size) == (unread, 0)
-    assert project.uploads.held(key) == [first]
-    project.uploads.refuse(key)
-    project.uploads.refuse(unread)
-    assert project.uploads.held() == []
+    assert project.quarantine.held(key) == [first]
+    project.quarantine.refuse(key)
+    project.quarantine.refuse(unread)
+    assert project.quarantine.held() == []
     assert not list(settings.quarantine.rglob("*.sealed"))
     with pytest.raises(NotFoundError):
-        project.uploads.held(key)
+        project.quarantine.held(key)
     with pytest.raises(NotFoundError):
-        project.uploads.refuse(key)
+        project.quarantine.refuse(key)
 
 
 def test_finishing_deletes_the_originals_and_keeps_what_is_held(project: Project, settings: Settings) -> None:
@@ -129,10 +129,10 @@ def test_finishing_deletes_the_originals_and_keeps_what_is_held(project: Project
     project.uploads.add(upload, NAME, io.BytesIO(CONTENT))
     with project.uploads.scratch() as scratch:
         (path,) = project.uploads.open_files(upload, scratch)
-        project.uploads.hold(upload, FileToHold(NAME, path, Reason.NOT_DICOM))
+        project.quarantine.hold(upload, FileToHold(NAME, path, Reason.NOT_DICOM))
     project.uploads.finish(upload)
     assert len(list(settings.quarantine.rglob("*.sealed"))) == 1
-    assert [held.name for held in project.uploads.held()] == [NAME]
+    assert [held.name for held in project.quarantine.held()] == [NAME]
     assert files_of(project, upload) == {}
     with pytest.raises(StateError):
         project.uploads.add(upload, NAME, io.BytesIO(CONTENT))
@@ -143,16 +143,16 @@ def test_an_uploader_sees_the_own_held_files_and_who_decides_sees_all(
 ) -> None:
     one, other, controller = as_role(Role.UPLOADER), as_role(Role.UPLOADER), as_role(Role.CONTROLLER)
     upload = one.uploads.create("page")
-    key = one.uploads.hold(upload, FileToHold(NAME, None, Reason.NOT_DICOM))
-    assert [held.id for held in one.uploads.held()] == [key]
-    assert other.uploads.held() == []
-    assert [held.id for held in controller.uploads.held()] == [key]
+    key = one.quarantine.hold(upload, FileToHold(NAME, None, Reason.NOT_DICOM))
+    assert [held.id for held in one.quarantine.held()] == [key]
+    assert other.quarantine.held() == []
+    assert [held.id for held in controller.quarantine.held()] == [key]
     with pytest.raises(ForbiddenError):
-        one.uploads.refuse(key)
+        one.quarantine.refuse(key)
     with pytest.raises(NotFoundError):
         other.uploads.add(upload, "x", io.BytesIO())
     with pytest.raises(ForbiddenError):
-        as_role(Role.ANNOTATOR).uploads.held()
+        as_role(Role.ANNOTATOR).quarantine.held()
 
 
 def test_another_projects_upload_is_absent(workspace: Workspace, project: Project) -> None:
@@ -161,7 +161,7 @@ def test_another_projects_upload_is_absent(workspace: Workspace, project: Projec
     for ask in (
         lambda: other.uploads.add(upload, "x", io.BytesIO()),
         lambda: other.uploads.finish(upload),
-        lambda: other.uploads.hold(upload, FileToHold("x", None, Reason.NOT_DICOM)),
+        lambda: other.quarantine.hold(upload, FileToHold("x", None, Reason.NOT_DICOM)),
     ):
         with pytest.raises(NotFoundError):
             ask()
@@ -178,7 +178,9 @@ def test_a_refusal_that_was_cut_off_is_done_again(
     project: Project, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "plain").write_bytes(b"held")
-    key = project.uploads.hold(project.uploads.create("page"), FileToHold(NAME, tmp_path / "plain", Reason.NOT_DICOM))
+    key = project.quarantine.hold(
+        project.uploads.create("page"), FileToHold(NAME, tmp_path / "plain", Reason.NOT_DICOM)
+    )
 
     def die(path: Path, missing_ok: bool = False) -> None:
         raise KeyboardInterrupt
@@ -186,10 +188,10 @@ def test_a_refusal_that_was_cut_off_is_done_again(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", die)
         with pytest.raises(KeyboardInterrupt):
-            project.uploads.refuse(key)
-    assert [held.id for held in project.uploads.held()] == [key]
-    project.uploads.refuse(key)
-    assert (project.uploads.held(), list(settings.quarantine.rglob("*.sealed"))) == ([], [])
+            project.quarantine.refuse(key)
+    assert [held.id for held in project.quarantine.held()] == [key]
+    project.quarantine.refuse(key)
+    assert (project.quarantine.held(), list(settings.quarantine.rglob("*.sealed"))) == ([], [])
 
 
 def test_a_file_that_was_held_for_days_says_so_and_expires_into_the_journal(
@@ -197,16 +199,16 @@ def test_a_file_that_was_held_for_days_says_so_and_expires_into_the_journal(
 ) -> None:
     (tmp_path / "plain").write_bytes(b"held")
     upload = project.uploads.create("page")
-    key = project.uploads.hold(upload, FileToHold(NAME, tmp_path / "plain", Reason.NOT_DICOM))
+    key = project.quarantine.hold(upload, FileToHold(NAME, tmp_path / "plain", Reason.NOT_DICOM))
     database = Database(settings.database_url)
     with database.write() as transaction:
         past = now() - timedelta(days=40, hours=23)
         transaction.execute(update(schema.held_file).where(schema.held_file.c.id == key).values(created=past))
     database.close()
-    assert [held.days for held in project.uploads.held()] == [40]
+    assert [held.days for held in project.quarantine.held()] == [40]
     with pytest.raises(ForbiddenError):
-        as_role(Role.UPLOADER).uploads.expire(key, 30)
-    project.uploads.expire(key, 30)
-    assert (project.uploads.held(), list(settings.quarantine.rglob("*.sealed"))) == ([], [])
+        as_role(Role.UPLOADER).quarantine.expire(key, 30)
+    project.quarantine.expire(key, 30)
+    assert (project.quarantine.held(), list(settings.quarantine.rglob("*.sealed"))) == ([], [])
     (event,) = (event for event in project.journal.list() if event.action == "expire")
     assert (event.kind, event.key, event.detail) == ("file", key, {"upload": upload, "days": 30})

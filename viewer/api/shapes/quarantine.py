@@ -10,8 +10,18 @@ from imaging.preview import Preview
 from viewer.api.shapes.envelope import Sent, SentId, Shape, to_millis
 
 
+class DecisionShape(Shape):
+    """What was decided on a held file whose volume waits for others; accepted as it is where nothing is painted."""
+
+    boxes: tuple[PaintedBox, ...]
+    find: bool
+
+
 class HeldShape(Shape):
-    """One held file; `series` is the same for files of one series, empty where none is known."""
+    """One held file; `series` is the same for files of one series, empty where none is known.
+
+    `decision` is carried out as soon as the others of its volume are decided on too.
+    """
 
     id: int
     name: str
@@ -21,10 +31,12 @@ class HeldShape(Shape):
     upload: int
     series: str
     created: str
+    decision: DecisionShape | None
 
     @classmethod
     def of(cls, file: HeldFile) -> HeldShape:
         """Show a held file."""
+        decided = file.decision
         return cls(
             id=file.id,
             name=file.name,
@@ -34,6 +46,7 @@ class HeldShape(Shape):
             upload=file.upload,
             series=file.series,
             created=to_millis(file.created),
+            decision=None if decided is None else DecisionShape(boxes=decided.boxes, find=decided.find),
         )
 
 

@@ -1,0 +1,172 @@
+"""The quarantine of a project: files that became no image, each with its reason, until somebody decides."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from imaging.access import Action
+from imaging.domain.base import UploadKey
+from imaging.domain.upload import Decision, FileToHold, HeldFile
+from imaging.errors import NotFoundError
+from imaging.locks import exclusive
+from imaging.project.gate import Gate
+from imaging.project.sealed import SealedFiles
+from imaging.project.uploads import load_upload, require_upload
+from imaging.store import uploads as rows
+from imaging.store import vault
+from imaging.store.database import Transaction, now
+from imaging.store.keys import Wrapper, make_private_folder
+
+
+class Quarantine:
+    """Held files of one project and what somebody decides on them."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._sealed = SealedFiles(gate)
+
+    def hold(self, upload: UploadKey, file: FileToHold) -> int:
+        """Keep one file in quarantine with the reason why, and return its id."""
+        with self._gate.read(Action.UPLOAD) as transaction:
+            row = require_upload(transaction, self._gate, upload)
+        secret, key, size = self._sealed.secret(row), self._gate.reserve(), 0
+        target = self._sealed.path(upload, key)
+        if file.path is not None and file.path.is_file():
+            with file.path.open("rb") as plain:
+                size = vault.seal_file(plain, target, secret, f"file:{key}")
+        try:
+            with self._gate.change(Action.UPLOAD) as change:
+                sealed = Wrapper(secret).wrap(file.name.encode("utf-8", "surrogateescape"), f"name:{key}")
+                held = rows.HeldRow(
+                    id=key,
+                    upload=upload,
+                    name=sealed,
+                    reason=file.reason,
+                    detail=file.detail,
+                    size=size,
+                    created=change.at,
+                    digest=file.digest,
+                    series=file.series,
+                    subject=file.subject,
+                )
+                rows.insert_held(change.transaction, self._gate.project, held)
+                change.note("hold", "file", key, {"upload": upload, "reason": file.reason.value})
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+        return key
+
+    def names(self, upload: UploadKey) -> Counter[tuple[str, int]]:
+        """How often each file of an upload, by its name and size in bytes, is held already."""
+        with self._gate.read(Action.UPLOAD) as transaction:
+            secret = self._sealed.secret(require_upload(transaction, self._gate, upload))
+            found = rows.list_held(transaction, self._gate.project, upload=upload)
+        return Counter((_unseal_name(row, secret), row.size) for row in found)
+
+    def find(self, file: FileToHold) -> HeldFile | None:
+        """Give this member's file if it is held already: the same bytes under the same name."""
+        with self._gate.read(Action.UPLOAD) as transaction:
+            if not file.digest:
+                return None
+            same = [
+                row
+                for digest in (file.digest, *file.earlier)
+                for row in rows.list_held(transaction, self._gate.project, user=self._gate.user, digest=digest)
+            ]
+            uploads = [load_upload(transaction, self._gate, row.upload) for row in same]
+        for row, secret in zip(same, map(self._sealed.secret, uploads), strict=True):
+            if _unseal_name(row, secret) == file.name:
+                return _held_file(row, secret)
+        return None
+
+    def held(self, key: int | None = None) -> list[HeldFile]:
+        """Held files, oldest first: all for who decides on them, else those of the member's own uploads."""
+        with self._gate.read(Action.DECIDE_QUARANTINE, Action.UPLOAD) as transaction:
+            own = None if self._gate.may(Action.DECIDE_QUARANTINE) else self._gate.user
+            found = rows.list_held(transaction, self._gate.project, user=own, key=key)
+            uploads = {row.upload for row in found}
+            secrets = {upload: self._sealed.secret(load_upload(transaction, self._gate, upload)) for upload in uploads}
+        if key is not None and not found:
+            raise NotFoundError("quarantined file", key)
+        return [_held_file(row, secrets[row.upload]) for row in found]
+
+    def open(self, key: int, scratch: Path) -> Path | None:
+        """Decrypt a held file into a scratch folder under its id; None when its content was never kept."""
+        with self._gate.read(Action.DECIDE_QUARANTINE) as transaction:
+            found = require_held(transaction, self._gate, key)
+            secret = self._sealed.secret(load_upload(transaction, self._gate, found.upload))
+        sealed = self._sealed.path(found.upload, key)
+        if not sealed.is_file():
+            return None
+        target = scratch / str(key)
+        with target.open("xb") as plain:
+            vault.open_file(sealed, plain, secret, f"file:{key}")
+        return target
+
+    def refuse(self, key: int) -> None:
+        """Delete a held file for good."""
+        self._decide(key, "refuse", {})
+
+    def release(self, key: int, decision: str, detail: dict[str, JsonValue]) -> None:
+        """Delete a held file that became part of an image, or came again as one; the journal says by what decision."""
+        self._decide(key, decision, detail)
+
+    def expire(self, key: int, days: int) -> None:
+        """Delete a held file for good because it has been held for this many days."""
+        self._decide(key, "expire", {"days": days})
+
+    def deciding(self) -> AbstractContextManager[None]:
+        """Let one at a time carry out decisions: of two on one volume, the later must see the earlier."""
+        self._gate.require(Action.DECIDE_QUARANTINE)
+        make_private_folder(self._sealed.root)
+        return exclusive(self._sealed.root)
+
+    def remember(self, key: int, decision: Decision) -> None:
+        """Keep what was decided on a file until the volume that it is a slice of can be made."""
+        with self._gate.change(Action.DECIDE_QUARANTINE) as change:
+            found = require_held(change.transaction, self._gate, key)
+            rows.set_decision(change.transaction, key, decision)
+            detail: dict[str, JsonValue] = {"boxes": len(decision.boxes), "find": decision.find}
+            change.note("decide", "file", key, {"upload": found.upload, "decision": decision.word, **detail})
+
+    def _decide(self, key: int, decision: str, detail: dict[str, JsonValue]) -> None:
+        with self._gate.change(Action.DECIDE_QUARANTINE) as change:
+            found = require_held(change.transaction, self._gate, key)
+            rows.delete_held(change.transaction, key)
+            change.note(decision, "file", key, {"upload": found.upload, **detail})
+            # Before the row is gone for good: no bytes are left that nothing names.
+            self._sealed.path(found.upload, key).unlink(missing_ok=True)
+
+
+def require_held(transaction: Transaction, gate: Gate, key: int) -> rows.HeldRow:
+    """Load a held file of the project or raise NotFoundError."""
+    found = rows.list_held(transaction, gate.project, key=key)
+    if not found:
+        raise NotFoundError("quarantined file", key)
+    return found[0]
+
+
+def _unseal_name(row: rows.HeldRow, secret: bytes) -> str:
+    return Wrapper(secret).unwrap(row.name, f"name:{row.id}").decode("utf-8", "surrogateescape")
+
+
+def _held_file(row: rows.HeldRow, secret: bytes) -> HeldFile:
+    name = _unseal_name(row, secret)
+    return HeldFile(
+        id=row.id,
+        upload=row.upload,
+        name=name.encode("utf-8", "replace").decode(),
+        reason=row.reason,
+        detail=row.detail,
+        size=row.size,
+        created=row.created,
+        days=(now() - row.created).days,
+        digest=row.digest,
+        series=row.series,
+        subject=row.subject,
+        decision=row.decision,
+    )

@@ -1,0 +1,132 @@
+"""A volume with text on several slices: each is decided on by itself, and the last decision releases all of them."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imaging.dicom.series import VOLUME_WAITS
+from imaging.domain.job import ReviewWork
+from imaging.domain.outcome import Reason
+from imaging.domain.upload import Decision, PaintedBox, Reviewed
+from imaging.project.project import Project
+from pipelines.review import review
+from tests.imaging.dicom.burned_in import write_volume
+from tests.pipelines.conftest import Call
+from tests.pipelines.ingesting import silent, take, voxels_of
+
+BOX = PaintedBox(top=4, left=4, rows=32, columns=230)
+
+
+@pytest.fixture
+def planes(project: Project, tmp_path: Path) -> np.ndarray:
+    """A series of four slices that is held, a name on the second and on the last: (z, y, x)."""
+    planes = write_volume(tmp_path / "in", named=(1, 3))
+    take(project, tmp_path / "in")
+    return planes
+
+
+def keys_of(project: Project) -> dict[str, int]:
+    """The held slices by the names of their files."""
+    return {Path(item.name).name: item.id for item in project.quarantine.held()}
+
+
+def decide(project: Project, *items: int, boxes: tuple[PaintedBox, ...] = (), find: bool = False) -> list[Reviewed]:
+    return list(review(project, ReviewWork(items=items, boxes=boxes, find=find), silent))
+
+
+def test_a_decision_is_remembered_and_told_while_another_slice_needs_one(project: Project, planes: np.ndarray):
+    keys = keys_of(project)
+    outcomes = {outcome.id: outcome for outcome in decide(project, keys["1.dcm"], boxes=(BOX,))}
+    decided = outcomes[keys["1.dcm"]]
+    assert (decided.decision, decided.reason, decided.detail) == ("decided", Reason.BURNED_IN_RISK, VOLUME_WAITS)
+    assert decided.waits_for == (keys["3.dcm"],)
+    assert {outcome.decision for key, outcome in outcomes.items() if key != decided.id} == {"held"}
+    assert project.images.list() == []
+    kept = {item.id: item.decision for item in project.quarantine.held()}
+    assert kept == dict.fromkeys(keys.values()) | {decided.id: Decision(boxes=(BOX,))}
+
+
+def test_the_last_decision_releases_the_volume_and_each_slice_is_treated_as_decided_on_it(
+    project: Project, planes: np.ndarray
+):
+    keys = keys_of(project)
+    decide(project, keys["1.dcm"], boxes=(BOX,))
+    outcomes = {outcome.id: outcome for outcome in decide(project, keys["3.dcm"])}
+    assert {outcome.decision for outcome in outcomes.values()} == {"released"}
+    assert {key: outcome.painted for key, outcome in outcomes.items() if outcome.painted} == {keys["1.dcm"]: (BOX,)}
+    assert project.quarantine.held() == []
+    stored, expected = voxels_of(project), planes.copy()
+    expected[1, BOX.top : BOX.top + BOX.rows, BOX.left : BOX.left + BOX.columns] = stored[1, BOX.top, BOX.left]
+    np.testing.assert_array_equal(stored, expected)
+    noted = [(event.action, event.key) for event in project.journal.list() if event.kind == "file"]
+    assert ("decide", keys["1.dcm"]) in noted
+    assert ("redact", keys["1.dcm"]) in noted
+    assert ("accept", keys["3.dcm"]) in noted
+
+
+def test_what_is_to_be_found_is_painted_where_it_was_decided_and_nowhere_else(project: Project, planes: np.ndarray):
+    keys = keys_of(project)
+    decide(project, keys["1.dcm"])
+    decide(project, keys["3.dcm"], find=True)
+    stored = voxels_of(project)
+    np.testing.assert_array_equal(stored[:3], planes[:3])
+    assert (stored[3][planes[3] > 2000] < 1500).all()
+
+
+def test_a_later_decision_on_the_same_slice_takes_the_place_of_the_earlier(project: Project, planes: np.ndarray):
+    keys = keys_of(project)
+    decide(project, keys["1.dcm"])
+    decide(project, keys["1.dcm"], boxes=(BOX,))
+    outcomes = {outcome.id: outcome for outcome in decide(project, keys["3.dcm"])}
+    assert outcomes[keys["1.dcm"]].painted == (BOX,)
+
+
+def test_a_slice_that_was_decided_on_can_still_be_refused(project: Project, planes: np.ndarray):
+    keys = keys_of(project)
+    decide(project, keys["3.dcm"], boxes=(BOX,))
+    project.quarantine.refuse(keys["3.dcm"])
+    decide(project, keys["1.dcm"], boxes=(BOX,))
+    assert [image.extent("z") for image in project.images.list()] == [3]
+
+
+def test_a_decision_that_cannot_be_carried_out_is_not_remembered(project: Project, planes: np.ndarray):
+    keys = keys_of(project)
+    outside = BOX.model_copy(update={"frame": 1})
+    assert {outcome.decision for outcome in decide(project, keys["1.dcm"], boxes=(outside,))} == {"held"}
+    assert {item.decision for item in project.quarantine.held()} == {None}
+
+
+def test_the_same_files_uploaded_again_are_held_once_and_stay_decided(
+    project: Project, planes: np.ndarray, tmp_path: Path
+):
+    keys = keys_of(project)
+    decide(project, keys["1.dcm"], boxes=(BOX,))
+    take(project, tmp_path / "in")
+    assert {item.id for item in project.quarantine.held() if item.decision is not None} == {keys["1.dcm"]}
+
+
+def test_two_who_decide_at_once_release_the_volume_together(project: Project, planes: np.ndarray):
+    keys = keys_of(project)
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(lambda name: decide(project, keys[name], find=True), ("1.dcm", "3.dcm")))
+    assert sorted({outcome.decision for outcomes in made for outcome in outcomes}) == ["decided", "held", "released"]
+    assert [image.extent("z") for image in project.images.list()] == [4]
+    assert project.quarantine.held() == []
+
+
+def test_the_command_tells_on_what_the_volume_waits(call: Call, project: Project, planes: np.ndarray):
+    keys = keys_of(project)
+    code, out, _ = call("quarantine", "accept", "phantoms", keys["1.dcm"])
+    assert code == 0
+    assert f"{keys['1.dcm']:>6}  decided; its volume waits for a decision on {keys['3.dcm']}\n" in out
+    listed = call("quarantine", "list", "phantoms")[1].splitlines()
+    assert [line.split()[0] for line in listed if "decided: accept" in line] == [str(keys["1.dcm"])]
+    rows = json.loads(call("quarantine", "list", "phantoms", "--json")[1])
+    assert {row["id"]: row["decision"] for row in rows} == dict.fromkeys(keys.values()) | {keys["1.dcm"]: "accept"}
+    code, out, _ = call("quarantine", "redact", "phantoms", keys["3.dcm"])
+    assert (code, out.count("part of image")) == (0, 4)
