@@ -68,9 +68,10 @@ def test_what_a_decision_did_not_release_is_offered_again(page: Page, site: Site
     for _ in range(2):
         expect(accept).to_be_enabled()
         accept.click()
-    expect(page.get_by_test_id(f"held-{slices['2.dcm']}")).to_contain_text("Decided")
-    # The slice that shows the name needs a decision of its own.
-    expect(page.get_by_test_id(f"review-{slices['1.dcm']}")).to_be_visible()
+    expect(page.get_by_test_id(f"held-{slices['0.dcm']}")).to_contain_text("Decided")
+    # The slice that shows the name needs a decision of its own, and the others wait for it.
+    for name in ("1.dcm", "2.dcm", "3.dcm"):
+        expect(page.get_by_test_id(f"review-{slices[name]}")).to_be_visible()
     imaging(site.workspace, "worker", "--once")
     for key in slices.values():
         expect(page.get_by_test_id(f"review-{key}")).to_be_visible()

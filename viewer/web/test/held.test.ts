@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseHeld, parseJob, parsePreview, parseStopped } from '@/api/parse'
-import { boxBetween, boxesOn, choicesOf, framesWithout, sizeOf, sortHeld, takenAlong } from '@/domain/held'
+import { boxBetween, boxesOn, choicesOf, framesWithout, sizeOf, sortHeld, takenAlong, undecided, wordOf } from '@/domain/held'
 import type { HeldFile } from '@/domain/held'
 import { detailParts } from '@/domain/held-detail'
 
@@ -38,7 +38,7 @@ describe('a box over text', () => {
 
 describe('the held files of one volume', () => {
   const file = (id: number, facts: Partial<HeldFile> = {}): HeldFile =>
-    ({ id, name: '', reason: 'burned_in_risk', detail: 'text was found in the picture', series: 's', bytes: 1, created: null, ...facts })
+    ({ id, name: '', reason: 'burned_in_risk', detail: 'text was found in the picture', series: 's', bytes: 1, created: null, decision: null, ...facts })
   const waiting = (id: number, facts: Partial<HeldFile> = {}): HeldFile =>
     file(id, { detail: 'another slice of its volume waits for review', ...facts })
 
@@ -47,8 +47,18 @@ describe('the held files of one volume', () => {
     expect(takenAlong(file(1), [file(1), ...others]).map(({ id }) => id)).toEqual([2, 3])
   })
 
-  it('need a decision each where text was found in them', () => {
-    expect(takenAlong(file(1), [file(1), file(2)])).toEqual([])
+  it('need a decision each where text was found in them, and nothing comes along before', () => {
+    const files = [file(1), file(2), waiting(3), file(4, { series: 'other' })]
+    expect(undecided(file(1), files).map(({ id }) => id)).toEqual([2])
+    expect(takenAlong(file(1), files)).toEqual([])
+    expect(takenAlong(file(1), files, [file(2)])).toEqual([])
+    expect(takenAlong(file(1), files, [files[1]!]).map(({ id }) => id)).toEqual([3])
+  })
+
+  it('come along where somebody decided on them before', () => {
+    const kept = file(2, { decision: { boxes: [], find: true } })
+    expect(undecided(file(1), [file(1), kept])).toEqual([])
+    expect(takenAlong(file(1), [file(1), kept, waiting(3)]).map(({ id }) => id)).toEqual([2, 3])
   })
 
   it('are unknown where nothing says which series a file is of', () => {
@@ -59,10 +69,17 @@ describe('the held files of one volume', () => {
     expect(sortHeld([waiting(1), file(2), waiting(3), file(4)]).map(({ id }) => id)).toEqual([2, 4, 1, 3])
   })
 
+  it('come after those that need a decision where one was taken', () => {
+    const kept = file(1, { decision: { boxes: [], find: false } })
+    expect(sortHeld([waiting(3), kept, file(2)]).map(({ id }) => id)).toEqual([2, 1, 3])
+  })
+
   it('are read with what is said of each', () => {
     const told = { id: 7, name: 'n', reason: 'face_risk', detail: 'd', size: 12, upload: 3, series: '1.2', created: '1700000000000' }
-    const read = { id: 7, name: 'n', reason: 'face_risk', detail: 'd', series: '1.2', bytes: 12, created: 1_700_000_000_000 }
+    const read = { id: 7, name: 'n', reason: 'face_risk', detail: 'd', series: '1.2', bytes: 12, created: 1_700_000_000_000, decision: null }
     expect(parseHeld(told)).toEqual(read)
+    const decision = { boxes: [{ top: 0, left: 1, rows: 2, columns: 3, frame: 4 }], find: false }
+    expect(parseHeld({ ...told, decision })).toEqual({ ...read, decision })
   })
 })
 
@@ -76,6 +93,13 @@ describe('why a file is held', () => {
 })
 
 describe('a decision on a held file', () => {
+  it('has the name of what it does', () => {
+    const box = { top: 0, left: 1, rows: 2, columns: 3, frame: null }
+    expect(wordOf({ boxes: [], find: false })).toBe('accept')
+    expect(wordOf({ boxes: [], find: true })).toBe('redact')
+    expect(wordOf({ boxes: [box], find: false })).toBe('redact')
+  })
+
   it('waits for the picture of this file and for a moment before it', () => {
     const none = { accept: false, redact: false, refuse: false }
     expect(choicesOf('loading', true, 0, true)).toEqual(none)
@@ -109,11 +133,16 @@ describe('what came of a job', () => {
     const box = { top: 0, left: 0, rows: 1, columns: 1, frame: null }
     const released = { decision: 'released', image: 7, painted: [box, box] }
     const result = [released, { ...released, painted: [box] }, { decision: 'duplicate', image: null }, { decision: 'held', reason: 'unreadable' }]
-    expect(outcomes(result)).toEqual({ images: [7], duplicates: 1, held: [['unreadable', 1]], painted: 3 })
+    expect(outcomes(result)).toEqual({ images: [7], duplicates: 1, held: [['unreadable', 1]], painted: 3, decided: 0 })
+  })
+
+  it('tells what is decided and waits apart from what is still held', () => {
+    const waits = { decision: 'decided', reason: 'burned_in_risk' }
+    expect(outcomes([waits, { decision: 'held', reason: 'burned_in_risk' }])).toMatchObject({ held: [['burned_in_risk', 1]], decided: 1 })
   })
 
   it('tells no boxes of an upload', () => {
-    expect(outcomes({ images: [{ id: 4 }, { id: 5 }], quarantined: [], duplicates: 0 })).toEqual({ images: [4, 5], duplicates: 0, held: [], painted: null })
+    expect(outcomes({ images: [{ id: 4 }, { id: 5 }], quarantined: [], duplicates: 0 })).toEqual({ images: [4, 5], duplicates: 0, held: [], painted: null, decided: 0 })
   })
 })
 

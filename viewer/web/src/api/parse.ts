@@ -1,5 +1,5 @@
 import type { Annotation, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
-import type { HeldFile, PaintedBox, Preview, StoppedUpload } from '@/domain/held'
+import type { HeldDecision, HeldFile, PaintedBox, Preview, StoppedUpload } from '@/domain/held'
 import type { Affine, Axis, Image, Level, Window } from '@/domain/image'
 import type { Job, JobState, Model, Outcomes, Project, Term, User } from '@/domain/project'
 
@@ -200,12 +200,14 @@ function parseOutcomes(json: unknown): Outcomes | null {
   if (Array.isArray(json)) {
     const duplicates = json.filter((item) => fields(item).decision === 'duplicate').length
     const painted = json.reduce((sum: number, item) => sum + list(fields(item).painted).length, 0)
-    return { images: idsOf(json, 'image'), duplicates, held: countReasons(json), painted }
+    const decided = json.filter((item) => fields(item).decision === 'decided')
+    const held = countReasons(json.filter((item) => !decided.includes(item)))
+    return { images: idsOf(json, 'image'), duplicates, held, painted, decided: decided.length }
   }
   const report = fields(json)
   if (!Array.isArray(report.images) || !Array.isArray(report.quarantined)) return null
   const held = countReasons(report.quarantined)
-  return { images: idsOf(report.images, 'id'), duplicates: number(report.duplicates), held, painted: null }
+  return { images: idsOf(report.images, 'id'), duplicates: number(report.duplicates), held, painted: null, decided: 0 }
 }
 
 export function parseHeld(json: unknown): HeldFile {
@@ -218,7 +220,14 @@ export function parseHeld(json: unknown): HeldFile {
     series: text(file.series),
     bytes: number(file.size),
     created: moment(file.created),
+    decision: parseDecision(file.decision),
   }
+}
+
+function parseDecision(json: unknown): HeldDecision | null {
+  if (typeof json !== 'object' || json === null) return null
+  const { boxes, find } = fields(json)
+  return { boxes: list(boxes).map(parseBox), find: find === true }
 }
 
 export function parseStopped(json: unknown): StoppedUpload {
@@ -247,8 +256,8 @@ export function parsePreview(json: unknown): Preview {
 }
 
 function parseBox(json: unknown): PaintedBox {
-  const { top, left, rows, columns } = fields(json)
-  return { top: number(top), left: number(left), rows: number(rows), columns: number(columns), frame: null }
+  const { top, left, rows, columns, frame } = fields(json)
+  return { top: number(top), left: number(left), rows: number(rows), columns: number(columns), frame: numberOrNull(frame) }
 }
 
 export function parseJob(json: unknown): Job {

@@ -2,7 +2,7 @@ import { ask, askCollection, askJson, send } from '@/api/client'
 import * as parse from '@/api/parse'
 import type { Annotation, Identity, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
 import { FailureError } from '@/domain/failure'
-import type { HeldFile, Look, PaintedBox, Preview, StoppedUpload } from '@/domain/held'
+import type { HeldDecision, HeldFile, Look, Preview, StoppedUpload } from '@/domain/held'
 import type { Axis, Image, Place, Window } from '@/domain/image'
 import type { Job, Model, Project, Term, User } from '@/domain/project'
 
@@ -85,11 +85,11 @@ export async function accept(projectId: number, item: number, signal?: AbortSign
   return await review(projectId, { items: [item], accept: true }, signal)
 }
 
-/** Paint over these boxes, and over what the text detector finds where `find` says so, then make images; gives the job. */
+/** Paint held files over as decided, then make images; gives the job. */
 export async function redact(
-  projectId: number, item: number, boxes: readonly PaintedBox[], find: boolean, signal?: AbortSignal,
+  projectId: number, items: readonly number[], { boxes, find }: HeldDecision, signal?: AbortSignal,
 ): Promise<number> {
-  return await review(projectId, { items: [item], boxes, find }, signal)
+  return await review(projectId, { items, boxes, find }, signal)
 }
 
 async function review(projectId: number, body: unknown, signal?: AbortSignal): Promise<number> {

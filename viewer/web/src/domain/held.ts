@@ -9,25 +9,48 @@ export interface HeldFile {
   readonly series: string
   readonly bytes: number
   readonly created: number | null
+  /** What was decided already; carried out as soon as the others of its volume are decided on too. */
+  readonly decision: HeldDecision | null
 }
 
-const VOLUME_WAITS = 'another slice of its volume waits for review'
-const merelyWaits = ({ detail }: HeldFile): boolean => detail === VOLUME_WAITS
+/** What is done to a file before it becomes an image; nothing where it is accepted as it is. */
+export interface HeldDecision {
+  readonly boxes: readonly PaintedBox[]
+  /** Whether what the text detector finds is painted over too. */
+  readonly find: boolean
+}
 
-/** Those whose own pixels are the reason come before those that wait for them. */
+/** The name of a decision. */
+export const wordOf = ({ boxes, find }: HeldDecision): 'accept' | 'redact' => (find || boxes.length > 0 ? 'redact' : 'accept')
+
+const VOLUME_WAITS = 'another slice of its volume waits for review'
+/** Whether not the file itself is the reason, but another one of its volume. */
+export const merelyWaits = ({ detail }: HeldFile): boolean => detail === VOLUME_WAITS
+const isDecided = ({ decision }: HeldFile): boolean => decision !== null
+
+/** What needs a decision comes first, then what was decided on and waits, then what waits for others. */
 export function sortHeld(files: readonly HeldFile[]): readonly HeldFile[] {
-  return [...files.filter((file) => !merelyWaits(file)), ...files.filter(merelyWaits)]
+  const own = files.filter((file) => !merelyWaits(file))
+  return [...own.filter((file) => !isDecided(file)), ...own.filter(isDecided), ...files.filter(merelyWaits)]
+}
+
+const ofSeries = (file: HeldFile, files: readonly HeldFile[]): readonly HeldFile[] =>
+  file.series === '' ? [] : files.filter((one) => one.id !== file.id && one.series === file.series)
+
+/** The other files of its series in which text may stand and on which nobody has decided: the volume waits for them. */
+export function undecided(file: HeldFile, files: readonly HeldFile[]): readonly HeldFile[] {
+  return ofSeries(file, files).filter((one) => one.reason === 'burned_in_risk' && !merelyWaits(one) && !isDecided(one))
 }
 
 /**
- * The files that need no decision of their own once images are made of this one.
+ * The files that need no decision of their own once images are made of this one and of those decided on together with it.
  *
  * The server takes all of the series along that are held for text or a face, but looks for text again in those that it
- * was found in.
+ * was found in: while one of them is undecided, nothing comes along.
  */
-export function takenAlong(file: HeldFile, files: readonly HeldFile[]): readonly HeldFile[] {
-  if (file.series === '') return []
-  return files.filter((one) => one.id !== file.id && one.series === file.series && (one.reason === 'face_risk' || merelyWaits(one)))
+export function takenAlong(file: HeldFile, files: readonly HeldFile[], together: readonly HeldFile[] = []): readonly HeldFile[] {
+  if (undecided(file, files).some((one) => !together.includes(one))) return []
+  return ofSeries(file, files).filter((one) => one.reason === 'face_risk' || merelyWaits(one) || isDecided(one))
 }
 
 /** How the last job of an upload ended; `none` where no job ever had it. */

@@ -37,6 +37,8 @@ export interface Outcomes {
   readonly held: readonly (readonly [string, number])[]
   /** How many boxes were painted over on the way; null where nobody decided on it. */
   readonly painted: number | null
+  /** How many files were decided on whose volume still waits for a decision on others. */
+  readonly decided: number
 }
 
 export interface Job {
