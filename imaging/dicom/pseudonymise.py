@@ -175,7 +175,7 @@ class Rewriter:
         self._tally = tally
         self._encoding = header.original_encoding
         charset = read_texts(header, "SpecificCharacterSet")
-        self._memory = _remember(decisions, pseudonyms, person.pseudonym, person.own, charset)
+        self._memory = _remember(decisions, pseudonyms, person.pseudonym, person.own, charset, self._encoding)
         self._writers: dict[Action, Callable[[DataElement], object]] = {
             Action.BLANK: lambda _: "",
             Action.KEEP: lambda element: element.value,
@@ -217,8 +217,6 @@ class Rewriter:
         if action in self._by_context or not isinstance(raw, RawDataElement):
             self._carry_element(level, tag, action)
             return
-        if action is Action.NUMBER and self._settle_raw(raw, level.result):
-            return
         # The slices of a series share most of their values: what became of one is what becomes of the next.
         key = (int(tag), level.depth > 0, raw.VR, raw.value)
         if key in self._memory:
@@ -226,14 +224,19 @@ class Rewriter:
             if known is not None:
                 level.result[tag] = known
             return
-        self._carry_element(level, tag, action)
+        if action is not Action.NUMBER or not self._settle_raw(raw, level.result):
+            self._carry_element(level, tag, action)
         self._learn(key, level.result, tag)
 
     def _learn(self, key: _Key | None, result: Dataset, tag: BaseTag) -> None:
         """Remember what became of a value, where that is bytes or nothing."""
         made: object = result.get_item(tag) if tag in result else None
-        if key is not None and len(self._memory) < _REMEMBERED and (made is None or isinstance(made, RawDataElement)):
-            self._memory[key] = made
+        if key is None or not (made is None or isinstance(made, RawDataElement)):
+            return
+        if len(self._memory) >= _REMEMBERED:
+            # What each slice has for itself fills it; what they share is soon learned again.
+            self._memory.clear()
+        self._memory[key] = made
 
     def _carry_element(self, level: _Level, tag: BaseTag, action: Action) -> None:
         try:
