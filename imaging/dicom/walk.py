@@ -1,23 +1,23 @@
-"""Finds the files of an upload: folders, single files, members of zip archives; guards against hostile ones."""
+"""Finds the files of an upload: folders, single files, members of archives; guards against hostile ones."""
 
 from __future__ import annotations
 
 import os
 import stat
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from imaging.dicom.limits import RATIO_FREE_BYTES, Limits
+from imaging.dicom import tars, zips
+from imaging.dicom.archives import DAMAGED, Archive, allowed_bytes, copy, judge
+from imaging.dicom.limits import Limits
+from imaging.dicom.tars import find_packing, open_tar
+from imaging.dicom.zips import is_zip, open_zip
 from imaging.domain.outcome import Reason
-from imaging.errors import InvalidInputError
+from imaging.errors import InvalidInputError, RefusedFileError
 
-_ZIP_START = b"PK\x03\x04"
-_ZIP_EMPTY = b"PK\x05\x06"
-_BLOCK = 2**20
+_BROKEN = (*zips.BROKEN, *tars.BROKEN)
+_START = 512
 
 
 @dataclass(frozen=True)
@@ -124,83 +124,39 @@ def _refuse_folder(folder: Path, name: str) -> Iterator[Refusal]:
 def _open_archive(found: Found, limits: Limits, scratch: Path) -> Iterator[Found | Refusal]:
     try:
         with found.path.open("rb") as stream:
-            start = stream.read(4)
+            start = stream.read(_START)
+        packing = find_packing(found.path, start)
     except OSError:
         yield Refusal(found.name, Reason.UNREADABLE, "the file cannot be opened")
         return
-    if start not in (_ZIP_START, _ZIP_EMPTY):
-        yield found
-        return
     try:
-        with zipfile.ZipFile(found.path) as archive:
-            members = [entry for entry in archive.infolist() if not entry.is_dir()]
-            problem = _find_problem(members, limits)
-            if problem is not None:
-                yield Refusal(found.name, *problem, found.path)
-                return
-            yield from _unpack(archive, members, found, limits, scratch)
-    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
-        problem = (Reason.ARCHIVE_REFUSED, "the archive is damaged or of an unknown kind")
-        yield Refusal(found.name, *problem, found.path)
+        if is_zip(start):
+            with open_zip(found.path) as archive:
+                yield from _unpack(archive, found, limits, scratch)
+        elif packing is not None:
+            with open_tar(found.path, packing, limits) as archive:
+                yield from _unpack(archive, found, limits, scratch)
+        else:
+            yield found
+    except RefusedFileError as refusal:
+        yield Refusal(found.name, refusal.reason, refusal.detail, found.path)
+    except _BROKEN:
+        yield Refusal(found.name, Reason.ARCHIVE_REFUSED, DAMAGED, found.path)
 
 
-def _find_problem(members: Sequence[zipfile.ZipInfo], limits: Limits) -> tuple[Reason, str] | None:
-    """Judge the table of contents as a whole: a hostile archive is refused whole, never rewritten."""
-    if not members:
-        return Reason.ARCHIVE_REFUSED, "the archive is empty"
-    if len(members) > limits.files:
-        return Reason.LIMIT_EXCEEDED, "too many members"
-    if len({member.filename for member in members}) != len(members):
-        return Reason.ARCHIVE_REFUSED, "two members share a name"
-    problem = next((found for member in members if (found := _find_member_problem(member))), None)
-    if problem is not None:
-        return Reason.ARCHIVE_REFUSED, problem
-    if _overlap(members):
-        return Reason.ARCHIVE_REFUSED, "members overlap"
-    unpacked = sum(member.file_size for member in members)
-    if unpacked > _allowed_bytes(sum(member.compress_size for member in members), limits):
-        return Reason.LIMIT_EXCEEDED, "the archive unpacks to too much"
-    return None
-
-
-def _find_member_problem(member: zipfile.ZipInfo) -> str | None:
-    if _escapes(member.filename):
-        return "a member's name leads outside the archive"
-    if stat.S_ISLNK(member.external_attr >> 16):
-        return "a member is a symbolic link"
-    if member.flag_bits & 0x1:
-        return "a member is encrypted"
-    return None
-
-
-def _allowed_bytes(packed: int, limits: Limits) -> int:
-    return min(limits.archive_bytes, max(RATIO_FREE_BYTES, int(packed * limits.archive_ratio)))
-
-
-def _escapes(name: str) -> bool:
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    return not parts or name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or "\0" in name
-
-
-def _overlap(members: Sequence[zipfile.ZipInfo]) -> bool:
-    spans = sorted((member.header_offset, member.header_offset + 30 + member.compress_size) for member in members)
-    return any(end > start for (_, end), (start, _) in pairwise(spans))
-
-
-def _unpack(
-    archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo], found: Found, limits: Limits, scratch: Path
-) -> Iterator[Found | Refusal]:
+def _unpack(archive: Archive, found: Found, limits: Limits, scratch: Path) -> Iterator[Found | Refusal]:
+    judge(archive, limits)
     scratch.mkdir(parents=True, exist_ok=True)
-    left = _allowed_bytes(sum(member.compress_size for member in members), limits)
+    left = allowed_bytes(archive.packed, limits)
     folder = scratch / f"{sum(1 for _ in scratch.iterdir()):06d}"
     folder.mkdir()
     kept: Path | None = found.path
-    for number, member in enumerate(members):
-        name = f"{found.name}/{member.filename}"
+    for number, entry in enumerate(archive.entries):
+        name = f"{found.name}/{entry.name}"
         target = folder / f"{number:08d}"
         try:
-            written = _copy(archive, member, target, left)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError, RuntimeError):
+            written = copy(archive, number, target, left)
+        except _BROKEN:
             problem = (Reason.UNREADABLE, "the member cannot be unpacked")
         else:
             if written is not None:
@@ -212,15 +168,3 @@ def _unpack(
         # One copy of the archive is enough for all of its members that are refused.
         yield Refusal(name, *problem, kept)
         kept = None
-
-
-def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, left: int) -> int | None:
-    """Unpack one member; None when it grows past what is left (a size in a zip header is only a claim)."""
-    written = 0
-    with archive.open(member) as source, target.open("xb") as sink:
-        while block := source.read(_BLOCK):
-            written += len(block)
-            if written > left:
-                return None
-            sink.write(block)
-    return written

@@ -31,7 +31,7 @@ _SHOWN = 40
 def command(
     invocation: Invocation, project: str, paths: tuple[Path, ...], profile: str | None, workers: int | None
 ) -> None:
-    """Turn DICOM files, pictures, folders and zip archives into images.
+    """Turn DICOM files, pictures, folders, zip and tar archives into images.
 
     Every file ends as part of an image, as a document, as a duplicate, or in quarantine with a reason.
     """

@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -376,3 +377,15 @@ def _bytes(header: pydicom.Dataset) -> bytes:
     stream = io.BytesIO()
     header.save_as(stream)
     return stream.getvalue()
+
+
+def test_a_series_in_a_tar_becomes_one_image_and_its_files_are_named(
+    project: Project, make_series, tmp_path: Path
+) -> None:
+    make_series(tmp_path / "in")
+    with tarfile.open(tmp_path / "upload.tgz", "w:gz") as archive:
+        archive.add(tmp_path / "in", "scans")
+    made = take(project, tmp_path / "upload.tgz")
+    (image,) = made.images
+    assert made.files == len(image.inputs) == len(list((tmp_path / "in").iterdir()))
+    assert all(name.startswith(f"{tmp_path}/upload.tgz/scans/") for name in image.inputs)
