@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -56,9 +56,11 @@ def review(project: Project, work: ReviewWork, report: Report) -> tuple[Reviewed
         marking = _Marking({str(key): decision for key, decision in decisions.items()}, _find_detector(decisions))
         files = _open(project, items, scratch)
         made = ingest_held(project, files, report, marking.mark) if files else None
-        outcomes = _tell(items, made, marking)
+        outcomes = _tell(items, made, marking, frozenset(work.items))
         for outcome in outcomes:
-            _carry_out(project, outcome, decisions.get(outcome.id, work.decision))
+            # Somebody may have deleted a file meanwhile; the others have their outcome all the same.
+            with suppress(NotFoundError):
+                _carry_out(project, outcome, decisions.get(outcome.id, work.decision))
     return outcomes
 
 
@@ -106,17 +108,24 @@ class _Marking:
     """What is painted over in each file that was marked, by its id."""
 
     def mark(self, arrivals: Arrivals) -> None:
-        """Let the files pass, painted over as asked; one on which that cannot be done is refused."""
+        """Let the files pass, painted over as asked; one on which that cannot be done holds all of its series."""
         instances, arrivals.instances = arrivals.instances, []
+        short: set[str] = set()
         for item in instances:
             decision = self.decisions.get(item.found.name)
-            with _refusing(arrivals, item):
+            try:
                 arrivals.instances.append(item if decision is None else self._mark_instance(item, decision))
+            except RefusedFileError as error:
+                arrivals.refuse(item, error)
+                short.add(item.series)
+        _hold_series(arrivals, short)
         pictures, arrivals.pictures = arrivals.pictures, []
         for picture in pictures:
             decision = self.decisions.get(picture.found.name)
-            with _refusing(arrivals, picture):
+            try:
                 arrivals.pictures.append(picture if decision is None else self._mark_picture(picture, decision))
+            except RefusedFileError as error:
+                arrivals.refuse(picture, error)
 
     def _mark_instance(self, item: Arrived, decision: Decision) -> Arrived:
         seen = item.instance
@@ -153,15 +162,19 @@ class _Marking:
         return (*known, *cover_text((paint(frame, n, known) for n, frame in enumerate(read())), self.detector))
 
 
-@contextmanager
-def _refusing(arrivals: Arrivals, file: Arrived | PictureFile) -> Iterator[None]:
-    try:
-        yield
-    except RefusedFileError as error:
-        arrivals.refuse(file, error)
+def _hold_series(arrivals: Arrivals, short: Collection[str]) -> None:
+    """Let nothing pass of series of which one file is refused: a volume would come out short of it."""
+    instances, arrivals.instances = arrivals.instances, []
+    for item in instances:
+        if item.series in short:
+            arrivals.refuse(item, RefusedFileError(Reason.BURNED_IN_RISK, VOLUME_WAITS))
+        else:
+            arrivals.instances.append(item)
 
 
-def _tell(items: Sequence[HeldFile], made: IngestReport | None, marking: _Marking) -> tuple[Reviewed, ...]:
+def _tell(
+    items: Sequence[HeldFile], made: IngestReport | None, marking: _Marking, asked: Collection[int]
+) -> tuple[Reviewed, ...]:
     images = {} if made is None else {name: image.id for image in made.images for name in image.inputs}
     refused = {} if made is None else {held.name: held for held in made.quarantined}
     outcomes = []
@@ -172,10 +185,16 @@ def _tell(items: Sequence[HeldFile], made: IngestReport | None, marking: _Markin
             outcomes.append(Reviewed(id=item.id, decision="released", image=images[key], painted=boxes))
         elif key in refused:
             why = refused[key]
-            waits = key in marking.painted and why.detail == VOLUME_WAITS
-            first = _undecided(item, items, refused) if waits else ()
-            word = "decided" if waits else "held"
-            outcomes.append(Reviewed(id=item.id, decision=word, reason=why.reason, detail=why.detail, waits_for=first))
+            waits = item.id in asked and key in marking.painted and why.detail == VOLUME_WAITS
+            outcomes.append(
+                Reviewed(
+                    id=item.id,
+                    decision="decided" if waits else "held",
+                    reason=why.reason,
+                    detail=why.detail,
+                    waits_for=_undecided(item, items, refused) if waits else (),
+                )
+            )
         elif item.size:
             outcomes.append(Reviewed(id=item.id, decision="duplicate"))
         else:
@@ -184,6 +203,7 @@ def _tell(items: Sequence[HeldFile], made: IngestReport | None, marking: _Markin
 
 
 def _undecided(item: HeldFile, items: Sequence[HeldFile], refused: Mapping[str, Held]) -> tuple[int, ...]:
-    """List what was refused for its own pixels, of the series of a file that waits."""
-    series = (one.id for one in items if one.series == item.series and str(one.id) in refused)
-    return tuple(key for key in series if refused[str(key)].detail != VOLUME_WAITS)
+    """List what was refused for text in its own pixels, of the series of a file that waits."""
+    same = (refused.get(str(one.id)) for one in items if one.series == item.series)
+    own = (one for one in same if one is not None and one.reason is Reason.BURNED_IN_RISK)
+    return tuple(int(one.name) for one in own if one.detail != VOLUME_WAITS)

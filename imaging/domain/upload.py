@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -138,11 +138,11 @@ class Reviewed(Record):
     painted
         What was painted over in it, drawn or found.
     waits_for
-        The held files of its series on which somebody has to decide first.
+        Other held files of its series that may carry text and on which nobody has decided.
     """
 
     id: int
-    decision: str
+    decision: Literal["released", "duplicate", "held", "decided"]
     image: ImageKey | None = None
     painted: tuple[PaintedBox, ...] = ()
     waits_for: tuple[int, ...] = ()

@@ -9,12 +9,11 @@ from imaging.domain.job import IngestWork, Job, JobState, PredictWork, Repseudon
 from imaging.errors import ForbiddenError, NotFoundError
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
-from imaging.project.quarantine import require_held
+from imaging.project.quarantine import drop_decision
 from imaging.project.uploads import require_open_upload
 from imaging.queue import Queue, take
 from imaging.store import jobs as rows
 from imaging.store import models
-from imaging.store.database import Transaction
 
 
 class Jobs:
@@ -47,7 +46,7 @@ class Jobs:
             return take(change, self._insert(change, work), worker, lease_seconds)
 
     def _insert(self, change: Change, work: Work) -> Job:
-        self._check(change.transaction, work)
+        self._prepare(change, work)
         job = Job(
             id=JobKey(change.reserve()),
             project=self._gate.project,
@@ -67,7 +66,9 @@ class Jobs:
             raise ForbiddenError("cancel another member's job")
         return Queue(self._gate.database).cancel(self._gate.project, key, self._gate.user)
 
-    def _check(self, transaction: Transaction, work: Work) -> None:
+    def _prepare(self, change: Change, work: Work) -> None:
+        """Refuse work on what is not there; a new decision on a held file ends an earlier one at once."""
+        transaction = change.transaction
         match work:
             case IngestWork():
                 require_open_upload(transaction, self._gate, work.upload)
@@ -78,7 +79,7 @@ class Jobs:
                     require_image(transaction, self._gate, image)
             case ReviewWork():
                 for item in work.items:
-                    require_held(transaction, self._gate, item)
+                    drop_decision(change, self._gate, item)
             case RepseudonymiseWork() | TrainWork():
                 pass
 

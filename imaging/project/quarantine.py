@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from imaging.access import Action
+from imaging.change import Change
 from imaging.domain.base import UploadKey
 from imaging.domain.upload import Decision, FileToHold, HeldFile
 from imaging.errors import NotFoundError
@@ -148,6 +149,14 @@ def require_held(transaction: Transaction, gate: Gate, key: int) -> rows.HeldRow
     if not found:
         raise NotFoundError("quarantined file", key)
     return found[0]
+
+
+def drop_decision(change: Change, gate: Gate, key: int) -> None:
+    """Forget what was decided on a held file, before anything else is: from now on nobody carries it out."""
+    found = require_held(change.transaction, gate, key)
+    if found.decision is not None:
+        rows.set_decision(change.transaction, key, None)
+        change.note("undecide", "file", key, {"upload": found.upload})
 
 
 def _unseal_name(row: rows.HeldRow, secret: bytes) -> str:

@@ -121,8 +121,8 @@ def insert_held(transaction: Transaction, project: ProjectKey, row: HeldRow) -> 
     transaction.execute(insert(held_file).values(values))
 
 
-def set_decision(transaction: Transaction, key: int, decision: Decision) -> None:
-    """Keep what was decided on a held file."""
+def set_decision(transaction: Transaction, key: int, decision: Decision | None) -> None:
+    """Keep what was decided on a held file, or forget it."""
     transaction.execute(update(held_file).where(held_file.c.id == key).values(decision=_decision_values(decision)))
 
 

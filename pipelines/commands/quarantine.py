@@ -221,7 +221,7 @@ def _row(file: HeldFile) -> dict[str, object]:
 def _line(file: HeldFile) -> str:
     told = file.detail
     if file.decision is not None:
-        told = f"{told}; decided: {file.decision.word}, its volume waits for others"
+        told = f"{told}; decided: {file.decision.word}, carried out with the last decision on its volume"
     detail = f"  ({told})" if told else ""
     return f"{file.id:>6}  {file.reason.value:<20} {file.days:>4} d  {printable(file.name)}{detail}"
 
@@ -249,7 +249,7 @@ def _stopped_line(upload: StoppedUpload) -> str:
 def _outcome_line(outcome: Reviewed, work: ReviewWork) -> str:
     if outcome.decision == "decided":
         first = ", ".join(map(str, outcome.waits_for))
-        return f"{outcome.id:>6}  decided; its volume waits for a decision on {first}"
+        return f"{outcome.id:>6}  decided; its volume waits, undecided in its series: {first}"
     if outcome.reason is not None:
         along = "" if outcome.id in work.items else ", with the rest of its series"
         told = f"{outcome.id:>6}  held still{along}: {outcome.reason.value}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from imaging.domain.job import ReviewWork
 from imaging.domain.outcome import Reason
 from imaging.domain.upload import Decision, PaintedBox, Reviewed
 from imaging.project.project import Project
+from imaging.project.quarantine import Quarantine
 from pipelines.review import review
 from tests.imaging.dicom.burned_in import write_volume
 from tests.pipelines.conftest import Call
@@ -110,6 +112,69 @@ def test_the_same_files_uploaded_again_are_held_once_and_stay_decided(
     assert {item.id for item in project.quarantine.held() if item.decision is not None} == {keys["1.dcm"]}
 
 
+def test_a_new_decision_ends_the_earlier_one_even_where_it_cannot_be_carried_out(
+    call: Call, project: Project, planes: np.ndarray
+):
+    keys = keys_of(project)
+    call("quarantine", "accept", "phantoms", keys["1.dcm"])
+    assert call("quarantine", "redact", "phantoms", keys["1.dcm"], "--box", "250,4,32,230")[0] == 2
+    call("quarantine", "accept", "phantoms", keys["3.dcm"])
+    assert project.images.list() == []
+    assert [item.id for item in project.quarantine.held() if item.decision is not None] == [keys["3.dcm"]]
+
+
+def test_a_new_decision_ends_the_earlier_one_as_soon_as_it_is_submitted(
+    call: Call, project: Project, planes: np.ndarray
+):
+    keys = keys_of(project)
+    call("quarantine", "accept", "phantoms", keys["1.dcm"])
+    project.jobs.submit(ReviewWork(items=(keys["1.dcm"],), boxes=(BOX,)))
+    assert {item.decision for item in project.quarantine.held()} == {None}
+    call("quarantine", "accept", "phantoms", keys["3.dcm"])
+    assert project.images.list() == []
+    noted = [(event.action, event.key) for event in project.journal.list() if event.action in ("decide", "undecide")]
+    assert sorted(noted) == [("decide", keys["1.dcm"]), ("decide", keys["3.dcm"]), ("undecide", keys["1.dcm"])]
+
+
+def test_no_volume_is_made_without_a_slice_that_cannot_be_treated_as_decided(project: Project, planes: np.ndarray):
+    keys = keys_of(project)
+    decide(project, keys["1.dcm"], boxes=(BOX,))
+    outside = BOX.model_copy(update={"frame": 1})
+    outcomes = {outcome.id: outcome for outcome in decide(project, keys["3.dcm"], boxes=(outside,))}
+    assert {outcome.decision for outcome in outcomes.values()} == {"held"}
+    assert outcomes[keys["3.dcm"]].detail == "a box names a frame that is not there"
+    assert project.images.list() == []
+    assert len(project.quarantine.held()) == 4
+
+
+def test_each_decision_is_noted_once_and_told_once(project: Project, tmp_path: Path):
+    write_volume(tmp_path / "in", named=(0, 1, 2, 3))
+    take(project, tmp_path / "in")
+    keys = keys_of(project)
+    for name in ("0.dcm", "1.dcm", "2.dcm"):
+        told = [outcome.id for outcome in decide(project, keys[name]) if outcome.decision == "decided"]
+        assert told == [keys[name]]
+    noted = [event.key for event in project.journal.list() if event.action == "decide"]
+    assert sorted(noted) == [keys[name] for name in ("0.dcm", "1.dcm", "2.dcm")]
+
+
+def test_what_was_deleted_meanwhile_does_not_keep_the_others_from_their_outcome(
+    project: Project, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    keys = keys_of(project)
+    release = type(project.quarantine).release
+
+    def refuse_first(self: Quarantine, key: int, *facts: Any) -> None:
+        if key == keys["0.dcm"]:
+            self.refuse(key)
+        release(self, key, *facts)
+
+    monkeypatch.setattr(Quarantine, "release", refuse_first)
+    decide(project, keys["1.dcm"], keys["3.dcm"], find=True)
+    assert [image.extent("z") for image in project.images.list()] == [4]
+    assert project.quarantine.held() == []
+
+
 def test_two_who_decide_at_once_release_the_volume_together(project: Project, planes: np.ndarray):
     keys = keys_of(project)
     with ThreadPoolExecutor(2) as pool:
@@ -123,7 +188,7 @@ def test_the_command_tells_on_what_the_volume_waits(call: Call, project: Project
     keys = keys_of(project)
     code, out, _ = call("quarantine", "accept", "phantoms", keys["1.dcm"])
     assert code == 0
-    assert f"{keys['1.dcm']:>6}  decided; its volume waits for a decision on {keys['3.dcm']}\n" in out
+    assert f"{keys['1.dcm']:>6}  decided; its volume waits, undecided in its series: {keys['3.dcm']}\n" in out
     listed = call("quarantine", "list", "phantoms")[1].splitlines()
     assert [line.split()[0] for line in listed if "decided: accept" in line] == [str(keys["1.dcm"])]
     rows = json.loads(call("quarantine", "list", "phantoms", "--json")[1])

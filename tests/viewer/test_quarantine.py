@@ -11,7 +11,7 @@ from PIL import Image as Picture
 
 from imaging.domain.job import ReviewWork
 from imaging.domain.outcome import Reason
-from imaging.domain.upload import FileToHold, PaintedBox
+from imaging.domain.upload import Decision, FileToHold, PaintedBox
 from tests.imaging.dicom.burned_in import NAME, SIDE, written
 from tests.imaging.dicom.ultrasound import make_ultrasound
 
@@ -55,6 +55,11 @@ def test_a_row_tells_why_a_file_is_held_and_which_files_are_of_its_series(manage
     key = ours.quarantine.hold(ours.uploads.create("page"), FileToHold(*told, series="2.25.7"))
     (row,) = (row for row in manager.get(f"{url}.json").json()["collection"] if row["id"] == key)
     assert (row["detail"], row["series"]) == ("text was found in the picture", "2.25.7")
+    assert row["decision"] is None
+    box = PaintedBox(top=1, left=2, rows=3, columns=4, frame=5)
+    ours.quarantine.remember(key, Decision(boxes=(box,)))
+    (row,) = (row for row in manager.get(f"{url}.json").json()["collection"] if row["id"] == key)
+    assert row["decision"] == {"boxes": [box.model_dump()], "find": False}
 
 
 @pytest.mark.parametrize("look", ["range", "contrast"])

@@ -363,6 +363,19 @@ def test_same_key_same_output_other_key_shares_nothing():
         assert ours[keyword].value != theirs[keyword].value
 
 
+def test_a_number_that_was_kept_for_one_visit_goes_where_it_names_the_next():
+    kept = []
+    for accession in ("99001", "731946"):
+        plain = io.BytesIO()
+        pydicom.dcmwrite(
+            plain, make_header(AccessionNumber=accession, SeriesNumber="731946"), implicit_vr=False, little_endian=True
+        )
+        plain.seek(0)
+        # Of a file as it comes, elements are bytes: what became of one is what becomes of the next.
+        kept.append(pseudonymise(pydicom.dcmread(plain, force=True), PROFILE, OURS).get("SeriesNumber"))
+    assert kept == [731946, None]
+
+
 def test_profile_hash_follows_its_options():
     assert Profile().hash == Profile().hash
     assert Profile().hash != Profile(age_cap_years=79).hash
