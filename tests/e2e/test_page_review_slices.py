@@ -52,13 +52,13 @@ def test_each_slice_is_decided_on_by_itself_and_the_last_releases_the_volume(
     open_file(page, first)
     draw_box(page)
     page.get_by_test_id("review-redact").click()
-    expect(page.get_by_text("its volume waits for the other slices with text")).to_be_visible()
+    expect(page.get_by_text("its volume is made when its other slices with text are decided")).to_be_visible()
     # The other slice with text comes next, of all that is held.
     expect(page.get_by_role("dialog").get_by_title("3.dcm")).to_be_visible()
     leave(page, "1.dcm")
     work(site)
     expect(page.get_by_test_id(f"kept-{first}")).to_have_text(
-        "Decided: to be painted over · its volume waits for 1 more file"
+        "Decided: to be painted over · 1 more file of its series to decide"
     )
     for key in slices.values():
         expect(page.get_by_test_id(f"review-{key}")).to_be_visible()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseHeld, parseJob, parsePreview, parseStopped } from '@/api/parse'
-import { boxBetween, boxesOn, choicesOf, framesWithout, sizeOf, sortHeld, takenAlong, undecided, wordOf } from '@/domain/held'
+import { boxBetween, boxesOn, choicesOf, framesWithout, showsText, sizeOf, sortHeld, takenAlong, undecided, wordOf } from '@/domain/held'
 import type { HeldFile } from '@/domain/held'
 import { detailParts } from '@/domain/held-detail'
 
@@ -59,6 +59,12 @@ describe('the held files of one volume', () => {
     const kept = file(2, { decision: { boxes: [], find: true } })
     expect(undecided(file(1), [file(1), kept])).toEqual([])
     expect(takenAlong(file(1), [file(1), kept, waiting(3)]).map(({ id }) => id)).toEqual([2, 3])
+  })
+
+  it('show text only where it was found in them', () => {
+    expect(showsText(file(1, { detail: 'text was found in the picture; the series is published already' }))).toBe(true)
+    expect(showsText(file(1, { detail: 'the header says that text is burned in' }))).toBe(false)
+    expect(showsText(waiting(1))).toBe(false)
   })
 
   it('are unknown where nothing says which series a file is of', () => {

@@ -26,6 +26,8 @@ export const wordOf = ({ boxes, find }: HeldDecision): 'accept' | 'redact' => (f
 const VOLUME_WAITS = 'another slice of its volume waits for review'
 /** Whether not the file itself is the reason, but another one of its volume. */
 export const merelyWaits = ({ detail }: HeldFile): boolean => detail === VOLUME_WAITS
+/** Whether text was found in the file itself; its header or its kind may be the reason alone. */
+export const showsText = ({ detail }: HeldFile): boolean => detail.split('; ').includes('text was found in the picture')
 const isDecided = ({ decision }: HeldFile): boolean => decision !== null
 
 /** What needs a decision comes first, then what was decided on and waits, then what waits for others. */
