@@ -79,7 +79,8 @@ class TarArchive:
                 raise RefusedFileError(Reason.LIMIT_EXCEEDED, "too many members")
         stream.require_end(archive.offset)
         self.entries: Sequence[Entry] = [
-            Entry(str(PurePosixPath(member.name)), member.size, _find_problem(member)) for member in self._members
+            Entry(str(PurePosixPath(member.name)), member.size, _find_member_problem(member))
+            for member in self._members
         ]
 
     def open(self, number: int) -> AbstractContextManager[IO[bytes]]:
@@ -145,9 +146,9 @@ def _begins_tar(opened: _Packing, path: Path) -> bool:
     return True
 
 
-def _find_problem(member: tarfile.TarInfo) -> str:
-    if member.issym() or member.islnk():
-        return "a member is a link"
+def _find_member_problem(member: tarfile.TarInfo) -> str:
+    if member.issym():
+        return "a member is a symbolic link"
     # A sparse file grows to what it claims out of nothing.
     return "" if member.isreg() and not member.issparse() else "a member is no regular file"
 

@@ -33,7 +33,11 @@ class ZipArchive:
         overlap = _overlap(self._members)
         self.packed = sum(member.compress_size for member in self._members)
         self.entries: Sequence[Entry] = [
-            Entry(member.filename, member.file_size, _find_problem(member) or ("members overlap" if overlap else ""))
+            Entry(
+                member.filename,
+                member.file_size,
+                _find_member_problem(member) or ("members overlap" if overlap else ""),
+            )
             for member in self._members
         ]
 
@@ -49,7 +53,7 @@ def open_zip(path: Path) -> Iterator[ZipArchive]:
         yield ZipArchive(archive)
 
 
-def _find_problem(member: zipfile.ZipInfo) -> str:
+def _find_member_problem(member: zipfile.ZipInfo) -> str:
     if stat.S_ISLNK(member.external_attr >> 16):
         return "a member is a symbolic link"
     return "a member is encrypted" if member.flag_bits & 0x1 else ""

@@ -32,7 +32,9 @@ def _find_details() -> Iterator[str]:
 
 
 def _said(part: ast.expr | None) -> Iterator[str]:
-    if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value:
+    if isinstance(part, ast.IfExp):
+        yield from (*_said(part.body), *_said(part.orelse))
+    elif isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value:
         yield part.value
 
 

@@ -99,6 +99,8 @@ const NAMES: Readonly<Record<string, string>> = {
   "a member's name leads outside the archive": 'leadsOut',
   'a member is a symbolic link': 'memberLink',
   'a member is encrypted': 'memberEncrypted',
+  'a member is no regular file': 'memberKind',
+  'the headers of the archive are too long': 'archiveHeaders',
   'the member cannot be unpacked': 'memberPacked',
   'the member is larger than announced': 'memberLarger',
   'folders are nested too deep': 'deep',
