@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from imaging.workspace import Workspace
 from viewer.api import (
     annotation,
+    dicomweb,
     image,
     job,
     layer,
@@ -43,7 +44,7 @@ _HEADERS = {
 }
 _LARGEST_BODY = 64 << 20
 _ROUTERS = (server, session, user, project, ontology, image, annotation, layer, job, quarantine)
-_PIXEL_ROUTERS = (plane, zarr)
+_PIXEL_ROUTERS = (plane, zarr, dicomweb)
 _REFUSALS = {400: "not usable", 401: "not signed in", 403: "not allowed", 404: "absent or not yours", 409: "conflict"}
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -23,6 +24,10 @@ Fetch = Callable[[], bytes]
 """Gives the next bytes of the body; empty at its end."""
 
 
+LARGEST_UPLOAD = 1 << 46
+"""Practically no limit: what arrives is never held in memory, and ingestion has limits of its own."""
+
+
 class Part(io.BufferedReader):
     """One uploaded file, readable once and in order."""
 
@@ -30,12 +35,16 @@ class Part(io.BufferedReader):
         super().__init__(_Arriving(pull), _BLOCK)
         self.filename = filename
 
+    def again(self, start: bytes) -> io.BufferedReader:
+        """Give the whole file once more of which so much was read."""
+        return io.BufferedReader(_Arriving(lambda: self.read(_BLOCK), start), _BLOCK)
+
 
 class _Arriving(io.RawIOBase):
-    def __init__(self, pull: Fetch) -> None:
+    def __init__(self, pull: Fetch, start: bytes = b"") -> None:
         super().__init__()
         self._pull = pull
-        self._left = b""
+        self._left = start
         self._ended = False
 
     def readable(self) -> bool:
@@ -52,6 +61,20 @@ class _Arriving(io.RawIOBase):
         return count
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A kind of multipart body.
+
+    Attributes
+    ----------
+    name
+        Names a part by its headers and its number from 1; None for one that is no file.
+    """
+
+    media_type: str
+    name: Callable[[Mapping[bytes, bytes], int], str | None]
+
+
 class MultipartReader:
     """Pulls files out of a multipart body.
 
@@ -61,19 +84,24 @@ class MultipartReader:
         Of the request, with its boundary.
     fetch
         Gives the next bytes of the body; empty at its end.
+    kind
+        What the body must be.
     """
 
-    def __init__(self, content_type: str, fetch: Fetch) -> None:
-        kind, options = parse_options_header(content_type)
+    def __init__(self, content_type: str, fetch: Fetch, kind: Kind) -> None:
+        media_type, options = parse_options_header(content_type)
         boundary = options.get(b"boundary")
-        if kind != b"multipart/form-data" or not boundary:
-            raise InvalidInputError("files come as multipart/form-data")
+        if media_type != kind.media_type.encode() or not boundary:
+            raise InvalidInputError(f"files come as {kind.media_type}")
         self._fetch = fetch
+        self._kind = kind
         self._events: deque[tuple[str, bytes]] = deque()
         self._ended = False
+        self._count = 0
         self._header = b""
         self._value = b""
-        self._disposition = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._arrived: deque[Mapping[bytes, bytes]] = deque()
         try:
             self._parser = MultipartParser(
                 boundary,
@@ -82,7 +110,7 @@ class MultipartReader:
                     "on_header_field": self._add_field,
                     "on_header_value": self._add_value,
                     "on_header_end": self._end_header,
-                    "on_headers_finished": lambda: self._events.append(("part", self._disposition)),
+                    "on_headers_finished": self._end_headers,
                     "on_part_data": lambda data, start, stop: self._events.append(("data", data[start:stop])),
                     "on_part_end": lambda: self._events.append(("end", b"")),
                     "on_end": self._finish,
@@ -94,10 +122,10 @@ class MultipartReader:
     def files(self) -> Iterator[Part]:
         """Give the files one after the other; each must be read before the next is asked for."""
         while (event := self._next()) is not None:
-            kind, disposition = event
-            if kind != "part":
+            if event[0] != "part":
                 continue
-            name = _filename(disposition)
+            self._count += 1
+            name = self._kind.name(self._arrived.popleft(), self._count)
             if name is not None:
                 part = Part(name, self._pull)
                 yield part
@@ -129,7 +157,8 @@ class MultipartReader:
         return self._events.popleft()
 
     def _begin(self) -> None:
-        self._header = self._value = self._disposition = b""
+        self._header = self._value = b""
+        self._headers = {}
 
     def _add_field(self, data: bytes, start: int, stop: int) -> None:
         self._header += data[start:stop]
@@ -138,17 +167,34 @@ class MultipartReader:
         self._value += data[start:stop]
 
     def _end_header(self) -> None:
-        if self._header.lower() == b"content-disposition":
-            self._disposition = self._value
+        self._headers[self._header.lower()] = self._value
         self._header = self._value = b""
+
+    def _end_headers(self) -> None:
+        self._arrived.append(self._headers)
+        self._events.append(("part", b""))
 
     def _finish(self) -> None:
         self._ended = True
 
 
-def _filename(disposition: bytes) -> str | None:
-    _, options = parse_options_header(disposition)
+def _name_field(headers: Mapping[bytes, bytes], number: int) -> str | None:
+    _, options = parse_options_header(headers.get(b"content-disposition"))
     name = options.get(b"filename")
     if options.get(b"name") not in (FIELD.encode(), b"files") or name is None:
         return None
     return name.decode("utf-8", "replace")
+
+
+def _name_instance(headers: Mapping[bytes, bytes], number: int) -> str:
+    media_type, _ = parse_options_header(headers.get(b"content-type"))
+    if media_type not in (b"", b"application/dicom"):
+        raise InvalidInputError("each part is an instance, application/dicom")
+    return f"{number:06d}.dcm"
+
+
+FORM = Kind("multipart/form-data", _name_field)
+"""What a page sends: files in the field `files[]`."""
+
+INSTANCES = Kind("multipart/related", _name_instance)
+"""What STOW-RS sends: DICOM instances without names (PS3.18 10.5)."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.errors import InvalidInputError
-from viewer.multipart import MultipartReader
+from viewer.multipart import FORM, MultipartReader
 
 TYPE = "multipart/form-data; boundary=cut"
 
@@ -25,7 +25,7 @@ def _body(files, *, field="files[]"):
 
 def _reader(body, size=7, content_type=TYPE):
     chunks = iter([body[start : start + size] for start in range(0, len(body), size)])
-    return MultipartReader(content_type, lambda: next(chunks, b""))
+    return MultipartReader(content_type, lambda: next(chunks, b""), FORM)
 
 
 @given(

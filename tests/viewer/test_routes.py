@@ -54,6 +54,7 @@ def _ids(space, world):
         "index": 0,
         "encoding": "png",
         "path": "zarr.json",
+        "study": "1.2.826.0.1.99999.2",
     }
 
 

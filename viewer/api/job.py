@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from anyio.from_thread import run as run_on_loop
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 
@@ -17,12 +15,10 @@ from imaging.project.project import Project
 from viewer.api.shapes.envelope import Collection
 from viewer.api.shapes.work import JobShape, ModelShape, PredictSent, TrainSent, Uploaded
 from viewer.deps import Entry, Id, Page
-from viewer.multipart import FIELD, MultipartReader
+from viewer.multipart import FIELD, FORM, LARGEST_UPLOAD, Fetch, MultipartReader
+from viewer.streaming import read_body
 
 router = APIRouter(prefix="/api", tags=["work"])
-
-_LARGEST_UPLOAD = 1 << 46
-"""Practically no limit: what arrives is never held in memory, and ingestion has limits of its own."""
 
 _MULTIPART: dict[str, Any] = {
     "requestBody": {
@@ -87,21 +83,15 @@ def predict(project: Id, sent: PredictSent, door: Entry) -> JobShape:
     return JobShape.of(door.project(project).jobs.submit(work))
 
 
-@router.post("/project/{project}/upload", openapi_extra=_MULTIPART, max_body_size=_LARGEST_UPLOAD)
+@router.post("/project/{project}/upload", openapi_extra=_MULTIPART, max_body_size=LARGEST_UPLOAD)
 async def upload(project: Id, door: Entry, request: Request) -> Uploaded:
     """Take files or archives into quarantine, encrypted as they arrive, and have them ingested."""
     opened = await run_sync(door.project, project)
-    chunks = request.stream()
-
-    async def fetch() -> bytes:
-        return await anext(chunks, b"")
-
-    content_type = request.headers.get("content-type", "")
-    return await run_sync(partial(_take, opened, content_type, lambda: run_on_loop(fetch)))
+    return await read_body(request, partial(_take, opened))
 
 
-def _take(project: Project, content_type: str, fetch: Callable[[], bytes]) -> Uploaded:
-    reader = MultipartReader(content_type, fetch)
+def _take(project: Project, content_type: str, fetch: Fetch) -> Uploaded:
+    reader = MultipartReader(content_type, fetch, FORM)
     key = project.uploads.create("page")
     with project.uploads.arriving(key):
         count = _take_files(project, key, reader)

@@ -1,0 +1,62 @@
+"""What an instance says of itself to whoever sends it: its UIDs, read from its first bytes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from io import BytesIO
+
+from pydicom.filereader import read_partial
+from pydicom.tag import BaseTag
+
+from imaging.dicom.values import read_text
+
+ENOUGH = 2**16
+"""Bytes in which the UIDs of nearly every instance stand."""
+
+_STUDY = 0x0020000D
+_GROUP_LENGTH = b"\x02\0\0\0UL"
+_UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Announced:
+    """UIDs of one instance as they were sent; `study` is empty where the first bytes do not tell it."""
+
+    sop_class: str
+    instance: str
+    study: str
+
+
+def read_announced(start: bytes) -> Announced | None:
+    """Read who an instance is from at most its first `ENOUGH` bytes; None for what is no DICOM file (PS3.10 7.1)."""
+    if start[128:132] != b"DICM" or not _is_meta_whole(start):
+        return None
+    stop = _BehindStudy()
+    try:
+        header = read_partial(BytesIO(start), stop_when=stop)
+    # Whatever pydicom raises on bytes that somebody sent; its message may quote them.
+    except Exception:
+        return None
+    sop_class = read_text(header.file_meta, "MediaStorageSOPClassUID")
+    instance = read_text(header.file_meta, "MediaStorageSOPInstanceUID")
+    study = read_text(header, "StudyInstanceUID") if stop.came else ""
+    if any(_UID.fullmatch(uid) is None for uid in (sop_class, instance)):
+        return None
+    return Announced(sop_class, instance, study if _UID.fullmatch(study) else "")
+
+
+def _is_meta_whole(start: bytes) -> bool:
+    """Whether the file meta ends where its group length says; of one that is cut pydicom gives a part of a UID."""
+    return start[132:138] == _GROUP_LENGTH and 144 + int.from_bytes(start[140:144], "little") <= len(start)
+
+
+class _BehindStudy:
+    """Stops pydicom behind the study UID, and knows whether it came so far."""
+
+    def __init__(self) -> None:
+        self.came = False
+
+    def __call__(self, tag: BaseTag, _representation: str | None, _length: int) -> bool:
+        self.came = int(tag) > _STUDY
+        return self.came
