@@ -88,8 +88,8 @@ def _with_companions(held: Sequence[HeldFile], keys: Sequence[int]) -> list[Held
     for key in keys:
         if key not in by_key:
             raise NotFoundError("quarantined file", key)
-    series = {by_key[key].series for key in keys} - {""}
-    return [item for item in held if item.id in keys or (item.series in series and item.reason in _TOGETHER)]
+    asked, series = set(keys), {by_key[key].series for key in keys} - {""}
+    return [item for item in held if item.id in asked or (item.series in series and item.reason in _TOGETHER)]
 
 
 def _open(project: Project, items: Sequence[HeldFile], scratch: Path) -> list[Found]:
