@@ -70,13 +70,16 @@ class TarArchive:
         self._archive = archive
         self._members: list[tarfile.TarInfo] = []
         self.packed = packed
+        count = 0
         while (member := archive.next()) is not None:
+            count += 1
             if member.size < 0:
                 raise RefusedFileError(Reason.ARCHIVE_REFUSED, DAMAGED)
+            # Folders count too: each is held in memory.
+            if count > most:
+                raise RefusedFileError(Reason.LIMIT_EXCEEDED, "too many members")
             if not member.isdir():
                 self._members.append(member)
-            if len(self._members) > most:
-                raise RefusedFileError(Reason.LIMIT_EXCEEDED, "too many members")
         stream.require_end(archive.offset)
         self.entries: Sequence[Entry] = [
             Entry(str(PurePosixPath(member.name)), member.size, _find_member_problem(member))

@@ -139,8 +139,14 @@ def test_a_header_that_claims_much_memory_gets_none(tmp_path: Path, kind: bytes)
     tracemalloc.stop()
 
 
-def test_more_members_than_allowed_refuse_the_archive(tmp_path: Path) -> None:
-    archive = make_tar(tmp_path / "x.tar", {str(number): b"" for number in range(9)})
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.DIRTYPE], ids=["files", "folders"])
+def test_more_members_than_allowed_refuse_the_archive(tmp_path: Path, kind: bytes) -> None:
+    archive = make_tar(tmp_path / "x.tar", {"file": b"1"})
+    with tarfile.open(archive, "a") as opened:
+        for number in range(8):
+            member = tarfile.TarInfo(str(number))
+            member.type = kind
+            opened.addfile(member)
     (refusal,) = walk(tmp_path, archive, Limits(files=8))
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.LIMIT_EXCEEDED
