@@ -9,6 +9,7 @@ from typing import TypeVar
 from anyio.from_thread import run as run_on_loop
 from anyio.to_thread import run_sync
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from viewer.multipart import Fetch
 
@@ -20,7 +21,11 @@ async def read_body(request: Request, work: Callable[[str, Fetch], T]) -> T:
     chunks = request.stream()
 
     async def fetch() -> bytes:
-        return await anext(chunks, b"")
+        try:
+            return await anext(chunks, b"")
+        except ClientDisconnect:
+            # Who reads knows what an end means that comes too early.
+            return b""
 
     content_type = request.headers.get("content-type", "")
     return await run_sync(partial(work, content_type, lambda: run_on_loop(fetch)))

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from io import BytesIO
 
-from pydicom.filereader import read_partial
+from pydicom.filereader import read_dataset, read_partial
 from pydicom.tag import BaseTag
 
 from imaging.dicom.values import read_text
@@ -32,23 +32,32 @@ def read_announced(start: bytes) -> Announced | None:
     """Read who an instance is from at most its first `ENOUGH` bytes; None for what is no DICOM file (PS3.10 7.1)."""
     if start[128:132] != b"DICM" or not _is_meta_whole(start):
         return None
+    meta = read_dataset(BytesIO(start[132 : _find_end(start)]), is_implicit_VR=False, is_little_endian=True)
+    sop_class = read_text(meta, "MediaStorageSOPClassUID")
+    instance = read_text(meta, "MediaStorageSOPInstanceUID")
+    if any(_UID.fullmatch(uid) is None for uid in (sop_class, instance)):
+        return None
+    return Announced(sop_class, instance, _read_study(start))
+
+
+def _read_study(start: bytes) -> str:
     stop = _BehindStudy()
     try:
         header = read_partial(BytesIO(start), stop_when=stop)
-    # Whatever pydicom raises on bytes that somebody sent; its message may quote them.
+    # Whatever pydicom raises on bytes that somebody sent, or on the start of a deflated data set.
     except Exception:
-        return None
-    sop_class = read_text(header.file_meta, "MediaStorageSOPClassUID")
-    instance = read_text(header.file_meta, "MediaStorageSOPInstanceUID")
+        return ""
     study = read_text(header, "StudyInstanceUID") if stop.came else ""
-    if any(_UID.fullmatch(uid) is None for uid in (sop_class, instance)):
-        return None
-    return Announced(sop_class, instance, study if _UID.fullmatch(study) else "")
+    return study if _UID.fullmatch(study) else ""
 
 
 def _is_meta_whole(start: bytes) -> bool:
     """Whether the file meta ends where its group length says; of one that is cut pydicom gives a part of a UID."""
-    return start[132:138] == _GROUP_LENGTH and 144 + int.from_bytes(start[140:144], "little") <= len(start)
+    return start[132:138] == _GROUP_LENGTH and _find_end(start) <= len(start)
+
+
+def _find_end(start: bytes) -> int:
+    return 144 + int.from_bytes(start[140:144], "little")
 
 
 class _BehindStudy:

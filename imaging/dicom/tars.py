@@ -8,10 +8,11 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import re
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -28,8 +29,15 @@ BROKEN = (tarfile.TarError, zlib.error, EOFError, OSError, ValueError)
 
 _BLOCK = tarfile.BLOCKSIZE
 _READ = 2**16
-_LONGEST_HEADERS = 64 * 2**20
-"""Bytes of names and extended headers of a whole archive, which are held in memory."""
+_LONGEST_HEADER, _LONGEST_HEADERS = 2**13, 64 * 2**20
+"""Bytes of one name or extended header, and of all longer than a block."""
+_EXTENDED = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.XGLTYPE)
+_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+_RECORD = re.compile(rb"([1-9][0-9]{0,4}) ([^=\n]+)=")
+_DIGITS = re.compile(rb"[0-9]{256}")
+_NO_FILE = "a member is no regular file"
+"""Nor is a sparse one: it grows to what it claims out of nothing."""
+_BZIP2_END = 0x177245385090
 
 
 def find_packing(path: Path, start: bytes) -> _Packing | None:
@@ -56,11 +64,22 @@ def open_tar(path: Path, packing: _Packing, limits: Limits) -> Iterator[TarArchi
         It is damaged, or reading it costs more than allowed.
     """
     packed = path.stat().st_size
-    with packing(path) as stream:
+    if packing is _open_bzip2 and not _ends_bzip2(path):
+        raise RefusedFileError(Reason.ARCHIVE_REFUSED, DAMAGED)
+    with packing(path) as stream, ExitStack() as opened:
         bounded = _Bounded(stream, allowed_bytes(packed, limits))
-        # Over the bytes of the archive as read, so that nothing is read but through the bounds.
-        with tarfile.open(fileobj=bounded, mode="r:", encoding="utf-8", errors="surrogateescape") as archive:
-            yield TarArchive(archive, bounded, packed, limits.files)
+        try:
+            # Over the bytes of the archive as read, so that nothing is read but through the bounds.
+            archive = opened.enter_context(
+                tarfile.open(fileobj=bounded, mode="r:", encoding="utf-8", errors="surrogateescape")
+            )
+            table = TarArchive(archive, bounded, packed, limits.files)
+        except RefusedFileError:
+            raise
+        # Of some damage `tarfile` raises whatever reading past the end of a list raises.
+        except Exception as error:
+            raise RefusedFileError(Reason.ARCHIVE_REFUSED, DAMAGED) from error
+        yield table
 
 
 class TarArchive:
@@ -95,9 +114,10 @@ class TarArchive:
 
 
 class _Bounded(io.RawIOBase):
-    """A stream that gives as many bytes as are allowed, and never many at once.
+    """A stream that gives as many bytes as are allowed, and of headers only what `tarfile` reads in bounds.
 
-    `tarfile` reads names and extended headers into memory at the length that they claim.
+    `tarfile` holds names and extended headers in memory at the length that they claim, and searches them in ways that
+    take hours for a megabyte made for it.
     """
 
     def __init__(self, stream: _Stream, allowed: int) -> None:
@@ -105,14 +125,25 @@ class _Bounded(io.RawIOBase):
         self._allowed = allowed
         self._headers = 0
         self._listed = False
+        self._extended: bytes | None = None
+        """The kind of the extended header of which the content comes next."""
 
     def read(self, size: int = -1) -> bytes:
         """Read so many bytes."""
-        if not self._listed and size != _BLOCK:
-            self._headers += size
-            if size < 0 or self._headers > _LONGEST_HEADERS:
-                raise RefusedFileError(Reason.LIMIT_EXCEEDED, "the headers of the archive are too long")
-        return self._stream.read(size)
+        if self._listed:
+            return self._stream.read(size)
+        if not 0 <= size <= _LONGEST_HEADER or self.tell() > self._allowed:
+            raise _refuse_headers()
+        self._headers += size if size > _BLOCK else 0
+        if self._headers > _LONGEST_HEADERS:
+            raise _refuse_headers()
+        data = self._stream.read(size)
+        kind, self._extended = self._extended, None
+        if kind is not None:
+            _check_extended(kind, data)
+        elif size == _BLOCK:
+            self._extended = _check_header(data)
+        return data
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to a place; on the way there a packed stream is unpacked."""
@@ -139,6 +170,42 @@ class _Bounded(io.RawIOBase):
         self._listed = True
 
 
+def _check_header(block: bytes) -> bytes | None:
+    """Judge a header before its content is read; gives its kind where the content is a header too."""
+    try:
+        header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        # The end, or damage: `require_end` tells them apart.
+        return None
+    if header.size < 0:
+        raise RefusedFileError(Reason.ARCHIVE_REFUSED, DAMAGED)
+    if header.type == tarfile.GNUTYPE_SPARSE:
+        raise RefusedFileError(Reason.ARCHIVE_REFUSED, _NO_FILE)
+    return header.type if header.type in (*_EXTENDED, *_NAMES) else None
+
+
+def _check_extended(kind: bytes, data: bytes) -> None:
+    """Judge the content of an extended header: records one after the other, each as long as it says (POSIX pax)."""
+    if kind in _NAMES:
+        return
+    # What holds for the whole archive is copied for each member.
+    if (kind == tarfile.XGLTYPE and len(data) > _BLOCK) or _DIGITS.search(data):
+        raise _refuse_headers()
+    records, place = data.rstrip(b"\0"), 0
+    while place < len(records):
+        found = _RECORD.match(records, place)
+        end = place + int(found[1]) if found else 0
+        if found is None or end <= found.end() or records[end - 1 : end] != b"\n":
+            raise RefusedFileError(Reason.ARCHIVE_REFUSED, DAMAGED)
+        if found[2].startswith(b"GNU.sparse"):
+            raise RefusedFileError(Reason.ARCHIVE_REFUSED, _NO_FILE)
+        place = end
+
+
+def _refuse_headers() -> RefusedFileError:
+    return RefusedFileError(Reason.LIMIT_EXCEEDED, "the headers of the archive are too long")
+
+
 def _begins_tar(opened: _Packing, path: Path) -> bool:
     try:
         with opened(path) as stream:
@@ -152,8 +219,15 @@ def _begins_tar(opened: _Packing, path: Path) -> bool:
 def _find_member_problem(member: tarfile.TarInfo) -> str:
     if member.issym():
         return "a member is a symbolic link"
-    # A sparse file grows to what it claims out of nothing.
-    return "" if member.isreg() and not member.issparse() else "a member is no regular file"
+    return "" if member.isreg() and not member.issparse() else _NO_FILE
+
+
+def _ends_bzip2(path: Path) -> bool:
+    """Whether a file ends as bzip2 does, at any bit: what stands behind, the library passes over without a word."""
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - 11))
+        end = int.from_bytes(stream.read(), "big")
+    return any((end >> shift >> 32) & (2**48 - 1) == _BZIP2_END for shift in range(8))
 
 
 def _open_plain(path: Path) -> IO[bytes]:

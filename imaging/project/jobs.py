@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from imaging.access import Action
 from imaging.change import Change
 from imaging.domain.base import JobKey
 from imaging.domain.job import IngestWork, Job, JobState, PredictWork, RepseudonymiseWork, ReviewWork, TrainWork, Work
-from imaging.errors import ForbiddenError, NotFoundError
+from imaging.errors import ForbiddenError, NotFoundError, StateError
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
 from imaging.project.quarantine import drop_decision
@@ -14,6 +16,7 @@ from imaging.project.uploads import require_open_upload
 from imaging.queue import Queue, take
 from imaging.store import jobs as rows
 from imaging.store import models
+from imaging.store.database import Transaction
 
 
 class Jobs:
@@ -66,6 +69,12 @@ class Jobs:
             raise ForbiddenError("cancel another member's job")
         return Queue(self._gate.database).cancel(self._gate.project, key, self._gate.user)
 
+    def _require_undecided(self, transaction: Transaction, work: ReviewWork) -> None:
+        """Refuse a second decision while the first is under way: which of them is carried out would be chance."""
+        for job in rows.list_reviews(transaction, self._gate.project):
+            if _names(job, work.items):
+                raise StateError("quarantined file", f"is decided on by job {job.id}; wait for it, or cancel it")
+
     def _prepare(self, change: Change, work: Work) -> None:
         """Refuse work on what is not there; a new decision on a held file ends an earlier one at once."""
         transaction = change.transaction
@@ -78,10 +87,15 @@ class Jobs:
                 for image in work.images:
                     require_image(transaction, self._gate, image)
             case ReviewWork():
+                self._require_undecided(transaction, work)
                 for item in work.items:
                     drop_decision(change, self._gate, item)
             case RepseudonymiseWork() | TrainWork():
                 pass
+
+
+def _names(job: Job, items: Collection[int]) -> bool:
+    return isinstance(job.work, ReviewWork) and not set(items).isdisjoint(job.work.items)
 
 
 def required_action(work: Work) -> Action:

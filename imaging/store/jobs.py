@@ -57,6 +57,13 @@ def list_ingests(
     return [(record.work.upload, record) for record in found if isinstance(record.work, IngestWork)]
 
 
+def list_reviews(transaction: Transaction, project: ProjectKey) -> list[Job]:
+    """The jobs that decide on held files and have not ended, oldest first."""
+    open_states = [state.value for state in JobState if not state.final]
+    statement = select(job).where(job.c.project == project, job.c.kind == "review", job.c.state.in_(open_states))
+    return [_read(row) for row in transaction.execute(statement.order_by(job.c.id)).mappings()]
+
+
 def list_attempts(transaction: Transaction, project: ProjectKey, key: JobKey) -> list[JobKey]:
     """This job, and the others that took up the same upload."""
     found = get_job(transaction, key, project=project)

@@ -14,6 +14,7 @@ from imaging.dicom.series import VOLUME_WAITS
 from imaging.domain.job import ReviewWork
 from imaging.domain.outcome import Reason
 from imaging.domain.upload import Decision, PaintedBox, Reviewed
+from imaging.errors import StateError
 from imaging.project.project import Project
 from imaging.project.quarantine import Quarantine
 from pipelines.review import review
@@ -134,6 +135,16 @@ def test_a_new_decision_ends_the_earlier_one_as_soon_as_it_is_submitted(
     assert project.images.list() == []
     noted = [(event.action, event.key) for event in project.journal.list() if event.action in ("decide", "undecide")]
     assert sorted(noted) == [("decide", keys["1.dcm"]), ("decide", keys["3.dcm"]), ("undecide", keys["1.dcm"])]
+
+
+def test_a_second_decision_waits_until_the_first_has_ended(project: Project, planes: np.ndarray):
+    keys = keys_of(project)
+    first = project.jobs.submit(ReviewWork(items=(keys["1.dcm"], keys["3.dcm"])))
+    with pytest.raises(StateError, match=f"job {first.id}"):
+        project.jobs.submit(ReviewWork(items=(keys["1.dcm"],), boxes=(BOX,)))
+    project.jobs.submit(ReviewWork(items=(keys["0.dcm"],)))
+    project.jobs.cancel(first.id)
+    project.jobs.submit(ReviewWork(items=(keys["1.dcm"],), boxes=(BOX,)))
 
 
 def test_no_volume_is_made_without_a_slice_that_cannot_be_treated_as_decided(project: Project, planes: np.ndarray):

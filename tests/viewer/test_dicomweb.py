@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
@@ -70,7 +71,7 @@ def test_what_is_no_instance_is_kept_and_told_as_a_failure(as_user, ours, url):
     assert [item["00081197"]["Value"] for item in answer.json()["0008119A"]["Value"]] == [[0xC000]]
     assert "PHANTOM" not in answer.text
     only = as_user("uploader").post(url, **related([b"PHANTOM^ALPHA"]))
-    assert (only.status_code, list(only.json())) == (409, ["0008119A"])
+    assert (only.status_code, list(only.json())) == (409, ["00081190", "0008119A"])
     assert len(ours.project.jobs.list()) == before + 2
 
 
@@ -82,7 +83,7 @@ def test_an_instance_of_another_study_is_refused(as_user, ours, url):
     assert uids_of(answer, "00081198") == [pydicom.dcmread(MR).SOPInstanceUID]
     before = len(ours.project.jobs.list())
     none = as_user("uploader").post(f"{url}/{study}", **related([MR.read_bytes()]))
-    assert (none.status_code, list(none.json())) == (409, ["00081198"])
+    assert (none.status_code, list(none.json())) == (409, ["00081190", "00081198"])
     assert len(ours.project.jobs.list()) == before
     assert as_user("uploader").post(f"{url}/PHANTOM^ALPHA", **related([CT.read_bytes()])).status_code == 404
 
@@ -124,6 +125,17 @@ def test_the_start_of_a_file_that_is_cut_tells_nothing_false(length: int):
     # Its file meta ends at 336, its study UID at 2252.
     assert (told is None) == (length < 336)
     assert (told == whole) == (length == 2300)
+
+
+def test_a_deflated_instance_is_told_by_its_file_meta():
+    header = pydicom.dcmread(CT)
+    header.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
+    header.add_new(0x00421011, "OB", np.random.default_rng(1).bytes(3 * ENOUGH))
+    encoded = io.BytesIO()
+    header.save_as(encoded)
+    told = read_announced(encoded.getvalue()[:ENOUGH])
+    assert told is not None
+    assert (told.instance, told.study) == (header.SOPInstanceUID, "")
 
 
 def test_a_uid_that_is_none_is_not_told():

@@ -28,6 +28,9 @@ _NOT_OF_STUDY = 0xA900
 _NOT_UNDERSTOOD = 0xC000
 """Failure reasons (PS3.4 B.2.3)."""
 
+_NOWHERE: dict[str, Any] = {"00081190": {"vr": "UR"}}
+"""Nothing can be fetched by the UIDs that were sent: images have pseudonymous ones."""
+
 _RELATED: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -60,7 +63,7 @@ class _Stored:
             "00081198": failed,
             "0008119A": unknown,
         }
-        body = {tag: {"vr": "SQ", "Value": items} for tag, items in sequences.items() if items}
+        body = _NOWHERE | {tag: {"vr": "SQ", "Value": items} for tag, items in sequences.items() if items}
         if not self.taken:
             return DicomJson(body, HTTPStatus.CONFLICT)
         return DicomJson(body, HTTPStatus.ACCEPTED if failed or unknown else HTTPStatus.OK)
@@ -119,7 +122,7 @@ def _take_part(project: Project, upload: UploadKey, part: Part, study: str | Non
 
 def _item(instance: Announced, reason: int | None = None) -> dict[str, Any]:
     item = {"00081150": _of("UI", instance.sop_class), "00081155": _of("UI", instance.instance)}
-    return item if reason is None else item | {"00081197": _of("US", reason)}
+    return item | (_NOWHERE if reason is None else {"00081197": _of("US", reason)})
 
 
 def _of(representation: str, value: str | int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import shutil
 import subprocess
 import tarfile
 import tracemalloc
@@ -137,6 +138,67 @@ def test_a_header_that_claims_much_memory_gets_none(tmp_path: Path, kind: bytes)
     assert_refused(tmp_path, tmp_path / "x.tgz", Reason.LIMIT_EXCEEDED)
     assert tracemalloc.get_traced_memory()[1] < 80 * _MIB
     tracemalloc.stop()
+
+
+def record(text: bytes) -> bytes:
+    """Give a record of an extended header (POSIX pax): its length, then what it says."""
+    length = next(n for n in range(len(text) + 2, len(text) + 9) if n == len(str(n)) + 2 + len(text))
+    return b"%d %s\n" % (length, text)
+
+
+def with_extended(path: Path, content: bytes, kind: bytes = tarfile.XHDTYPE) -> Path:
+    """Give an archive of one good file behind an extended header."""
+    header = tarfile.TarInfo("header")
+    header.type, header.size = kind, len(content)
+    good = make_tar(path, {"good": b"1"}).read_bytes()
+    path.write_bytes(header.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % 512) + good)
+    return path
+
+
+def test_an_honest_extended_header_is_read(tmp_path: Path) -> None:
+    archive = with_extended(tmp_path / "x.tar", record(b"mtime=1.5") + record(b"path=a/2.25.1"))
+    assert [item.name for item in walk(tmp_path, archive)] == [f"{archive}/a/2.25.1"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "reason"),
+    [
+        (record(b"comment=" + b"1" * 300), tarfile.XHDTYPE, Reason.LIMIT_EXCEEDED),
+        (record(b"comment=" + b"a" * 600), tarfile.XGLTYPE, Reason.LIMIT_EXCEEDED),
+        (record(b"comment=" + b"a" * 9000), tarfile.XHDTYPE, Reason.LIMIT_EXCEEDED),
+        (b"2 " * 200 + b"a=b\n", tarfile.XHDTYPE, Reason.ARCHIVE_REFUSED),
+        (record(b"GNU.sparse.major=1"), tarfile.XHDTYPE, Reason.ARCHIVE_REFUSED),
+        (record(b"size=-1024"), tarfile.XHDTYPE, Reason.ARCHIVE_REFUSED),
+    ],
+    ids=["digits", "global", "long", "overlapping", "sparse", "negative"],
+)
+def test_an_extended_header_made_to_cost_time_or_memory_is_not_read(
+    tmp_path: Path, content: bytes, kind: bytes, reason: Reason
+) -> None:
+    assert_refused(tmp_path, with_extended(tmp_path / "x.tar", content, kind), reason)
+
+
+def test_a_sparse_file_that_is_cut_refuses_the_archive(tmp_path: Path) -> None:
+    with (tmp_path / "sparse").open("wb") as file:
+        for place in range(40):
+            file.seek(place * _MIB)
+            file.write(b"x" * 4096)
+    for form in ("gnu", "posix"):
+        subprocess.run(["tar", f"--format={form}", "--sparse", "-cf", "x.tar", "sparse"], cwd=tmp_path, check=True)
+        whole = (tmp_path / "x.tar").read_bytes()
+        for length in (600, 700, 1100, len(whole)):
+            (tmp_path / "x.tar").write_bytes(whole[:length])
+            assert_refused(tmp_path, tmp_path / "x.tar")
+
+
+def test_what_stands_behind_a_packed_archive_refuses_it(tmp_path: Path) -> None:
+    plain = make_tar(tmp_path / "x.tar", {"a": b"1" * 5000}).read_bytes()
+    for pack in (gzip.compress, bz2.compress):
+        (tmp_path / "y.tar").write_bytes(pack(plain))
+        assert [type(item) for item in walk(tmp_path, tmp_path / "y.tar")] == [Found]
+        shutil.rmtree(tmp_path / "scratch")
+        (tmp_path / "y.tar").write_bytes(pack(plain) + b"more" * 300)
+        assert_refused(tmp_path, tmp_path / "y.tar")
 
 
 @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.DIRTYPE], ids=["files", "folders"])
