@@ -270,8 +270,12 @@ def test_a_retried_job_ends_as_if_it_had_not_been_cut_off(
     upload = fill_upload(project, tmp_path, make_series, make_picture)
     work = IngestWork(upload=upload)
     worker = begin_job(workspace, project, work)
-    method = {"second image": "register", "second hold": "hold", "finish": "finish", "end": "finish"}[cut]
-    owner = worker.images if method == "register" else worker.uploads
+    owner, method = {
+        "second image": (worker.images, "register"),
+        "second hold": (worker.quarantine, "hold"),
+        "finish": (worker.uploads, "finish"),
+        "end": (worker.uploads, "finish"),
+    }[cut]
     do, calls = getattr(owner, method), []
 
     def cut_off(*arguments: object, **named: object) -> object:
