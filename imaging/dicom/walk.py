@@ -11,8 +11,6 @@ from pathlib import Path
 from imaging.dicom import tars, zips
 from imaging.dicom.archives import DAMAGED, Archive, allowed_bytes, copy, judge
 from imaging.dicom.limits import Limits
-from imaging.dicom.tars import find_packing, open_tar
-from imaging.dicom.zips import is_zip, open_zip
 from imaging.domain.outcome import Reason
 from imaging.errors import InvalidInputError, RefusedFileError
 
@@ -125,16 +123,16 @@ def _open_archive(found: Found, limits: Limits, scratch: Path) -> Iterator[Found
     try:
         with found.path.open("rb") as stream:
             start = stream.read(_START)
-        packing = find_packing(found.path, start)
+        packing = tars.find_packing(found.path, start)
     except OSError:
         yield Refusal(found.name, Reason.UNREADABLE, "the file cannot be opened")
         return
     try:
-        if is_zip(start):
-            with open_zip(found.path) as archive:
+        if zips.is_zip(start):
+            with zips.open_zip(found.path) as archive:
                 yield from _unpack(archive, found, limits, scratch)
         elif packing is not None:
-            with open_tar(found.path, packing, limits) as archive:
+            with tars.open_tar(found.path, packing, limits) as archive:
                 yield from _unpack(archive, found, limits, scratch)
         else:
             yield found

@@ -37,6 +37,16 @@ def leave(page: Page, name: str) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+def expect_release(page: Page, site: Site, slices: dict[str, int]) -> None:
+    """All slices are decided on at once, and none is held once the worker has made the image."""
+    for key in slices.values():
+        expect(page.get_by_test_id(f"held-{key}").get_by_text("Decided", exact=True)).to_be_visible()
+    page.keyboard.press("Escape")
+    work(site)
+    for key in slices.values():
+        expect(page.get_by_test_id(f"held-{key}")).to_have_count(0)
+
+
 def accept(page: Page) -> None:
     button = page.get_by_test_id("review-accept")
     for _ in range(2):
@@ -64,12 +74,7 @@ def test_each_slice_is_decided_on_by_itself_and_the_last_releases_the_volume(
         expect(page.get_by_test_id(f"review-{key}")).to_be_visible()
     open_file(page, last)
     accept(page)
-    for key in slices.values():
-        expect(page.get_by_test_id(f"held-{key}").get_by_text("Decided", exact=True)).to_be_visible()
-    page.keyboard.press("Escape")
-    work(site)
-    for key in slices.values():
-        expect(page.get_by_test_id(f"held-{key}")).to_have_count(0)
+    expect_release(page, site, slices)
 
 
 def test_what_was_decided_is_shown_again_and_can_be_changed(page: Page, site: Site, slices: dict[str, int]) -> None:
@@ -102,9 +107,4 @@ def test_slices_with_text_are_painted_the_same_way_at_once(page: Page, site: Sit
     expect(likewise).not_to_be_checked()
     likewise.check()
     page.get_by_test_id("review-redact").click()
-    for key in slices.values():
-        expect(page.get_by_test_id(f"held-{key}").get_by_text("Decided", exact=True)).to_be_visible()
-    page.keyboard.press("Escape")
-    work(site)
-    for key in slices.values():
-        expect(page.get_by_test_id(f"held-{key}")).to_have_count(0)
+    expect_release(page, site, slices)
