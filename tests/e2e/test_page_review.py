@@ -258,9 +258,9 @@ def test_only_an_installed_detector_is_offered(page: Page, site: Site, held: dic
     expect(page.get_by_text("no text detector is installed here")).to_have_count(0 if finds else 1)
     draw_box(page)
     expect(page.get_by_test_id("review-find")).to_have_count(1 if finds else 0)
-    redact.click()
     # Whoever was faster has decided: the dialog says so, and the list is read anew.
     with page.expect_response(lambda answer: answer.url.endswith("/quarantine.json")):
+        redact.click()
         expect(page.get_by_role("alert")).to_have_text("Somebody decided on this file already.")
     expect(redact).to_be_disabled()
     assert sent == [finds]
