@@ -22,9 +22,10 @@ from imaging.errors import ImagingError, InvalidInputError
 from imaging.project.annotations import check_place
 from imaging.project.drawing import draw, plane_of
 from imaging.project.project import Project
-from imaging.pyramid.labels import Labels, SegmentationReader, count_voxels, write_segmentation
+from imaging.pyramid.labels import SegmentationReader, count_voxels, write_segmentation
 from imaging.taxonomy import check_name
 from pipelines import drawing_files, label_volumes
+from pipelines.dicom_objects import LaidLabels, read_contours, read_segments
 from pipelines.drawing_files import read_rows
 from pipelines.label_sidecars import Sidecar, read_names, write_sidecar
 from pipelines.sweeping import publishing
@@ -32,6 +33,8 @@ from pipelines.sweeping import publishing
 FORMATS = ("geojson", "csv", "nifti", "nrrd", "dicom-seg", "dicom-series", "rtstruct", "monai")
 """Every format that the command line names; those without a reader yet are refused by name."""
 
+_SEGMENTS, _CONTOURS = "dicom-seg", "rtstruct"
+_LABELS = frozenset({*label_volumes.READERS, _SEGMENTS})
 _LONGEST_NAME = 80
 
 
@@ -39,6 +42,7 @@ class NamedBy(Enum):
     """What said which term a value of a file of labels is."""
 
     OPTION = "option"
+    FILE = "file"
     SIDECAR = "sidecar"
     ONTOLOGY = "ontology"
 
@@ -83,19 +87,6 @@ class _Item:
             if self.row is None:
                 raise
             raise InvalidInputError(f"row {self.row} of the table: {error.problem}") from error
-
-
-@dataclass(frozen=True)
-class _Names:
-    """What values are called, and what said so: the ontology for any file, the others for this very one."""
-
-    names: Mapping[int, str]
-    by: NamedBy
-
-    @property
-    def findings(self) -> set[int]:
-        """Values that are findings even where they do not occur: this image was looked at and has none of them."""
-        return set() if self.by is NamedBy.ONTOLOGY else set(self.names)
 
 
 class Importer:
@@ -153,14 +144,14 @@ class Importer:
         drawings: list[tuple[Image, drawing_files.Drawn]] = []
         names: list[str] = []
         # Volumes are read again for writing, because all of them may not fit into memory; a single one is kept.
-        kept: Labels | None = None
+        kept: list[LaidLabels] | None = None
         for item in items:
             with item.named():
                 if item.term is not None:
                     names.append(self._name(item.term))
-                elif kind in label_volumes.READERS:
-                    kept = _read_labels(item, kind, scratch)
-                    names += [found.term for found in self._names_of_values(item, kept)]
+                elif kind in _LABELS:
+                    kept = self._read_labels(item, kind, scratch)
+                    names += [found.term for laid in kept for found in self._names_of_values(item, laid)]
                 else:
                     drawings += self._read_drawings(item, kind)
         names += [self._name(term) for _, drawn in drawings for term in drawn.terms]
@@ -168,7 +159,7 @@ class Importer:
         del kept
         try:
             self._add_terms(names)
-            self._write(items, drawings, lambda item: _read_labels(item, kind, scratch) if single is None else single)
+            self._write(items, drawings, lambda item: single or self._read_labels(item, kind, scratch))
         except BaseException:
             self._undo()
             raise
@@ -177,7 +168,7 @@ class Importer:
         self,
         items: Sequence[_Item],
         drawings: Sequence[tuple[Image, drawing_files.Drawn]],
-        read: Callable[[_Item], Labels],
+        read: Callable[[_Item], Sequence[LaidLabels]],
     ) -> None:
         if drawings:
             self._add_drawings(drawings)
@@ -185,14 +176,26 @@ class Importer:
         for item in items:
             if item.term is not None:
                 self._add_image_term(item.image, item.term)
-            else:
-                self._add_segmentation(item, read(item))
+                continue
+            for laid in read(item):
+                self._add_segmentation(item, laid)
+
+    def _read_labels(self, item: _Item, kind: str, scratch: Path) -> list[LaidLabels]:
+        if kind == _SEGMENTS:
+            return read_segments(item.files, item.image, self._project.profile.get())
+        scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
+            volume = label_volumes.READERS[kind](item.files, Path(folder))
+        return [LaidLabels(label_volumes.lay_on_image(volume, item.image), {})]
 
     def _read_drawings(self, item: _Item, kind: str) -> list[tuple[Image, drawing_files.Drawn]]:
-        if kind not in drawing_files.READERS:
-            raise InvalidInputError(f"the format {kind} is not read yet")
         require_paths(item.files)
-        found = [drawn for path in item.files for drawn in drawing_files.READERS[kind](path)]
+        if kind == _CONTOURS:
+            found = read_contours(item.files, item.image, self._project.profile.get(), self._call)
+        elif kind in drawing_files.READERS:
+            found = [drawn for path in item.files for drawn in drawing_files.READERS[kind](path)]
+        else:
+            raise InvalidInputError(f"the format {kind} is not read yet")
         if not found:
             raise InvalidInputError("the file holds no drawing")
         for drawn in found:
@@ -201,14 +204,14 @@ class Importer:
             draw(draft.wkt, plane_of(item.image, draft.axis))
         return [(item.image, drawn) for drawn in found]
 
-    def _add_segmentation(self, item: _Item, values: Labels) -> None:
+    def _add_segmentation(self, item: _Item, laid: LaidLabels) -> None:
         image = item.image
-        named = self._names_of_values(item, values)
+        named = self._names_of_values(item, laid)
         terms = {found.value: self._terms[found.term] for found in named}
         lookup = np.zeros(max(terms) + 1, np.uint16)
         for value, term in terms.items():
             lookup[value] = term.value
-        labels = lookup[values]
+        labels = lookup[laid.values]
         used = list({term.id: term for term in terms.values()}.values())
         counts = count_voxels(labels, used)
 
@@ -225,24 +228,39 @@ class Importer:
             self.made.voxels[term.name] += count.voxels
         self.made.values += [found for found in named if found not in self.made.values]
 
-    def _names_of_values(self, item: _Item, labels: Labels) -> list[NamedValue]:
-        known = self._known_names(item)
-        values = {int(value) for value in np.unique(labels) if value} | known.findings
+    def _names_of_values(self, item: _Item, laid: LaidLabels) -> list[NamedValue]:
+        known, findings = self._known_names(item, laid)
+        values = {int(value) for value in np.unique(laid.values) if value} | findings
         if not values:
             raise InvalidInputError("the file holds no label, only background: say which by --term VALUE=NAME")
         for value in sorted(values):
-            if value not in known.names:
+            if value not in known:
                 raise InvalidInputError(f"no term for the value {value}: say --term {value}=NAME")
-        return [NamedValue(value, known.names[value], known.by) for value in sorted(values)]
+        return [known[value] for value in sorted(values)]
 
-    def _known_names(self, item: _Item) -> _Names:
+    def _known_names(self, item: _Item, laid: LaidLabels) -> tuple[dict[int, NamedValue], set[int]]:
+        """Give what values are called, and which are findings even where they do not occur.
+
+        What speaks of this very file says that its image was looked at; the ontology speaks of any file.
+        """
+        if laid.names:
+            named = {value: self._name_segment(value, name) for value, name in laid.names.items()}
+            return named, set(named)
         if self._renames:
-            named = {int(value): self._name(value) for value in self._renames if value.isdecimal()}
-            return _Names(named, NamedBy.OPTION)
+            options = {int(value): self._name(value) for value in self._renames if value.isdecimal()}
+            return _named(options, NamedBy.OPTION), set(options)
         beside = read_names(item.files[0]) if len(item.files) == 1 else None
         if beside is not None:
-            return _Names(beside, NamedBy.SIDECAR)
-        return _Names({term.value: term.name for term in self._terms.values()}, NamedBy.ONTOLOGY)
+            return _named(beside, NamedBy.SIDECAR), set(beside)
+        return _named({term.value: term.name for term in self._terms.values()}, NamedBy.ONTOLOGY), set()
+
+    def _name_segment(self, number: int, name: str) -> NamedValue:
+        called = self._call(number, name)
+        return NamedValue(number, called, NamedBy.FILE if called == name else NamedBy.OPTION)
+
+    def _call(self, number: int, name: str) -> str:
+        """Give the term of a numbered segment or region: an option names it by its number or by its name."""
+        return check_name("term", self._renames.get(str(number)) or self._renames.get(name, name))
 
     def _add_drawings(self, drawings: Sequence[tuple[Image, drawing_files.Drawn]]) -> None:
         drafts = [
@@ -301,10 +319,8 @@ class Importer:
             raise InvalidInputError(f"row {number} of the table names no image of this project") from error
 
 
-def _read_labels(item: _Item, kind: str, scratch: Path) -> Labels:
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        return label_volumes.lay_on_image(label_volumes.READERS[kind](item.files, Path(folder)), item.image)
+def _named(names: Mapping[int, str], by: NamedBy) -> dict[int, NamedValue]:
+    return {value: NamedValue(value, name, by) for value, name in names.items()}
 
 
 def dump_drawings(project: Project, images: Sequence[Image], layer: Layer | None, target: Path) -> int:

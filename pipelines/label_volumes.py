@@ -31,6 +31,9 @@ _OFF_GRID_VOXELS = 0.1
 """How far from a voxel centre of the image a corner of the labels may lie: rounding of headers, no more."""
 
 
+Region = tuple[slice, ...]
+
+
 @dataclass(frozen=True)
 class LabelVolume:
     """Values as a file gives them.
@@ -129,6 +132,20 @@ def lay_on_image(labels: LabelVolume, image: Image) -> Labels:
     Raises
     ------
     InvalidInputError
+        As for `place_on_image`.
+    """
+    into, kept = place_on_image(labels, image)
+    result = np.zeros((image.extent("z"), image.extent("y"), image.extent("x")), labels.values.dtype)
+    result[into] = kept
+    return result
+
+
+def place_on_image(labels: LabelVolume, image: Image) -> tuple[Region, Labels]:
+    """Find which region (z, y, x) of an image some labels cover, and give them as they lie there.
+
+    Raises
+    ------
+    InvalidInputError
         The grids differ by more than flips, permutations and whole voxels, or a label lies outside the image.
     """
     if not image.attributes.regular:
@@ -136,7 +153,6 @@ def lay_on_image(labels: LabelVolume, image: Image) -> Labels:
     shape = (image.extent("z"), image.extent("y"), image.extent("x"))
     order, steps, start = _match_grids(labels, np.asarray(image.attributes.affine_lps, float))
     turned = labels.values.transpose(order)[tuple(slice(None, None, step) for step in steps)]
-    result = np.zeros(shape, labels.values.dtype)
     into = tuple(
         slice(min(length, max(0, first)), max(0, min(length, first + size)))
         for first, size, length in zip(start, turned.shape, shape, strict=True)
@@ -145,8 +161,7 @@ def lay_on_image(labels: LabelVolume, image: Image) -> Labels:
     kept = turned[out_of]
     if np.count_nonzero(kept) != np.count_nonzero(turned):
         raise InvalidInputError("some labels lie outside the image")
-    result[into] = kept
-    return result
+    return into, kept
 
 
 Order = tuple[int, int, int]

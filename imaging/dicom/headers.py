@@ -78,7 +78,7 @@ def read_any(found: Found, limits: Limits | None = None) -> Instance | Document:
         if cut or refuse_rewriting(sop_class) is not None or syntax not in NATIVE:
             raise RefusedFileError(Reason.NO_PIXELS, "no pixel data")
         _check_identity(header)
-        return Document(header, syntax)
+        return Document(header, syntax, sop_class)
 
 
 @dataclass(frozen=True)

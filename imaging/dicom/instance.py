@@ -84,6 +84,7 @@ class Document:
 
     header: Dataset
     syntax: str
+    sop_class: str
 
 
 @dataclass(frozen=True, eq=False)

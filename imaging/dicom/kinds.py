@@ -15,14 +15,24 @@ _SECONDARY_CAPTURE = frozenset(_STORAGE + tail for tail in ("7", "7.1", "7.2", "
 _ULTRASOUND = frozenset(_STORAGE + tail for tail in ("3", "3.1", "6", "6.1", "6.2"))
 _DOCUMENT_PREFIX = _STORAGE + "104."
 _VISIBLE_LIGHT_PREFIX = _STORAGE + "77.1."
+_SEGMENTATION = frozenset(_STORAGE + tail for tail in ("66.4", "66.7"))
 _NOT_A_GRID = {
-    _STORAGE + "66.4": "segmentation objects are not read yet",
-    _STORAGE + "66.7": "segmentation objects are not read yet",
+    **dict.fromkeys(_SEGMENTATION, "segmentation objects are not read yet"),
     _STORAGE + "30": "parametric maps are not read yet",
     _STORAGE + "481.2": "dose grids are not read yet",
     _STORAGE + "77.1.6": "whole-slide images are not read yet",
     _STORAGE + "13.1.3": "tomosynthesis is not read yet",
 }
+
+
+def is_segmentation(sop_class: str) -> bool:
+    """Whether a file of this class says which voxels of another are what: SEG, as binary, fractional or label map."""
+    return sop_class in _SEGMENTATION
+
+
+def is_structure_set(sop_class: str) -> bool:
+    """Whether a file of this class holds contours on the planes of another (RTSTRUCT)."""
+    return sop_class == _STORAGE + "481.3"
 
 
 def is_cross_sectional(sop_class: str) -> bool:

@@ -29,7 +29,7 @@ def cut_planes(instance: Instance) -> tuple[Plane, ...]:
     if is_mosaic(instance):
         return cut_mosaic(instance, _plain(instance, 0))
     if instance.sop_class in ENHANCED:
-        return _cut_functional_groups(instance)
+        return cut_functional_groups(instance)
     if instance.frames == 1:
         return (_plain(instance, 0),)
     _check_cine(instance)
@@ -62,7 +62,14 @@ def _check_cine(instance: Instance) -> None:
         raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, "several frames share one position")
 
 
-def _cut_functional_groups(instance: Instance) -> tuple[Plane, ...]:
+def cut_functional_groups(instance: Instance) -> tuple[Plane, ...]:
+    """List the frames of an object whose functional groups say where each lies (PS3.3 C.7.6.16).
+
+    Raises
+    ------
+    RefusedFileError
+        IRREGULAR_GEOMETRY when there is no group for every frame.
+    """
     shared = read_item(instance.header, "SharedFunctionalGroupsSequence")
     frames = read_items(instance.header, "PerFrameFunctionalGroupsSequence")
     if len(frames) != instance.frames:

@@ -71,6 +71,13 @@ def find_meaning(value: str, scheme: str) -> str | None:
     return value if meaning is not None and not meaning.isascii() else meaning
 
 
+def find_keyword(value: str, scheme: str) -> str:
+    """Give pydicom's short name for the concept of a code, such as `LeftLung`; empty for a code it does not know."""
+    if scheme == "SRT" and value in mapping["SRT"]:
+        value, scheme = mapping["SRT"][value], "SCT"
+    return _keywords(scheme).get(value, "")
+
+
 def _split(rules: Rules) -> frozenset[str]:
     return frozenset(rules.read().split())
 
@@ -82,3 +89,9 @@ def _meanings(scheme: str) -> dict[str, str]:
         for named in cast("_Concepts", concepts).get(scheme, {}).values()
         for code, entry in named.items()
     }
+
+
+@lru_cache
+def _keywords(scheme: str) -> dict[str, str]:
+    concepts_of = cast("_Concepts", concepts).get(scheme, {})
+    return {code: keyword for keyword, named in concepts_of.items() for code in named}

@@ -17,6 +17,7 @@ from pipelines.annotations import FORMATS, Imported, Importer, NamedBy, dump_dra
 _FILE = click.Path(path_type=Path)
 _REASONS = {
     NamedBy.OPTION: "by --term",
+    NamedBy.FILE: "as the file itself calls it",
     NamedBy.SIDECAR: "by the JSON file beside the labels",
     NamedBy.ONTOLOGY: "the term that has this value here",
 }
@@ -45,18 +46,26 @@ def command() -> None:
 @click.option("--image", help="The image that the files belong to, by id or unique name.")
 @click.option("--table", type=_FILE, help="CSV with the columns image,file or image,term.")
 @click.option("--format", "kind", required=True, type=click.Choice(FORMATS), help="What the files are.")
-@click.option("--term", "terms", multiple=True, metavar="VALUE=NAME", help="What a value is called in the ontology.")
+@click.option(
+    "--term",
+    "terms",
+    multiple=True,
+    metavar="VALUE=NAME",
+    help="What a value, or a name in the files, is called in the ontology.",
+)
 @click.option("--layer", help="Name of the import layer; by default your own layer.")
 @click.option("--reviewed", is_flag=True, help="Count what comes in as reviewed, so that models learn from it.")
 @workspace_options
 def import_annotations(
     invocation: Invocation, project: str, files: tuple[Path, ...], kind: str, **options: Unpack[_Options]
 ) -> None:
-    """Bring in segmentations (nifti, nrrd, dicom-series), drawings (geojson, csv) or terms of whole images (csv table).
+    """Bring in segmentations, drawings or terms of whole images.
 
-    Label volumes must lie on the grid of the image; they are flipped and permuted, never resampled. Coordinates of
-    drawings are pixels of the plane with the origin lower-left. Terms that the ontology lacks are added to it. Without
-    --term, a JSON file of a dump beside a label volume says which value is which term.
+    Segmentations come as nifti, nrrd, dicom-seg or dicom-series, drawings as geojson, csv or rtstruct, terms as a
+    table in csv. Label volumes must lie on the grid of the image; they are flipped and permuted, never resampled.
+    Coordinates of drawings are pixels of the plane with the origin lower-left. Terms that the ontology lacks are added
+    to it. Without --term, a DICOM object says itself what its segments are, and a JSON file of a dump beside a label
+    volume which value is which term.
     """
     opened = invocation.project(invocation.workspace(), project)
     renames = _read_renames(options["terms"])

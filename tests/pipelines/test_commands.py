@@ -216,9 +216,10 @@ def test_annotations_import_unpacks_only_inside_the_quarantine(
 def test_a_format_without_a_reader_is_named(call: Call, make_series: MakeSeries, tmp_path: Path) -> None:
     make_series(tmp_path / "in")
     (image,) = json.loads(call("ingest", "phantoms", tmp_path / "in", "--json")[1])["images"]
-    options = ("--image", image["id"], "--format", "rtstruct")
-    code, _, err = call("annotations", "import", "phantoms", tmp_path / "x.dcm", *options)
-    assert (code, err) == (2, "imaging: the format rtstruct is not read yet\n")
+    options = ("--image", image["id"], "--format", "monai")
+    (tmp_path / "x.json").write_text("{}")
+    code, _, err = call("annotations", "import", "phantoms", tmp_path / "x.json", *options)
+    assert (code, err) == (2, "imaging: the format monai is not read yet\n")
 
 
 def test_dump_offers_the_formats_that_it_writes_and_no_other(call: Call, tmp_path: Path) -> None:

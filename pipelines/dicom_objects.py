@@ -1,0 +1,103 @@
+"""Segmentation objects and structure sets that a member brings onto an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging.dicom.profile import Profile
+from imaging.dicom.segmentation import SegmentationObject, read_segmentation
+from imaging.dicom.structures import read_structure_set
+from imaging.dicom.walk import Found, require_paths
+from imaging.domain.image import Image
+from imaging.errors import InvalidInputError, RefusedFileError
+from imaging.pyramid.labels import Labels
+from pipelines.contours import lay_contours
+from pipelines.drawing_files import Drawn
+from pipelines.label_volumes import LabelVolume, place_on_image
+
+
+@dataclass(frozen=True, eq=False)
+class LaidLabels:
+    """Labels (z, y, x) on the grid of their image; `names` is what their file calls the values, if it says."""
+
+    values: Labels
+    names: Mapping[int, str]
+
+
+def read_segments(files: Sequence[Path], image: Image, profile: Profile) -> list[LaidLabels]:
+    """Read the segments of DICOM SEG files onto an image; segments that share a voxel come in several volumes.
+
+    Raises
+    ------
+    InvalidInputError
+        With the reason that a file is refused for, or because its frames do not lie on the image.
+    """
+    require_paths(files)
+    found: list[LaidLabels] = []
+    for path in files:
+        with _telling():
+            segments = read_segmentation(Found(path, path.name), profile)
+            if not segments.names:
+                raise InvalidInputError("the file describes no segment")
+            found += _part(segments, image)
+    return found
+
+
+def read_contours(
+    files: Sequence[Path], image: Image, profile: Profile, call: Callable[[int, str], str]
+) -> list[Drawn]:
+    """Read the contours of RTSTRUCT files as drawings on an image.
+
+    Parameters
+    ----------
+    call
+        Gives the name of the term that a region, of a number and a name, stands for.
+    """
+    found = []
+    for path in files:
+        with _telling():
+            read = read_structure_set(Found(path, path.name), profile)
+        regions = dict.fromkeys(contour.region for contour in read.contours)
+        names = {number: call(number, read.names.get(number, f"region {number}")) for number in regions}
+        found += lay_contours(read.contours, names, image)
+    return found
+
+
+def _part(segments: SegmentationObject, image: Image) -> list[LaidLabels]:
+    """Put each segment into the first volume in which no other has one of its voxels."""
+    shape = (image.extent("z"), image.extent("y"), image.extent("x"))
+    volumes: list[tuple[Labels, dict[int, str]]] = []
+    for number, voxels in sorted(_collect(segments, image, shape).items()):
+        free = next((volume for volume in volumes if not volume[0].flat[voxels].any()), None)
+        if free is None:
+            free = (np.zeros(shape, np.uint16), {})
+            volumes.append(free)
+        free[0].flat[voxels] = number
+        free[1][number] = segments.names[number]
+    return [LaidLabels(values, names) for values, names in volumes]
+
+
+def _collect(segments: SegmentationObject, image: Image, shape: tuple[int, int, int]) -> dict[int, NDArray[np.int64]]:
+    """Give the voxels of each segment, as places in the flat image."""
+    parts: dict[int, list[NDArray[np.int64]]] = {number: [] for number in segments.names}
+    for frame in segments.frames():
+        into, kept = place_on_image(LabelVolume(frame.values, frame.affine), image)
+        start = [part.start for part in into]
+        for number in np.unique(kept[kept != 0]).tolist():
+            at = np.argwhere(kept == number) + start
+            parts[number].append(np.ravel_multi_index(tuple(at.T), shape))
+    return {number: np.concatenate([*found, np.empty(0, np.int64)]) for number, found in parts.items()}
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    try:
+        yield
+    except RefusedFileError as error:
+        raise InvalidInputError(f"the file is refused: {error.reason.value}, {error.detail}") from error

@@ -1,0 +1,428 @@
+"""Segmentation objects and structure sets land on the voxels and planes that they were drawn on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import shapely
+import SimpleITK
+from highdicom import AlgorithmIdentificationSequence
+from highdicom.seg import SegmentAlgorithmTypeValues, Segmentation, SegmentDescription
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from imaging.dicom.structures import Contour, ContourKind
+from imaging.domain.image import Image
+from imaging.errors import InvalidInputError
+from imaging.geometry import affine_lps, parse_wkt, voxel_to_world, world_to_voxel
+from imaging.project.project import Project
+from imaging.pyramid.labels import SegmentationReader
+from pipelines.annotations import Importer
+from pipelines.contours import lay_contours
+from tests.pipelines.conftest import Call
+from tests.pipelines.ingesting import take
+
+STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
+
+
+def bring(project: Project, image: Image, path: Path, kind: str, **terms: str) -> Importer:
+    importer = Importer(project, {name.lstrip("v"): term for name, term in terms.items()}, layer=None, reviewed=True)
+    importer.import_files(image, [path], kind, scratch=path.parent / "scratch")
+    return importer
+
+
+def read_maps(project: Project, image: Image) -> list[np.ndarray]:
+    shape = tuple(image.extent(axis) for axis in "zyx")
+    readers = [
+        SegmentationReader.open(project.images.path(image.id), known.id)
+        for known in project.segmentations.list(image.id)
+    ]
+    return [reader.region((0, shape[0], 0, shape[1], 0, shape[2])) for reader in readers]
+
+
+def value_of(project: Project, name: str) -> int:
+    return project.ontology.find(name).value
+
+
+def describe(number: int, label: str, concept: Code = codes.SCT.Tissue) -> SegmentDescription:
+    return SegmentDescription(
+        segment_number=number,
+        segment_label=label,
+        segmented_property_category=codes.SCT.Tissue,
+        segmented_property_type=concept,
+        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=AlgorithmIdentificationSequence("a", codes.DCM.ArtificialIntelligence, "1"),
+    )
+
+
+def write_segments(
+    folder: Path, masks: np.ndarray, segments: Sequence[SegmentDescription], kind: str = "BINARY"
+) -> Path:
+    """Write masks (z, y, x[, segment]) over the series in `folder`/in, frames of empty planes left out."""
+    source = [pydicom.dcmread(path) for path in (folder / "in").iterdir()]
+    source.sort(key=lambda header: float(header.ImagePositionPatient[2]))
+    made = Segmentation(
+        source_images=source,
+        pixel_array=masks,
+        segmentation_type=kind,
+        segment_descriptions=segments,
+        series_instance_uid=generate_uid(),
+        series_number=7,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer="maker",
+        manufacturer_model_name="model",
+        software_versions="1",
+        device_serial_number="1",
+        **({"fractional_type": "PROBABILITY", "max_fractional_value": 100} if kind == "FRACTIONAL" else {}),
+    )
+    made.save_as(folder / "seg.dcm")
+    return folder / "seg.dcm"
+
+
+def two_masks(*, overlapping: bool) -> np.ndarray:
+    masks = np.zeros((6, 24, 20, 2), np.uint8)
+    masks[1:3, 4:9, 5:15, 0] = 1
+    masks[2 if overlapping else 4, 6:20, 3:10, 1] = 1
+    return masks
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
+def test_segments_land_on_their_voxels_under_the_names_of_the_file(
+    kind: str, project: Project, image: Image, tmp_path: Path
+) -> None:
+    masks = two_masks(overlapping=False)
+    path = write_segments(tmp_path, masks, [describe(1, "Liver"), describe(2, "Tumor")], kind)
+    made = bring(project, image, path, "dicom-seg").made
+    assert dict(made.voxels) == {"Liver": int(masks[..., 0].sum()), "Tumor": int(masks[..., 1].sum())}
+    assert [(found.value, found.term, found.by.value) for found in made.values] == [
+        (1, "Liver", "file"),
+        (2, "Tumor", "file"),
+    ]
+    (labels,) = read_maps(project, image)
+    expected = np.where(masks[..., 0], value_of(project, "Liver"), 0) + masks[..., 1] * value_of(project, "Tumor")
+    np.testing.assert_array_equal(labels, expected)
+
+
+def test_segments_that_share_voxels_become_segmentations_of_one_layer(
+    project: Project, image: Image, tmp_path: Path
+) -> None:
+    masks = two_masks(overlapping=True)
+    made = bring(
+        project,
+        image,
+        write_segments(tmp_path, masks, [describe(1, "Liver"), describe(2, "Tumor")]),
+        "dicom-seg",
+        v2="lesion",
+    ).made
+    assert made.segmentations == 2
+    liver, lesion = read_maps(project, image)
+    np.testing.assert_array_equal(liver, masks[..., 0] * value_of(project, "Liver"))
+    np.testing.assert_array_equal(lesion, masks[..., 1] * value_of(project, "lesion"))
+    assert len({known.layer for known in project.segmentations.list(image.id)}) == 1
+
+
+def test_half_of_a_fraction_counts(project: Project, image: Image, tmp_path: Path) -> None:
+    parts = np.zeros((6, 24, 20), np.float64)
+    parts[2, 3], parts[3, 3], parts[4, 3] = 0.49, 0.5, 1.0
+    bring(project, image, write_segments(tmp_path, parts, [describe(1, "Liver")], "FRACTIONAL"), "dicom-seg")
+    np.testing.assert_array_equal(read_maps(project, image)[0] > 0, parts >= 0.5)
+
+
+@pytest.mark.parametrize(
+    ("label", "concept", "name"),
+    [
+        ("Lesion of PHANTOM ALPHA", codes.SCT.Liver, "Liver"),
+        ("Zzyzx", codes.SCT.Liver, "Liver"),
+        ("Zzyzx", Code("1234567", "99NOBODY", "Zzyzx"), "segment 1"),
+        ("right lung", codes.SCT.Tissue, "right lung"),
+    ],
+    ids=["a name in the label", "an unknown word", "an unknown code too", "known words"],
+)
+def test_a_term_is_called_by_nothing_that_could_name_a_person(
+    label: str, concept: Code, name: str, project: Project, image: Image, tmp_path: Path
+) -> None:
+    masks = two_masks(overlapping=False)[..., 0]
+    made = bring(project, image, write_segments(tmp_path, masks, [describe(1, label, concept)]), "dicom-seg").made
+    assert made.created_terms == [name]
+
+
+def test_segments_that_cleaning_makes_alike_stay_apart(project: Project, image: Image, tmp_path: Path) -> None:
+    segments = [describe(1, "Tumor alpha"), describe(2, "Tumor beta")]
+    made = bring(project, image, write_segments(tmp_path, two_masks(overlapping=False), segments), "dicom-seg").made
+    assert made.created_terms == ["Tissue (segment 1)", "Tissue (segment 2)"]
+
+
+def damaged(path: Path, how: str) -> None:
+    header = pydicom.dcmread(path)
+    match how:
+        case "cut":
+            path.write_bytes(path.read_bytes()[:-200])
+            return
+        case "elsewhere":
+            for item in header.PerFrameFunctionalGroupsSequence:
+                x, y, z = item.PlanePositionSequence[0].ImagePositionPatient
+                item.PlanePositionSequence[0].ImagePositionPatient = [x + 0.3, y, z]
+        case "miles away":
+            first = header.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence[0]
+            first.ImagePositionPatient = [-10, -20, 30 - 2.5 * 2_000_000]
+        case "an image":
+            header.SOPClassUID = header.file_meta.MediaStorageSOPClassUID = pydicom.uid.CTImageStorage
+        case "no segments":
+            header.SegmentSequence = []
+    header.save_as(path)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("cut", "truncated"),
+        ("elsewhere", "do not lie on the grid"),
+        ("miles away", "lie outside the image"),
+        ("an image", "no segmentation object"),
+        ("no segments", "a segment that is not described"),
+    ],
+)
+def test_bad_segments_change_nothing(how: str, said: str, project: Project, image: Image, tmp_path: Path) -> None:
+    path = write_segments(tmp_path, two_masks(overlapping=False), [describe(1, "Liver"), describe(2, "Tumor")])
+    damaged(path, how)
+    terms = project.ontology.terms()
+    with pytest.raises(InvalidInputError, match=said):
+        bring(project, image, path, "dicom-seg")
+    assert (project.segmentations.list(), project.ontology.terms()) == ([], terms)
+
+
+def test_real_segments_equal_their_published_volumes(project: Project, shared_data: Path) -> None:
+    study = shared_data / "seg_dcmqi"
+    take(project, *sorted(study.glob("ct-3slice/*.dcm")))
+    (image,) = project.images.list()
+    bring(project, image, study / "liver.dcm", "dicom-seg")
+    bring(project, image, study / "partial_overlaps.dcm", "dicom-seg", v1="a", v2="b", v3="c", v4="d", v5="e")
+    liver, *parts = read_maps(project, image)
+    assert np.count_nonzero(liver) == 107_098
+    ours = {
+        name: sum((part == value_of(project, name) for part in parts), np.zeros(liver.shape, int)) for name in "abcde"
+    }
+    theirs: dict[int, np.ndarray] = {}
+    for path in sorted(study.glob("partial_overlaps-?.nrrd")):
+        values = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
+        theirs |= {int(value): values == value for value in np.unique(values) if value}
+    assert {name: int(mask.sum()) for name, mask in ours.items()} == dict(
+        zip("abcde", (9602, 11888, 10743, 6693, 4713), strict=True)
+    )
+    for name, mask in ours.items():
+        assert any(
+            np.array_equal(np.flip(other, 0), mask) or np.array_equal(other, mask) for other in theirs.values()
+        ), name
+
+
+def write_contours(path: Path, contours: Sequence[tuple[int, str, np.ndarray]], names: dict[int, str]) -> Path:
+    """Write a structure set of contours: region, kind and points (n, 3) in mm."""
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = STRUCTURE_SET
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID = generate_uid()
+    made.StudyInstanceUID, made.SeriesInstanceUID = generate_uid(), generate_uid()
+    made.PatientID, made.PatientName, made.Modality = "PHA-000001", "PHANTOM^ALPHA", "RTSTRUCT"
+    made.StructureSetROISequence, made.ROIContourSequence = [], []
+    for number, name in names.items():
+        item = Dataset()
+        item.ROINumber, item.ROIName = number, name
+        made.StructureSetROISequence.append(item)
+        region = Dataset()
+        region.ReferencedROINumber, region.ContourSequence = number, []
+        for of, kind, points in contours:
+            if of == number:
+                contour = Dataset()
+                contour.ContourGeometricType, contour.NumberOfContourPoints = kind, len(points)
+                contour.ContourData = [f"{value:.6f}" for value in np.ravel(points)]
+                region.ContourSequence.append(contour)
+        made.ROIContourSequence.append(region)
+    made.save_as(path, enforce_file_format=True)
+    return path
+
+
+def square(z: float, low: float, high: float) -> np.ndarray:
+    return np.array([[low, low, z], [high, low, z], [high, high, z], [low, high, z]])
+
+
+def in_patient(image: Image, xy: Sequence[float], z: int) -> np.ndarray:
+    """Give the LPS mm of pixels (x, y) of plane z as the API counts them: origin lower-left."""
+    height = image.extent("y")
+    voxels = [[z, height - y - 0.5, x - 0.5] for x, y in np.reshape(xy, (-1, 2))]
+    return voxel_to_world(image.attributes.affine_lps, voxels)
+
+
+def test_outlines_keep_their_vertices_and_holes(project: Project, image: Image, tmp_path: Path) -> None:
+    outer, hole = square(32.5, -9.0, -1.0), square(32.5, -6.0, -3.0)
+    outer[:, 1] -= 10
+    hole[:, 1] -= 10
+    beside = square(32.5, 1.0, 2.0) - [0, 13, 0]
+    contours = [(4, "CLOSED_PLANAR", part) for part in (hole, outer, beside)]
+    path = write_contours(tmp_path / "s.dcm", contours, {4: "Liver"})
+    made = bring(project, image, path, "rtstruct").made
+    assert (made.annotations, made.created_terms) == (2, ["Liver"])
+    found = project.annotations.list().items
+    assert {(one.axis.value, one.index, one.reviewed) for one in found} == {("z", 1, True)}
+    shapes = sorted((parse_wkt(one.wkt) for one in found), key=lambda shape: -shape.area)
+    assert [len(shape.interiors) for shape in shapes] == [1, 0]
+    # The inside convention has its origin top-left: x = column + 0.5, y = row + 0.5.
+    points = np.array([*shapely.get_coordinates(shapes[0]), *shapely.get_coordinates(shapes[1])])
+    back = voxel_to_world(image.attributes.affine_lps, [[1, y - 0.5, x - 0.5] for x, y in points])
+    for corner in np.concatenate([outer, hole, beside]):
+        assert np.linalg.norm(back - corner, axis=1).min() < 1e-5
+    assert found[0].area_mm2 is not None
+    assert sum(one.area_mm2 or 0 for one in found) == pytest.approx(64 - 9 + 1)
+
+
+def test_points_lines_and_exclusive_outlines_come_in_as_what_they_are(
+    project: Project, image: Image, tmp_path: Path
+) -> None:
+    contours = [
+        (1, "POINT", np.array([[-8.0, -18.0, 30.0]])),
+        (2, "OPEN_PLANAR", np.array([[-8.0, -18.0, 35.0], [-5.0, -15.0, 35.0]])),
+        (3, "CLOSEDPLANAR_XOR", square(35.0, -9.0, -5.0) - [0, 10, 0]),
+        (3, "CLOSEDPLANAR_XOR", square(35.0, -7.0, -3.0) - [0, 10, 0]),
+    ]
+    path = write_contours(tmp_path / "s.dcm", contours, {1: "Liver", 2: "Lung", 3: "Heart"})
+    made = bring(project, image, path, "rtstruct", v2="line", Heart="core").made
+    assert set(made.created_terms) == {"Liver", "line", "core"}
+    found = {one.wkt.split(" ")[0] for one in project.annotations.list().items}
+    assert found == {"POINT", "LINESTRING", "POLYGON"}
+    core = [one for one in project.annotations.list().items if one.terms == (project.ontology.find("core").id,)]
+    assert sum(one.area_mm2 or 0 for one in core) == pytest.approx(16 + 16 - 2 * 4)
+
+
+def test_an_outline_across_the_planes_lies_on_a_plane_of_another_axis(
+    project: Project, image: Image, tmp_path: Path
+) -> None:
+    upright = np.array([[-7.0, -19.0, 30.0], [-7.0, -15.0, 30.0], [-7.0, -15.0, 40.0], [-7.0, -19.0, 40.0]])
+    bring(project, image, write_contours(tmp_path / "s.dcm", [(1, "CLOSED_PLANAR", upright)], {1: "Liver"}), "rtstruct")
+    (one,) = project.annotations.list().items
+    assert (one.axis.value, one.index) == ("x", 4)
+    assert one.area_mm2 == pytest.approx(40)
+
+
+@pytest.mark.parametrize(
+    ("kind", "points", "said"),
+    [
+        ("CLOSED_PLANAR", square(31.2, -9, -5), "on no plane"),
+        ("CLOSED_PLANAR", square(-30.0, -9, -5), "outside the image"),
+        ("CLOSED_PLANAR", square(30.0, 500, 600), "lies on the plane"),
+        ("OPEN_NONPLANAR", square(30.0, -9, -5), "lies on no plane"),
+        ("CLOSED_PLANAR", np.array([[1.0, 2.0]]), "without three coordinates"),
+    ],
+    ids=["between planes", "below the image", "beside the image", "not flat", "two coordinates"],
+)
+def test_contours_that_lie_nowhere_change_nothing(
+    kind: str, points: np.ndarray, said: str, project: Project, image: Image, tmp_path: Path
+) -> None:
+    good = (1, "POINT", np.array([[-8.0, -18.0, 30.0]]))
+    path = write_contours(tmp_path / "s.dcm", [good, (1, kind, points)], {1: "Liver"})
+    terms = project.ontology.terms()
+    with pytest.raises(InvalidInputError, match=said):
+        bring(project, image, path, "rtstruct")
+    assert (project.annotations.list().total, project.ontology.terms()) == (0, terms)
+
+
+def tilted(angles: tuple[float, float, float], spacing: tuple[float, float, float]) -> np.ndarray:
+    turn = np.eye(3)
+    for axis, angle in enumerate(angles):
+        step = np.eye(3)
+        one, other = (axis + 1) % 3, (axis + 2) % 3
+        step[one, one] = step[other, other] = np.cos(angle)
+        step[one, other], step[other, one] = -np.sin(angle), np.sin(angle)
+        turn = turn @ step
+    orientation = (*turn[:, 0], *turn[:, 1])
+    return affine_lps(
+        orientation=orientation, pixel_spacing=spacing[1:], first=(3.0, -70.0, 11.0), step=turn[:, 2] * spacing[0]
+    )
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    angles=st.tuples(*[st.floats(-3, 3)] * 3),
+    spacing=st.tuples(*[st.floats(0.3, 6)] * 3),
+    index=st.integers(0, 5),
+    corners=st.lists(st.tuples(st.floats(0, 20), st.floats(0, 24)), min_size=3, max_size=12, unique=True),
+)
+def test_vertices_stay_in_place_whatever_way_the_planes_lie(
+    image: Image,
+    angles: tuple[float, float, float],
+    spacing: tuple[float, float, float],
+    index: int,
+    corners: list[tuple[float, float]],
+) -> None:
+    hull = shapely.convex_hull(shapely.MultiPoint(corners))
+    if hull.geom_type != "Polygon" or hull.area < 0.5:
+        return
+    affine = tuple(map(tuple, tilted(angles, spacing)))
+    attributes = image.attributes.model_copy(update={"affine_lps": affine, "spacing_mm": spacing})
+    turned = image.model_copy(update={"attributes": attributes})
+    wanted = shapely.get_coordinates(hull)[:-1]
+    points = in_patient(turned, wanted.ravel().tolist(), index)
+    (drawn,) = lay_contours([Contour(1, ContourKind.OUTLINE, points)], {1: "a"}, turned)
+    assert drawn.index == index
+    got = in_patient(turned, shapely.get_coordinates(parse_wkt(drawn.wkt)).ravel().tolist(), index)
+    for point in points:
+        assert np.linalg.norm(got - point, axis=1).min() < 0.01
+
+
+def test_real_contours_keep_their_vertices(
+    project: Project, template: pydicom.Dataset, shared_data: Path, tmp_path: Path
+) -> None:
+    path = shared_data / "rt_sr" / "dicompyler" / "rtss.dcm"
+    source = pydicom.dcmread(shared_data / "rt_sr" / "dicompyler" / "ct.0.dcm")
+    structures = pydicom.dcmread(path)
+    sets = [item for region in structures.ROIContourSequence for item in region.get("ContourSequence", [])]
+    raw = [np.asarray(item.ContourData, float).reshape(-1, 3) for item in sets]
+    heights = sorted({round(float(z), 3) for points in raw for z in points[:, 2]})
+    step = min(np.diff(heights))
+    (tmp_path / "ct").mkdir()
+    # The study's other slices are not public: planes at their places, with nothing on them.
+    for number in range(round((heights[-1] - heights[0]) / step) + 1):
+        plane = deepcopy(source)
+        plane.SOPInstanceUID = plane.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        plane.ImagePositionPatient = [*source.ImagePositionPatient[:2], heights[0] + number * step]
+        plane.InstanceNumber, plane.PixelData = number, bytes(len(source.PixelData))
+        plane.save_as(tmp_path / "ct" / f"{number}.dcm")
+    take(project, tmp_path / "ct")
+    (image,) = project.images.list()
+    made = bring(project, image, path, "rtstruct").made
+    assert made.annotations >= len(sets) / 2
+    by_plane: dict[int, list[np.ndarray]] = {}
+    for one in project.annotations.list().items:
+        xy = shapely.get_coordinates(parse_wkt(one.wkt))
+        voxels = np.column_stack([np.full(len(xy), one.index), xy[:, 1] - 0.5, xy[:, 0] - 0.5])
+        by_plane.setdefault(one.index, []).append(voxel_to_world(image.attributes.affine_lps, voxels))
+    for points in raw:
+        index = round(float(world_to_voxel(image.attributes.affine_lps, points[:1])[0, 0]))
+        there = np.concatenate(by_plane[index])
+        distances = np.linalg.norm(points[:, np.newaxis] - there, axis=2).min(axis=1)
+        assert distances.max() < 0.01
+
+
+def test_the_command_says_what_called_each_segment(call: Call, image: Image, tmp_path: Path) -> None:
+    path = write_segments(tmp_path, two_masks(overlapping=False), [describe(1, "Liver"), describe(2, "Tumor")])
+    options = ("--image", image.id, "--format", "dicom-seg", "--term", "Tumor=lesion")
+    code, out, _ = call("annotations", "import", "phantoms", path, *options, "--json")
+    assert code == 0
+    assert json.loads(out)["values"] == [
+        {"value": 1, "term": "Liver", "by": "file"},
+        {"value": 2, "term": "lesion", "by": "option"},
+    ]
+    assert (
+        "value 1 became Liver (as the file itself calls it)"
+        in call("annotations", "import", "phantoms", path, *options)[1]
+    )
