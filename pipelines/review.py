@@ -28,6 +28,7 @@ from pipelines.arrivals import Arrivals, Arrived, PictureFile
 from pipelines.ingest import ingest_held
 
 _TOGETHER = frozenset({Reason.BURNED_IN_RISK, Reason.FACE_RISK})
+_GEOMETRY = frozenset({Reason.IRREGULAR_GEOMETRY, Reason.MIXED_ORIENTATION})
 
 
 def review(project: Project, work: ReviewWork, report: Report) -> tuple[Reviewed, ...]:
@@ -60,7 +61,8 @@ def review(project: Project, work: ReviewWork, report: Report) -> tuple[Reviewed
         for outcome in outcomes:
             # Somebody may have deleted a file meanwhile; the others have their outcome all the same.
             with suppress(NotFoundError):
-                _carry_out(project, outcome, decisions.get(outcome.id, work.decision))
+                _carry_out(project, outcome, decisions.get(outcome.id))
+        _release_from_waiting(project, items, outcomes)
     return outcomes
 
 
@@ -73,13 +75,32 @@ def _find_detector(decisions: Mapping[int, Decision]) -> TextDetector | None:
     return detector
 
 
-def _carry_out(project: Project, outcome: Reviewed, decision: Decision) -> None:
-    """Delete what has its outcome, and remember what was decided on a slice whose volume waits."""
-    if outcome.reason is None:
-        detail: dict[str, JsonValue] = {"image": outcome.image, "boxes": len(outcome.painted), "found": decision.find}
+def _carry_out(project: Project, outcome: Reviewed, decision: Decision | None) -> None:
+    """Delete what has its outcome, and remember what was decided on a slice whose volume waits.
+
+    On a slice that only comes along nobody decided anything, and the journal says so.
+    """
+    detail: dict[str, JsonValue] = {"image": outcome.image}
+    if decision is None:
+        if outcome.reason is None:
+            project.quarantine.release(outcome.id, "release", detail)
+    elif outcome.reason is None:
+        detail |= {"boxes": len(outcome.painted), "found": decision.find}
         project.quarantine.release(outcome.id, decision.word, detail)
     elif outcome.decision == "decided":
         project.quarantine.remember(outcome.id, decision)
+
+
+def _release_from_waiting(project: Project, items: Sequence[HeldFile], outcomes: Sequence[Reviewed]) -> None:
+    """Hold slices for their geometry from now on where, without a deleted one, they form no volume to wait for.
+
+    One that shows text itself stays held for that: whoever lets a gap pass does not let the text pass.
+    """
+    waited = {item.id for item in items if item.detail == VOLUME_WAITS}
+    for outcome in outcomes:
+        if outcome.id in waited and outcome.reason in _GEOMETRY:
+            with suppress(NotFoundError):
+                project.quarantine.restate(outcome.id, outcome.reason, outcome.detail)
 
 
 def _with_companions(held: Sequence[HeldFile], keys: Sequence[int]) -> list[HeldFile]:

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from imaging.access import Action
 from imaging.change import Change
 from imaging.domain.base import UploadKey
+from imaging.domain.outcome import Reason
 from imaging.domain.upload import Decision, FileToHold, HeldFile
 from imaging.errors import NotFoundError
 from imaging.locks import exclusive
@@ -133,6 +134,13 @@ class Quarantine:
             rows.set_decision(change.transaction, key, decision)
             detail: dict[str, JsonValue] = {"boxes": len(decision.boxes), "find": decision.find}
             change.note("decide", "file", key, {"upload": found.upload, "decision": decision.word, **detail})
+
+    def restate(self, key: int, reason: Reason, detail: str) -> None:
+        """Hold a file for another reason than before."""
+        with self._gate.change(Action.DECIDE_QUARANTINE) as change:
+            found = require_held(change.transaction, self._gate, key)
+            rows.set_reason(change.transaction, key, reason, detail)
+            change.note("hold", "file", key, {"upload": found.upload, "reason": reason.value})
 
     def _decide(self, key: int, decision: str, detail: dict[str, JsonValue]) -> None:
         with self._gate.change(Action.DECIDE_QUARANTINE) as change:

@@ -126,6 +126,11 @@ def set_decision(transaction: Transaction, key: int, decision: Decision | None) 
     transaction.execute(update(held_file).where(held_file.c.id == key).values(decision=_decision_values(decision)))
 
 
+def set_reason(transaction: Transaction, key: int, reason: Reason, detail: str) -> None:
+    """Hold a file for another reason."""
+    transaction.execute(update(held_file).where(held_file.c.id == key).values(reason=reason.value, detail=detail))
+
+
 def _decision_values(decision: Decision | None) -> JsonValue:
     return None if decision is None else decision.model_dump(mode="json")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 
 import click
@@ -69,12 +70,22 @@ def show(invocation: Invocation, project: str, item: int) -> None:
 
 @command.command("refuse")
 @click.argument("project")
-@click.argument("item", type=ID)
+@click.argument("items", metavar="ITEM...", nargs=-1, required=True, type=ID)
 @workspace_options
-def refuse(invocation: Invocation, project: str, item: int) -> None:
-    """Delete one held file for good."""
-    invocation.project(invocation.workspace(), project).quarantine.refuse(item)
-    invocation.show({"id": item, "decision": "refused"}, f"{item}  refused and deleted")
+def refuse(invocation: Invocation, project: str, items: tuple[int, ...]) -> None:
+    """Delete held files for good."""
+    quarantine = invocation.project(invocation.workspace(), project).quarantine
+    wanted = tuple(dict.fromkeys(items))
+    known = {file.id for file in quarantine.held()} if len(wanted) > 1 else set(wanted)
+    for item in wanted:
+        if item not in known:
+            raise NotFoundError("quarantined file", item)
+    for item in wanted:
+        quarantine.refuse(item)
+    rows = [{"id": item, "decision": "refused"} for item in wanted]
+    # One item gives one document, as it always did.
+    document = rows[0] if len(rows) == 1 else rows
+    invocation.show(document, "\n".join(f"{item}  refused and deleted" for item in wanted))
 
 
 @command.command("accept")
@@ -199,7 +210,7 @@ def _review(invocation: Invocation, project: str, work: ReviewWork) -> None:
         job = run_here(workspace, opened, work, draw)
     outcomes = TypeAdapter(tuple[Reviewed, ...]).validate_python(job.result, strict=False)
     rows = [outcome.model_dump(mode="json") for outcome in outcomes]
-    invocation.show(rows, "\n".join(_outcome_line(outcome, work) for outcome in outcomes))
+    invocation.show(rows, "\n".join(_outcome_lines(outcomes, work)))
     if all(outcome.decision == "held" for outcome in outcomes):
         raise InvalidInputError("nothing was released: all of it stays held")
 
@@ -246,19 +257,26 @@ def _stopped_line(upload: StoppedUpload) -> str:
     return f"{upload.id:>6}  {upload.state.value:<10} {count}  {whose}{reason}"
 
 
-def _outcome_line(outcome: Reviewed, work: ReviewWork) -> str:
+def _outcome_lines(outcomes: Sequence[Reviewed], work: ReviewWork) -> list[str]:
+    """Tell each file that was decided on, and sum up the slices that only came along."""
+    decided = [one for one in outcomes if one.id in work.items or one.decision == "decided" or one.painted]
+    along = Counter(_outcome(one, work) for one in outcomes if one not in decided)
+    lines = [f"{one.id:>6}  {_outcome(one, work)}" for one in decided]
+    return lines + [f"{count:>6} more of the series: {told}" for told, count in along.most_common()]
+
+
+def _outcome(outcome: Reviewed, work: ReviewWork) -> str:
     if outcome.decision == "decided":
         first = ", ".join(map(str, outcome.waits_for))
-        return f"{outcome.id:>6}  decided; its volume waits, undecided in its series: {first}"
+        return f"decided; its volume waits, undecided in its series: {first}"
     if outcome.reason is not None:
-        along = "" if outcome.id in work.items else ", with the rest of its series"
-        told = f"{outcome.id:>6}  held still{along}: {outcome.reason.value}"
+        told = f"held still: {outcome.reason.value}"
         return told + (f" ({outcome.detail})" if outcome.detail else "")
     if outcome.image is None:
-        return f"{outcome.id:>6}  a duplicate of what is published; deleted"
+        return "a duplicate of what is published; deleted"
     # What only came along was not to be painted over; in what was, a 0 must not look like the same.
     painting = work.decision.word == "redact" and outcome.id in work.items
-    return f"{outcome.id:>6}  part of image {outcome.image}{_count_boxes(len(outcome.painted)) if painting else ''}"
+    return f"part of image {outcome.image}{_count_boxes(len(outcome.painted)) if painting or outcome.painted else ''}"
 
 
 def _count_boxes(count: int) -> str:

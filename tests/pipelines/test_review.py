@@ -181,7 +181,10 @@ def test_the_command_tells_each_outcome_and_the_journal_names_the_decision(
     rows = json.loads(capsys.readouterr().out)
     assert [row["decision"] for row in rows] == ["released"] * 4
     assert [(row["id"], len(row["painted"])) for row in rows if row["painted"]] == [(key, 1)]
-    assert [event.detail["boxes"] for event in project.journal.list() if event.action == "redact"] == [1, 0, 0, 0]
+    noted = [(event.action, event.detail) for event in project.journal.list() if event.kind == "file"]
+    assert [detail["boxes"] for action, detail in noted if action == "redact"] == [1]
+    # Nobody asked to paint over the slices that came along.
+    assert [set(detail) for action, detail in noted if action == "release"] == [{"upload", "image"}] * 3
 
 
 REGION = (30, 40, 199, 219)
@@ -256,12 +259,14 @@ def test_redact_tells_how_many_boxes_were_painted_even_if_none(
     )
     key = shown(project)
     code, out, _ = call("quarantine", "redact", "phantoms", key, "--box", "4,4,32,230")
-    # The other slices only come along: nobody asked to paint over them.
-    told = sorted(line.partition(", ")[2] for line in out.splitlines())
-    assert (code, told) == (0, ["", "", "", "1 box painted over"])
+    image = project.images.list()[1].id
+    assert (code, out.splitlines()) == (
+        0,
+        [f"{key:>6}  part of image {image}, 1 box painted over", f"     3 more of the series: part of image {image}"],
+    )
 
 
 def test_accept_tells_of_no_boxes(call: Call, project: Project, volume: np.ndarray, tmp_path: Path):
     take(project, tmp_path / "in")
     code, out, _ = call("quarantine", "accept", "phantoms", shown(project))
-    assert (code, len(out.splitlines()), "box" in out) == (0, 4, False)
+    assert (code, len(out.splitlines()), "box" in out) == (0, 2, False)
