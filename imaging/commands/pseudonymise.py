@@ -62,6 +62,8 @@ def command(source: Path, target: Path, **options: Unpack[_Options]) -> None:
         _write_mapping(options["mapping"], batch.pairs)
     if options["report"] is not None:
         _write_report(options["report"], batch, profile, options["language"])
+    if batch.others:
+        click.echo(f"imaging: the output folder holds {batch.others} copies that this run did not make", err=True)
     document = {
         "files": batch.files,
         "written": batch.written,

@@ -101,9 +101,13 @@ class Made:
 
 @dataclass
 class Batch:
-    """The outcome of a run; `files` = `written` + `duplicates` + the number of `quarantined`."""
+    """The outcome of a run; `files` = `written` + `duplicates` + the number of `quarantined`.
+
+    `others` are copies in the output folder that this run did not make: of other files, or under another key.
+    """
 
     files: int = 0
+    others: int = 0
     written: int = 0
     duplicates: int = 0
     quarantined: list[Held] = field(default_factory=list)
@@ -266,6 +270,7 @@ class _Ledger:
         shutil.rmtree(self._target / _PARTIAL, ignore_errors=True)
         if finished:
             (self._target / _FINISHED).unlink(missing_ok=True)
+            self.batch.others = sum(1 for _ in self._target.rglob("*.dcm")) - self.batch.written
 
     def _keep(self, name: str, made: Made) -> None:
         if made.partial is not None:

@@ -99,6 +99,17 @@ def test_another_key_shares_no_path_and_no_file(tool: Tool):
     assert not set(ours.values()) & set(theirs.values())
 
 
+def test_copies_that_another_key_made_in_the_same_folder_are_told(tool: Tool):
+    tool.document(SAMPLE, "out", "--workers", "1")
+    made = len(tool.copies())
+    # The same run again makes the same files: there is nothing to tell.
+    assert "did not make" not in tool(SAMPLE, "out", "--workers", "1")[2]
+    tool.key = tool.folder / "other"
+    code, _, err = tool(SAMPLE, "out", "--workers", "1")
+    assert code == 0
+    assert f"imaging: the output folder holds {made} copies that this run did not make\n" in err
+
+
 def test_every_file_of_pydicom_ends_in_exactly_one_outcome(tool: Tool):
     count = sum(path.is_file() for path in PYDICOM.rglob("*"))
     answer = tool.document(PYDICOM, "out", "--workers", "1")
