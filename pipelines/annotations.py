@@ -22,10 +22,11 @@ from imaging.errors import ImagingError, InvalidInputError
 from imaging.project.annotations import check_place
 from imaging.project.drawing import draw, plane_of
 from imaging.project.project import Project
+from imaging.project.segmentations import name_segmentation
 from imaging.pyramid.labels import SegmentationReader, count_voxels, write_segmentation
 from imaging.taxonomy import check_name
 from pipelines import drawing_files, label_volumes
-from pipelines.dicom_objects import LaidLabels, read_contours, read_segments
+from pipelines.dicom_objects import LaidLabels, read_contours, read_segments, translate
 from pipelines.drawing_files import read_rows
 from pipelines.label_sidecars import Sidecar, read_names, write_sidecar
 from pipelines.sweeping import publishing
@@ -35,7 +36,6 @@ FORMATS = ("geojson", "csv", "nifti", "nrrd", "dicom-seg", "dicom-series", "rtst
 
 _SEGMENTS, _CONTOURS = "dicom-seg", "rtstruct"
 _LABELS = frozenset({*label_volumes.READERS, _SEGMENTS})
-_LONGEST_NAME = 80
 
 
 class NamedBy(Enum):
@@ -208,17 +208,14 @@ class Importer:
         image = item.image
         named = self._names_of_values(item, laid)
         terms = {found.value: self._terms[found.term] for found in named}
-        lookup = np.zeros(max(terms) + 1, np.uint16)
-        for value, term in terms.items():
-            lookup[value] = term.value
-        labels = lookup[laid.values]
+        labels = translate(laid.values, terms)
         used = list({term.id: term for term in terms.values()}.values())
         counts = count_voxels(labels, used)
 
         def write(key: SegmentationKey) -> None:
             write_segmentation(self._project.images.path(image.id), key, labels, used)
 
-        name = ", ".join(term.name for term in used)[:_LONGEST_NAME]
+        name = name_segmentation(used)
         create = self._project.segmentations.create
         with publishing(self._project):
             made = create(image.id, self._layer.id, name, counts, write, reviewed=self._reviewed)

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 from imaging.contracts import Reader
 from imaging.dicom.epochs import Epochs
-from imaging.dicom.headers import read_instance
+from imaging.dicom.headers import owner_of, read_any, read_instance
 from imaging.dicom.instance import Instance
+from imaging.dicom.kinds import is_segmentation, is_structure_set
 from imaging.dicom.pseudonyms import Pseudonyms, fingerprint
 from imaging.dicom.walk import Found, Refusal
+from imaging.domain.attachment import Attachment, AttachmentKind, IngestedDocument
 from imaging.domain.base import ImageKey
 from imaging.domain.outcome import Reason
 from imaging.domain.upload import FileToHold, PaintedBox
@@ -45,6 +47,25 @@ class Arrived:
     subject: str
 
 
+@dataclass(frozen=True, eq=False)
+class Attachable:
+    """One file of segments or contours; `series`, `study` and `subject` are pseudonyms, made by `pseudonyms`.
+
+    `reviewed` says whether a person let it pass: then nobody looks for text in it again.
+    """
+
+    found: Found
+    kind: AttachmentKind
+    issuer: str
+    patient_id: str
+    pseudonyms: Pseudonyms
+    digest: str
+    series: str
+    study: str
+    subject: str
+    reviewed: bool = False
+
+
 @dataclass
 class Arrivals:
     """All files of one upload, each in exactly one list; of a duplicate only its name."""
@@ -52,20 +73,31 @@ class Arrivals:
     files: int = 0
     instances: list[Arrived] = field(default_factory=list)
     pictures: list[PictureFile] = field(default_factory=list)
+    attachables: list[Attachable] = field(default_factory=list)
     refused: list[FileToHold] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
     earlier: dict[ImageKey, list[str]] = field(default_factory=dict)
     """Names of the files that became these images in an earlier attempt of the same job."""
 
-    def refuse(self, file: Arrived | PictureFile, error: RefusedFileError) -> None:
+    documents: list[IngestedDocument] = field(default_factory=list)
+    """What belongs to an image without being a part of it, of an earlier attempt of the same job too."""
+
+    def recall(self, name: str, made: ImageKey | Attachment) -> None:
+        """Note what an earlier attempt of the same job made of a file."""
+        if isinstance(made, Attachment):
+            self.documents.append(IngestedDocument(name=name, **made.model_dump()))
+        else:
+            self.earlier.setdefault(made, []).append(name)
+
+    def refuse(self, file: Arrived | PictureFile | Attachable, error: RefusedFileError) -> None:
         """Note that an accepted file becomes no image after all."""
         # Of a person who objects not even a held copy is kept.
         path = None if error.reason is Reason.SUBJECT_OPPOSED else file.found.path
         facts = (file.found.name, path, error.reason, error.detail, file.digest)
-        if isinstance(file, Arrived):
-            self.refused.append(FileToHold(*facts, series=file.series, subject=file.subject))
-        else:
+        if isinstance(file, PictureFile):
             self.refused.append(FileToHold(*facts, earlier=file.earlier))
+        else:
+            self.refused.append(FileToHold(*facts, series=file.series, subject=file.subject))
 
 
 def sort_arrivals(
@@ -73,7 +105,7 @@ def sort_arrivals(
     epochs: Epochs,
     *,
     known_digests: Callable[[Collection[str]], set[str]],
-    earlier: Mapping[str, ImageKey],
+    earlier: Mapping[str, ImageKey | Attachment],
     opposed: Collection[str],
     looked: Callable[[float], None],
 ) -> Arrivals:
@@ -84,7 +116,7 @@ def sort_arrivals(
     known_digests
         Gives those of some digests that already belong to an image of the project.
     earlier
-        Digests of what an earlier attempt of the same job made into images; these are no duplicates.
+        Digests of what an earlier attempt of the same job made into images or attached; these are no duplicates.
     opposed
         Subjects whose files are refused.
     looked
@@ -109,7 +141,7 @@ def sort_arrivals(
         digests = epochs.digests(content)
         made = next((digest for digest in digests if digest in unseen), None)
         if made is not None:
-            arrivals.earlier.setdefault(unseen.pop(made), []).append(found.name)
+            arrivals.recall(found.name, unseen.pop(made))
         elif not taken.isdisjoint(digests):
             arrivals.duplicates.append(found.name)
         elif _sort_one(found, content, arrivals, epochs):
@@ -134,7 +166,9 @@ def _refuse_opposed(arrivals: Arrivals, epochs: Epochs, opposed: Collection[str]
     if not opposed:
         return
     arrived, arrivals.instances = arrivals.instances, []
+    belonging, arrivals.attachables = arrivals.attachables, []
     persons = {(item.instance.issuer, item.instance.patient_id) for item in arrived}
+    persons |= {(item.issuer, item.patient_id) for item in belonging}
     # An objection that names no issuer holds for this ID of every issuer, and each under every key.
     objecting = {
         person
@@ -146,6 +180,11 @@ def _refuse_opposed(arrivals: Arrivals, epochs: Epochs, opposed: Collection[str]
             arrivals.refuse(item, RefusedFileError(Reason.SUBJECT_OPPOSED, "this person objects to the use"))
         else:
             arrivals.instances.append(item)
+    for one in belonging:
+        if (one.issuer, one.patient_id) in objecting:
+            arrivals.refuse(one, RefusedFileError(Reason.SUBJECT_OPPOSED, "this person objects to the use"))
+        else:
+            arrivals.attachables.append(one)
 
 
 def _sort_one(found: Found, content: bytes, arrivals: Arrivals, epochs: Epochs) -> bool:
@@ -158,6 +197,10 @@ def _sort_one(found: Found, content: bytes, arrivals: Arrivals, epochs: Epochs) 
             return True
         instance = read_instance(found)
     except RefusedFileError as error:
+        attachable = _read_attachable(found, content, epochs)
+        if attachable is not None:
+            arrivals.attachables.append(attachable)
+            return True
         facts = (found.name, found.path, error.reason, error.detail, digest)
         arrivals.refused.append(FileToHold(*facts, earlier=tuple(earlier)))
         return False
@@ -166,6 +209,31 @@ def _sort_one(found: Found, content: bytes, arrivals: Arrivals, epochs: Epochs) 
         return False
     arrivals.instances.append(_treat(found, instance, content, epochs.of(instance.issuer, instance.patient_id)))
     return True
+
+
+def _read_attachable(found: Found, content: bytes, epochs: Epochs) -> Attachable | None:
+    """Read whose segments or contours a file holds; None for any other file, and for one that cannot be read."""
+    try:
+        parsed = read_any(found)
+    except (RefusedFileError, OSError):
+        return None
+    kinds = {AttachmentKind.SEGMENTATION: is_segmentation, AttachmentKind.STRUCTURE_SET: is_structure_set}
+    kind = next((kind for kind, fits in kinds.items() if fits(parsed.sop_class)), None)
+    if kind is None:
+        return None
+    issuer, patient_id, study, series = owner_of(parsed.header)
+    pseudonyms = epochs.of(issuer, patient_id)
+    return Attachable(
+        found,
+        kind,
+        issuer,
+        patient_id,
+        pseudonyms,
+        digest=pseudonyms.keyed(content),
+        series=pseudonyms.uid(series),
+        study=pseudonyms.uid(study),
+        subject=pseudonyms.subject(issuer, patient_id),
+    )
 
 
 def _treat(found: Found, instance: Instance, content: bytes, pseudonyms: Pseudonyms) -> Arrived:

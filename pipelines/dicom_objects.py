@@ -15,6 +15,7 @@ from imaging.dicom.segmentation import SegmentationObject, read_segmentation
 from imaging.dicom.structures import read_structure_set
 from imaging.dicom.walk import Found, require_paths
 from imaging.domain.image import Image
+from imaging.domain.ontology import Term
 from imaging.errors import InvalidInputError, RefusedFileError
 from imaging.pyramid.labels import Labels
 from pipelines.contours import lay_contours
@@ -43,9 +44,7 @@ def read_segments(files: Sequence[Path], image: Image, profile: Profile) -> list
     for path in files:
         with _telling():
             segments = read_segmentation(Found(path, path.name), profile)
-            if not segments.names:
-                raise InvalidInputError("the file describes no segment")
-            found += _part(segments, image)
+            found += part_segments(segments, image)
     return found
 
 
@@ -64,13 +63,21 @@ def read_contours(
         with _telling():
             read = read_structure_set(Found(path, path.name), profile)
         regions = dict.fromkeys(contour.region for contour in read.contours)
-        names = {number: call(number, read.names.get(number, f"region {number}")) for number in regions}
+        names = {number: call(number, read.name(number)) for number in regions}
         found += lay_contours(read.contours, names, image)
     return found
 
 
-def _part(segments: SegmentationObject, image: Image) -> list[LaidLabels]:
-    """Put each segment into the first volume in which no other has one of its voxels."""
+def part_segments(segments: SegmentationObject, image: Image) -> list[LaidLabels]:
+    """Put each segment into the first volume in which no other has one of its voxels.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no segment, or a frame does not lie on the image.
+    """
+    if not segments.names:
+        raise InvalidInputError("the file describes no segment")
     shape = (image.extent("z"), image.extent("y"), image.extent("x"))
     volumes: list[tuple[Labels, dict[int, str]]] = []
     for number, voxels in sorted(_collect(segments, image, shape).items()):
@@ -81,6 +88,14 @@ def _part(segments: SegmentationObject, image: Image) -> list[LaidLabels]:
         free[0].flat[voxels] = number
         free[1][number] = segments.names[number]
     return [LaidLabels(values, names) for values, names in volumes]
+
+
+def translate(labels: Labels, terms: Mapping[int, Term]) -> Labels:
+    """Turn the values of a file into those that its terms have in the project."""
+    lookup = np.zeros(max(terms) + 1, np.uint16)
+    for value, term in terms.items():
+        lookup[value] = term.value
+    return lookup[labels]
 
 
 def _collect(segments: SegmentationObject, image: Image, shape: tuple[int, int, int]) -> dict[int, NDArray[np.int64]]:

@@ -17,6 +17,7 @@ from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonyms import canonical
 from imaging.dicom.series import group
 from imaging.dicom.walk import Found, Refusal, find_files
+from imaging.domain.attachment import IngestedDocument
 from imaging.domain.base import UploadKey
 from imaging.domain.image import Image
 from imaging.domain.job import IngestWork
@@ -26,15 +27,16 @@ from imaging.errors import InvalidInputError, RefusedFileError, StateError
 from imaging.project.project import Project
 from imaging.text import load_detector
 from pipelines.arrivals import Arrivals, Arrived, PictureFile, sort_arrivals
+from pipelines.attaching import Attacher
 from pipelines.late import Unfinished, hold_late
 from pipelines.memory import return_freed_memory
 from pipelines.publication import Publisher, Source
 from pipelines.sources import picture_source, stack_source
 from pipelines.sweeping import publishing
 
-_LOOKING, _WRITING = "looking at files", "writing images"
-_LOOKED_PERCENT = 10
-"""How far the work is once every file has been looked at."""
+_LOOKING, _WRITING, _ATTACHING = "looking at files", "writing images", "attaching segments and contours"
+_LOOKED_PERCENT, _WRITTEN_PERCENT = 10, 99
+"""How far the work is once every file has been looked at, and once every image is there."""
 
 
 def ingest(
@@ -92,6 +94,9 @@ def _recall(project: Project, upload: UploadKey, noted: Mapping[str, int]) -> In
     return IngestReport(
         files=noted["found"],
         images=tuple(_describe(project, image, ()) for image in project.images.catalogue() if image.id in made),
+        documents=tuple(
+            IngestedDocument(name="", **made.model_dump()) for made in project.attachments.made_by_job().values()
+        ),
         quarantined=tuple(Held(name=item.name, reason=item.reason, detail=item.detail) for item in held),
         duplicates=noted["duplicates"],
     )
@@ -167,7 +172,7 @@ class _Ingestion:
             files,
             self._epochs,
             known_digests=self._project.images.known_digests,
-            earlier=self._earlier,
+            earlier={**self._earlier, **self._project.attachments.made_by_job()},
             opposed=self._project.subjects.opposed(),
             looked=lambda part: self._report(int(_LOOKED_PERCENT * part), _LOOKING),
         )
@@ -204,6 +209,7 @@ class _Ingestion:
             before += count
             if not left[candidate.series]:
                 self._unfinished.end(candidate.series)
+        self._attach()
 
     def hold_refused(self, upload: UploadKey | None) -> None:
         """Keep every refused file in quarantine, once; one that is there already is told as it is there."""
@@ -233,10 +239,26 @@ class _Ingestion:
         return IngestReport(
             files=self._arrivals.files,
             images=tuple(self._images),
+            documents=tuple(self._arrivals.documents),
             quarantined=tuple(Held(name=item.name, reason=item.reason, detail=item.detail) for item in refused),
             duplicates=len(self._arrivals.duplicates),
             duplicate_inputs=tuple(self._arrivals.duplicates),
         )
+
+    def _attach(self) -> None:
+        """Bring segments and contours onto the images that they were drawn on, now that these are there."""
+        if not self._arrivals.attachables:
+            return
+        attacher = Attacher(self._project, self._profile, self._project.images.catalogue())
+        for item in self._arrivals.attachables:
+            self._report(_WRITTEN_PERCENT, _ATTACHING)
+            try:
+                self._arrivals.documents.append(attacher.attach(item))
+            except RefusedFileError as error:
+                self._arrivals.refuse(item, error)
+            except StateError:
+                # Somebody else attached the same file meanwhile.
+                self._arrivals.duplicates.append(item.found.name)
 
     def _stacks(self) -> Iterator[_Candidate]:
         arrived = {id(item.instance): item for item in self._arrivals.instances}

@@ -146,6 +146,7 @@ def without_names(made: IngestReport) -> JsonValue:
         mode="json",
         exclude={
             "images": {"__all__": {"inputs", "path"}},
+            "documents": {"__all__": {"name"}},
             "quarantined": {"__all__": {"name"}},
             "duplicate_inputs": True,
         },

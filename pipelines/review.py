@@ -140,6 +140,7 @@ class _Marking:
                 arrivals.refuse(item, error)
                 short.add(item.series)
         _hold_series(arrivals, short)
+        self._mark_attachables(arrivals)
         pictures, arrivals.pictures = arrivals.pictures, []
         for picture in pictures:
             decision = self.decisions.get(picture.found.name)
@@ -147,6 +148,17 @@ class _Marking:
                 arrivals.pictures.append(picture if decision is None else self._mark_picture(picture, decision))
             except RefusedFileError as error:
                 arrivals.refuse(picture, error)
+
+    def _mark_attachables(self, arrivals: Arrivals) -> None:
+        """Let segments and contours pass as they are; a label that was painted over would be another label."""
+        waiting, arrivals.attachables = arrivals.attachables, []
+        for item in waiting:
+            decision = self.decisions.get(item.found.name)
+            if decision is None or decision.word == "accept":
+                arrivals.attachables.append(replace(item, reviewed=decision is not None))
+            else:
+                detail = "segments and contours are not painted over: accept or refuse them"
+                arrivals.refuse(item, RefusedFileError(Reason.BURNED_IN_RISK, detail))
 
     def _mark_instance(self, item: Arrived, decision: Decision) -> Arrived:
         seen = item.instance
@@ -197,6 +209,7 @@ def _tell(
     items: Sequence[HeldFile], made: IngestReport | None, marking: _Marking, asked: Collection[int]
 ) -> tuple[Reviewed, ...]:
     images = {} if made is None else {name: image.id for image in made.images for name in image.inputs}
+    images |= {} if made is None else {document.name: document.image for document in made.documents}
     refused = {} if made is None else {held.name: held for held in made.quarantined}
     outcomes = []
     for item in items:

@@ -127,6 +127,14 @@ def read_uids(path: Path) -> frozenset[str]:
         return frozenset()
 
 
+def owner_of(header: Dataset) -> tuple[str, str, str, str]:
+    """Give issuer, patient ID, study and series as a header states them."""
+    issuer, patient_id, study, series = (
+        read_text(header, name) for name in ("IssuerOfPatientID", "PatientID", "StudyInstanceUID", "SeriesInstanceUID")
+    )
+    return issuer, patient_id, study, series
+
+
 def uids_in(header: Dataset) -> frozenset[str]:
     """Give the UIDs of study, series and instance that a header has."""
     return frozenset(read_text(header, name) for name in _UIDS) - {""}

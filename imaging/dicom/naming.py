@@ -83,7 +83,8 @@ def _clean(header: Dataset, profile: Profile) -> Dataset:
     # One item for each of thousands of frames, and no name among them.
     part = Dataset({element.tag: element for element in header.elements() if element.tag != _FRAMES})
     part.file_meta = header.file_meta
-    part.set_original_encoding(*header.original_encoding, header.original_character_set)
+    implicit, little = header.original_encoding
+    part.set_original_encoding(implicit, little, header.original_character_set)
     return pseudonymise(part, profile, Pseudonyms(secrets.token_bytes(32)))
 
 

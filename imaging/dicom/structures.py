@@ -54,6 +54,10 @@ class StructureSet:
     contours: tuple[Contour, ...]
     series: tuple[str, ...]
 
+    def name(self, region: int) -> str:
+        """What a region is called; its number where nothing names it."""
+        return self.names.get(region, f"region {region}")
+
 
 def read_structure_set(found: Found, profile: Profile) -> StructureSet:
     """Read all contours of a structure set.

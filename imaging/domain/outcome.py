@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from imaging.domain.attachment import IngestedDocument
 from imaging.domain.base import ImageKey, Record
 from imaging.domain.image import Image
 
@@ -87,7 +88,7 @@ class IngestReport(Record):
 
     files: int
     images: tuple[IngestedImage, ...]
-    documents: tuple[str, ...] = ()
+    documents: tuple[IngestedDocument, ...] = ()
     quarantined: tuple[Held, ...] = ()
     duplicates: int = 0
     duplicate_inputs: tuple[str, ...] = ()

@@ -62,7 +62,7 @@ class Annotations:
             made = None if token is None else rows.find_by_token(change.transaction, layer.id, token)
             if made is not None:
                 return self._repeat(change, made, draft)
-            (record,) = self._insert(change, layer, [draft], reviewed=False)
+            (record,) = self.insert_into(change, layer, [draft], reviewed=False)
             if token is not None:
                 rows.set_token(change.transaction, record.id, token)
             change.note("add", "annotation", record.id, {"image": record.image})
@@ -87,7 +87,7 @@ class Annotations:
         if reviewed:
             require_reviewing(self._gate)
         with self._gate.change(*WRITERS) as change:
-            records = self._insert(change, self._writable(change.transaction, layer), drafts, reviewed=reviewed)
+            records = self.insert_into(change, self._writable(change.transaction, layer), drafts, reviewed=reviewed)
             change.note("import", "annotation", None, {"layer": layer, "count": len(records)})
         return records
 
@@ -146,9 +146,10 @@ class Annotations:
                 raise NotFoundError("term", term)
             return self._set_terms(change, before, tuple(held for held in before.terms if held != term))
 
-    def _insert(
+    def insert_into(
         self, change: Change, layer: Layer, drafts: Sequence[AnnotationDraft], *, reviewed: bool
     ) -> tuple[Annotation, ...]:
+        """Add drawings to a layer inside an open change, whose caller has the right to it and notes it."""
         images: dict[ImageKey, Image] = {}
         drawn: list[tuple[Annotation, Box]] = []
         require_terms(change.transaction, self._gate, {term for draft in drafts for term in draft.terms})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from dataclasses import dataclass
 
-from imaging.access import Action
+from imaging.access import INGEST, Action
 from imaging.domain.annotation import Layer, LayerKind
 from imaging.domain.base import ImageKey, LayerKey, ModelKey, UserKey
 from imaging.errors import ForbiddenError, NotFoundError
@@ -62,7 +62,7 @@ class Layers:
 
     def source(self) -> Layer:
         """What came with the images themselves."""
-        return self._ensure("source:", LayerKind.SOURCE, SOURCE, Action.IMPORT_ANNOTATIONS)
+        return self._ensure("source:", LayerKind.SOURCE, SOURCE, Action.IMPORT_ANNOTATIONS, *INGEST)
 
     def named(self, name: str) -> Layer:
         """The import layer of this name."""
@@ -85,16 +85,15 @@ class Layers:
         owner: str,
         kind: LayerKind,
         name: str,
-        action: Action,
-        *,
+        *actions: Action,
         user: UserKey | None = None,
         model: ModelKey | None = None,
     ) -> Layer:
-        with self._gate.read(action) as transaction:
+        with self._gate.read(*actions) as transaction:
             layer = rows.find_layer(transaction, self._gate.project, owner)
         if layer is not None:
             return layer
-        with self._gate.change(action) as change:
+        with self._gate.change(*actions) as change:
             # The chain is locked now, so this look decides; another process may have been quicker than the first.
             layer = rows.find_layer(change.transaction, self._gate.project, owner)
             if layer is None:

@@ -10,6 +10,7 @@ from imaging.domain.people import Member
 from imaging.domain.project import PixelAccess, ProjectRecord
 from imaging.errors import NotFoundError
 from imaging.project.annotations import Annotations
+from imaging.project.attachments import Attachments
 from imaging.project.gate import Gate
 from imaging.project.images import Images
 from imaging.project.jobs import Jobs
@@ -42,6 +43,7 @@ class Project:
         self.ontology = OntologyManager(gate)
         self.annotations = Annotations(gate, self.layers)
         self.segmentations = Segmentations(gate, self.images)
+        self.attachments = Attachments(gate, self.images, self.layers, self.annotations)
         self.jobs = Jobs(gate)
         self.models = Models(gate)
         self.members = Members(gate)

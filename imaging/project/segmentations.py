@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from imaging.access import Action
 from imaging.change import Change
 from imaging.domain.base import ImageKey, LayerKey, SegmentationKey
+from imaging.domain.ontology import Term
 from imaging.domain.segmentation import Segmentation, TermVoxels
 from imaging.errors import InvalidInputError, NotFoundError, StaleRevisionError
 from imaging.project.gate import Gate
@@ -18,6 +19,13 @@ from imaging.pyramid.labels import remove_segmentation, segmentation_path
 from imaging.store import segmentations as rows
 from imaging.store.database import Transaction
 from imaging.taxonomy import check_name
+
+_LONGEST_NAME = 80
+
+
+def name_segmentation(terms: Iterable[Term]) -> str:
+    """Name a segmentation by the terms that it speaks of."""
+    return ", ".join(term.name for term in terms)[:_LONGEST_NAME]
 
 
 class Segmentations:

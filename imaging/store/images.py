@@ -80,12 +80,28 @@ def known_digests(transaction: Transaction, project: ProjectKey, digests: Collec
 
 
 def digests_of(transaction: Transaction, keys: Collection[int]) -> dict[str, ImageKey]:
-    """Give the source digests of some images, each with its image."""
+    """Give the digests of what some images were made of, each with its image."""
     found = dict[str, ImageKey]()
     for batch in batches(sorted(keys)):
-        statement = select(source_digest.c.digest, source_digest.c.image)
+        statement = select(source_digest.c.digest, source_digest.c.image).where(source_digest.c.attached.is_(None))
         rows = transaction.execute(statement.where(source_digest.c.image.in_(batch)))
         found.update((row.digest, ImageKey(row.image)) for row in rows)
+    return found
+
+
+def insert_attached(transaction: Transaction, project: ProjectKey, key: ImageKey, digest: str, kind: str) -> None:
+    """Note that a file belongs to an image without being a part of it."""
+    values = {"project": project, "digest": digest, "image": key, "attached": kind}
+    transaction.execute(insert(source_digest).values(values))
+
+
+def attached_to(transaction: Transaction, keys: Collection[int]) -> dict[str, tuple[ImageKey, str]]:
+    """Give the digests of the files that belong to some images without being a part, each with image and kind."""
+    found = dict[str, tuple[ImageKey, str]]()
+    for batch in batches(sorted(set(keys))):
+        statement = select(source_digest).where(source_digest.c.attached.is_not(None))
+        for row in transaction.execute(statement.where(source_digest.c.image.in_(batch))):
+            found[row.digest] = (ImageKey(row.image), row.attached)
     return found
 
 

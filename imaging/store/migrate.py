@@ -8,7 +8,7 @@ from sqlalchemy import inspect, text
 
 from imaging.store.database import Database
 
-HEAD = "r0004"
+HEAD = "r0005"
 """The newest revision; kept here so that opening a workspace does not import all of them (a test compares)."""
 
 

@@ -187,6 +187,7 @@ source_digest = Table(
     Column("project", BigInteger, ForeignKey("project.id"), primary_key=True),
     Column("digest", String(128), primary_key=True),
     _to("image", "image", cascade=True),
+    Column("attached", String(16), nullable=True),
     Index(None, "image"),
 )
 

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from imaging.cli import Invocation, Report, printable, warn_without_detector, workspace_options
 from imaging.dicom.profile import Profile
 from imaging.dicom.walk import require_paths
+from imaging.domain.attachment import IngestedDocument
 from imaging.domain.job import IngestWork, Work
 from imaging.domain.outcome import Held, IngestedImage, IngestReport
 from imaging.errors import InvalidInputError
@@ -75,6 +76,9 @@ def _describe(made: IngestReport) -> str:
     lines = [_image_line(image) for image in made.images[:_SHOWN]]
     if len(made.images) > _SHOWN:
         lines.append(f"... and {len(made.images) - _SHOWN} more images")
+    lines += [_document_line(document) for document in made.documents[:_SHOWN]]
+    if len(made.documents) > _SHOWN:
+        lines.append(f"... and {len(made.documents) - _SHOWN} more documents")
     lines += [_held_line(held) for held in made.quarantined[:_SHOWN]]
     if len(made.quarantined) > _SHOWN:
         lines.append(f"... and {len(made.quarantined) - _SHOWN} more in quarantine")
@@ -89,6 +93,12 @@ def _image_line(image: IngestedImage) -> str:
     spacing = " × ".join("-" if side is None else f"{side:g}" for side in image.spacing_mm)
     kind = f"{image.modality:<3} {image.axes} {shape}  {image.dtype}"
     return f"image {image.id}  {kind}  {spacing} mm  {image.sources} files"
+
+
+def _document_line(document: IngestedDocument) -> str:
+    counts = {"segmentation": len(document.segmentations), "annotation": document.annotations}
+    told = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in counts.items() if count)
+    return f"document  {printable(document.name)}  ({told} on image {document.image})"
 
 
 def _held_line(held: Held) -> str:

@@ -1,0 +1,116 @@
+"""What came with the images themselves: segments and contours of files that say on which series they were drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from imaging.access import INGEST
+from imaging.change import Change
+from imaging.domain.annotation import AnnotationDraft, Layer
+from imaging.domain.attachment import Attachment, AttachmentKind
+from imaging.domain.base import ImageKey, SegmentationKey
+from imaging.domain.segmentation import Segmentation, TermVoxels
+from imaging.errors import StateError
+from imaging.project.annotations import Annotations
+from imaging.project.gate import Gate
+from imaging.project.images import Images, require_image
+from imaging.project.layers import Layers
+from imaging.project.ontology import require_terms
+from imaging.pyramid.labels import remove_segmentation
+from imaging.store import images as image_rows
+from imaging.store import segmentations as segmentation_rows
+from imaging.taxonomy import check_name
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentsToAttach:
+    """A segmentation to be; `write` publishes its voxels under the id that it is given."""
+
+    name: str
+    terms: tuple[TermVoxels, ...]
+    write: Callable[[SegmentationKey], None]
+
+
+class Attachments:
+    """Files of one project that belong to an image without being a part of it."""
+
+    def __init__(self, gate: Gate, images: Images, layers: Layers, annotations: Annotations) -> None:
+        self._gate = gate
+        self._images = images
+        self._layers = layers
+        self._annotations = annotations
+
+    def add(
+        self,
+        image: ImageKey,
+        kind: AttachmentKind,
+        digest: str,
+        *,
+        segments: Sequence[SegmentsToAttach] = (),
+        drawings: Sequence[AnnotationDraft] = (),
+    ) -> Attachment:
+        """Put what a file holds into the source layer, all of it or nothing.
+
+        Parameters
+        ----------
+        digest
+            Keyed digest of the file, by which it is known when it comes again.
+
+        Raises
+        ------
+        StateError
+            Another file of this digest belongs to an image already.
+        """
+        self._gate.require(*INGEST)
+        layer = self._layers.source()
+        keys = [SegmentationKey(self._gate.reserve()) for _ in segments]
+        try:
+            for key, one in zip(keys, segments, strict=True):
+                one.write(key)
+            with self._gate.change(*INGEST) as change:
+                require_image(change.transaction, self._gate, image)
+                if image_rows.known_digests(change.transaction, self._gate.project, [digest]):
+                    raise StateError("file", "belongs to an image already")
+                for key, one in zip(keys, segments, strict=True):
+                    self._insert(change, key, one, image, layer)
+                drawn = self._annotations.insert_into(change, layer, drawings, reviewed=False)
+                image_rows.insert_attached(change.transaction, self._gate.project, image, digest, kind.value)
+                detail: dict[str, JsonValue] = {"kind": kind.value, "segmentations": [*keys], "annotations": len(drawn)}
+                change.note("attach", "image", image, detail)
+        except BaseException:
+            self._remove_voxels(image, keys)
+            raise
+        return Attachment(image=image, kind=kind, segmentations=tuple(keys), annotations=len(drawn))
+
+    def made_by_job(self) -> dict[str, Attachment]:
+        """What earlier attempts of the acting job attached, by the digests of the files."""
+        keys = [event.key for event in self._gate.done_by_job("attach", "image") if event.key is not None]
+        with self._gate.read(*INGEST) as transaction:
+            found = image_rows.attached_to(transaction, keys)
+        return {digest: Attachment(image=image, kind=AttachmentKind(kind)) for digest, (image, kind) in found.items()}
+
+    def _insert(
+        self, change: Change, key: SegmentationKey, one: SegmentsToAttach, image: ImageKey, layer: Layer
+    ) -> None:
+        require_terms(change.transaction, self._gate, [item.term for item in one.terms])
+        record = Segmentation(
+            id=key,
+            project=self._gate.project,
+            image=image,
+            layer=layer.id,
+            name=check_name("segmentation", one.name),
+            terms=one.terms,
+            created=change.at,
+            updated=change.at,
+        )
+        segmentation_rows.insert_segmentation(change.transaction, record)
+
+    def _remove_voxels(self, image: ImageKey, keys: Sequence[SegmentationKey]) -> None:
+        group = self._images.path(image)
+        for key in keys:
+            # The image itself may be gone by now, and its segmentations with it.
+            if group.is_dir():
+                remove_segmentation(group, key)

@@ -1,0 +1,148 @@
+"""Brings segments and contours that come with images into the source layer of the image that they were drawn on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from imaging.access import Action
+from imaging.dicom.profile import Profile
+from imaging.dicom.screen import screen_picture
+from imaging.dicom.segmentation import SegmentationObject, read_segmentation
+from imaging.dicom.structures import StructureSet, read_structure_set
+from imaging.domain.annotation import AnnotationDraft
+from imaging.domain.attachment import Attachment, AttachmentKind, IngestedDocument
+from imaging.domain.base import SegmentationKey
+from imaging.domain.image import Image
+from imaging.domain.ontology import Term
+from imaging.domain.outcome import Reason
+from imaging.errors import ForbiddenError, InvalidInputError, RefusedFileError
+from imaging.project.attachments import SegmentsToAttach
+from imaging.project.drawing import draw, plane_of
+from imaging.project.project import Project
+from imaging.project.segmentations import name_segmentation
+from imaging.pyramid.labels import count_voxels, write_segmentation
+from imaging.text import load_detector
+from pipelines.arrivals import Attachable
+from pipelines.contours import lay_contours
+from pipelines.dicom_objects import LaidLabels, part_segments, translate
+from pipelines.drawing_files import Drawn
+
+_WITHOUT_IMAGE = {
+    AttachmentKind.SEGMENTATION: Reason.IRREGULAR_GEOMETRY,
+    AttachmentKind.STRUCTURE_SET: Reason.NO_PIXELS,
+}
+"""What a file is held for that belongs to nothing here."""
+
+_Read = SegmentationObject | StructureSet
+
+
+class Attacher:
+    """Attaches the files of one ingest, once its images are there.
+
+    Parameters
+    ----------
+    images
+        Those that are here, new ones too.
+    """
+
+    def __init__(self, project: Project, profile: Profile, images: Sequence[Image]) -> None:
+        self._project = project
+        self._profile = profile
+        self._images = images
+        self._detector = load_detector()
+        self._terms = {term.name: term for term in project.ontology.terms()}
+
+    def attach(self, item: Attachable) -> IngestedDocument:
+        """Put what a file holds into the source layer of its image.
+
+        Raises
+        ------
+        RefusedFileError
+            With the reason that the file is held for: its image is not here, it lies off its planes, it shows text or
+            may show a face, or its terms are not in the ontology and the member may not add them.
+        """
+        if self._profile.faces == "removed":
+            raise RefusedFileError(Reason.FACE_RISK, "segments and contours of a head may show a face")
+        read = _read(item, self._profile)
+        grounds = self._find_grounds(item, read)
+        for image in grounds:
+            try:
+                laid = _lay(read, image)
+            except InvalidInputError:
+                # Several images come of one series at times; it lies on one of them.
+                continue
+            made = self._add(item, image, laid)
+            return IngestedDocument(name=item.found.name, **made.model_dump())
+        detail = "it does not lie on the planes of its image" if grounds else "the image that it belongs to is not here"
+        raise RefusedFileError(_WITHOUT_IMAGE[item.kind], detail)
+
+    def _find_grounds(self, item: Attachable, read: _Read) -> list[Image]:
+        named = {item.pseudonyms.uid(series) for series in read.series}
+        own = [image for image in self._images if image.subject == item.subject]
+        return [image for image in own if (image.series in named if named else image.study == item.study)]
+
+    def _add(self, item: Attachable, image: Image, laid: list[LaidLabels] | list[Drawn]) -> Attachment:
+        labels = [one for one in laid if isinstance(one, LaidLabels)]
+        drawn = [one for one in laid if isinstance(one, Drawn)]
+        if not item.reviewed:
+            self._look_for_text(labels)
+        named = [name for one in labels for name in one.names.values()]
+        self._find_terms(item, named + [name for one in drawn for name in one.terms])
+        return self._project.attachments.add(
+            image.id,
+            item.kind,
+            item.digest,
+            segments=[self._segments(image, one) for one in labels],
+            drawings=[self._drawing(image, one) for one in drawn],
+        )
+
+    def _look_for_text(self, labels: Iterable[LaidLabels]) -> None:
+        """Look at every plane that has a label, as at any other frame."""
+        for one in labels:
+            for plane in one.values:
+                if plane.any():
+                    screen_picture(np.where(plane, np.uint8(255), np.uint8(0)), self._detector)
+
+    def _find_terms(self, item: Attachable, names: Iterable[str]) -> None:
+        missing = [name for name in dict.fromkeys(names) if name not in self._terms]
+        try:
+            if missing:
+                self._project.require(Action.EDIT_ONTOLOGY)
+            self._terms |= {name: self._project.ontology.add(name) for name in missing}
+        except ForbiddenError:
+            detail = "the ontology lacks its terms; a manager may accept it"
+            raise RefusedFileError(_WITHOUT_IMAGE[item.kind], detail) from None
+
+    def _segments(self, image: Image, laid: LaidLabels) -> SegmentsToAttach:
+        terms: dict[int, Term] = {number: self._terms[name] for number, name in laid.names.items()}
+        used = list({term.id: term for term in terms.values()}.values())
+        labels = translate(laid.values, terms)
+
+        def write(key: SegmentationKey) -> None:
+            write_segmentation(self._project.images.path(image.id), key, labels, used)
+
+        return SegmentsToAttach(name_segmentation(used), count_voxels(labels, used), write)
+
+    def _drawing(self, image: Image, drawn: Drawn) -> AnnotationDraft:
+        return drawn.draft(image, [self._terms[name].id for name in drawn.terms])
+
+
+def _read(item: Attachable, profile: Profile) -> _Read:
+    if item.kind is AttachmentKind.SEGMENTATION:
+        return read_segmentation(item.found, profile)
+    return read_structure_set(item.found, profile)
+
+
+def _lay(read: _Read, image: Image) -> list[LaidLabels] | list[Drawn]:
+    """Lay segments or contours on an image; InvalidInputError where they lie off it or there are none."""
+    if isinstance(read, SegmentationObject):
+        return part_segments(read, image)
+    names = {contour.region: read.name(contour.region) for contour in read.contours}
+    drawn = lay_contours(read.contours, names, image)
+    for one in drawn:
+        draw(one.draft(image, ()).wkt, plane_of(image, one.axis))
+    if not drawn:
+        raise InvalidInputError("the file holds no contour")
+    return drawn
