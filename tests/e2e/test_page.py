@@ -135,6 +135,14 @@ def test_page_speaks_french_and_remembers_it(page: Page, site: Site) -> None:
     assert page.evaluate("document.documentElement.lang") == "fr"
 
 
+def test_a_failed_sign_in_is_told_in_the_language_that_is_chosen_later(page: Page, site: Site) -> None:
+    sign_in(page, site, password="not the password")
+    problem = page.get_by_test_id("sign-in-problem")
+    expect(problem).to_have_text("The user name or the password is not right.")
+    page.get_by_test_id("language-fr").click()
+    expect(problem).to_have_text("Le nom d’utilisateur ou le mot de passe est incorrect.")
+
+
 def test_reload_keeps_the_window_the_crosshair_and_the_large_pane(page: Page, site: Site) -> None:
     sign_in(page, site)
     open_image(page, site)

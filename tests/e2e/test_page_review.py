@@ -88,7 +88,7 @@ def test_a_name_that_is_too_long_shows_its_end_and_tells_the_rest(
     open_list(page, site)
     assert page.get_by_role("row").get_by_title(str(tmp_path / "one.png")).evaluate(SHOWS_ITS_END)
     open_file(page, held["one.png"])
-    page.set_viewport_size({"width": 560, "height": 800})
+    page.set_viewport_size({"width": 500, "height": 800})
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_test_id("review-picture")).to_be_visible()
     assert dialog.get_by_title(str(tmp_path / "one.png")).evaluate(SHOWS_ITS_END)

@@ -62,14 +62,14 @@ def test_each_slice_is_decided_on_by_itself_and_the_last_releases_the_volume(
     open_file(page, first)
     draw_box(page)
     page.get_by_test_id("review-redact").click()
-    expect(page.get_by_text("its volume is made when its other slices with text are decided")).to_be_visible()
+    expect(page.get_by_text("If its volume waits for other slices, you can still change this")).to_be_visible()
     # The other slice with text comes next, of all that is held.
     expect(page.get_by_role("dialog").get_by_title("3.dcm")).to_be_visible()
     leave(page, "1.dcm")
     work(site)
-    expect(page.get_by_test_id(f"kept-{first}")).to_have_text(
-        "Decided: to be painted over · 1 more file of its series to decide"
-    )
+    kept = page.get_by_test_id(f"kept-{first}")
+    expect(kept.get_by_text("Decided: paint over 1 drawn box and found text", exact=True)).to_be_visible()
+    expect(kept.get_by_text("1 more file of its series to decide", exact=True)).to_be_visible()
     for key in slices.values():
         expect(page.get_by_test_id(f"review-{key}")).to_be_visible()
     open_file(page, last)
@@ -87,7 +87,7 @@ def test_what_was_decided_is_shown_again_and_can_be_changed(page: Page, site: Si
     work(site)
     expect(page.get_by_test_id(f"review-{first}")).to_have_text("Change")
     open_file(page, first)
-    expect(page.get_by_test_id("review-decided")).to_have_text("Decided: to be painted over")
+    expect(page.get_by_test_id("review-decided")).to_have_text("Decided: paint over 1 drawn box and found text")
     expect(page.get_by_test_id("review-picture").locator("rect")).to_have_count(1)
     # Nothing is lost by closing what was only looked at.
     page.keyboard.press("Escape")
@@ -103,8 +103,50 @@ def test_what_was_decided_is_shown_again_and_can_be_changed(page: Page, site: Si
 def test_slices_with_text_are_painted_the_same_way_at_once(page: Page, site: Site, slices: dict[str, int]) -> None:
     open_list(page, site)
     open_file(page, slices["1.dcm"])
-    likewise = page.get_by_label("The same for 1 other slice of this series with text")
+    likewise = page.get_by_label("Paint the same, boxes included, on 1 other slice of this series with text")
     expect(likewise).not_to_be_checked()
     likewise.check()
-    page.get_by_test_id("review-redact").click()
+    redact = page.get_by_test_id("review-redact")
+    expect(redact).to_have_text("Find text on 2 slices and paint it over")
+    draw_box(page)
+    expect(redact).to_have_text("Paint over 1 box on each of 2 slices")
+    with page.expect_request("**/review.json") as sent:
+        redact.click()
+    assert len(sent.value.post_data_json["boxes"]) == 1
+    assert set(sent.value.post_data_json["items"]) == {slices["1.dcm"], slices["3.dcm"]}
     expect_release(page, site, slices)
+
+
+def test_accepting_takes_no_other_slice_along_and_says_so(page: Page, site: Site, slices: dict[str, int]) -> None:
+    open_list(page, site)
+    open_file(page, slices["1.dcm"])
+    page.get_by_test_id("review-likewise").check()
+    button = page.get_by_test_id("review-accept")
+    button.click()
+    told = page.get_by_test_id("review-as-it-is")
+    expect(told).to_contain_text("1 other slice is not accepted with it and stays undecided.")
+    expect(button).to_be_enabled()
+    with page.expect_request("**/review.json") as sent:
+        button.click()
+    assert sent.value.post_data_json["items"] == [slices["1.dcm"]]
+
+
+@pytest.mark.parametrize("decided", [True, False])
+def test_deleting_a_slice_warns_of_the_gap_that_its_series_may_have(
+    page: Page, site: Site, slices: dict[str, int], decided: bool
+) -> None:
+    open_list(page, site)
+    if decided:
+        open_file(page, slices["1.dcm"])
+        page.get_by_test_id("review-redact").click()
+        leave(page, "1.dcm")
+        work(site)
+    open_file(page, slices["3.dcm"])
+    refuse = page.get_by_test_id("review-refuse")
+    expect(refuse).to_be_enabled()
+    expect(page.get_by_test_id("review-gap")).to_have_count(0)
+    refuse.click()
+    expect(page.get_by_test_id("review-gap")).to_have_text(
+        "Without this file a slice may be missing: "
+        "no volume could then be made of the 3 other held files of its series."
+    )

@@ -12,7 +12,7 @@ from imaging.domain.image import Irregularity
 
 _ROOT = Path(__file__).parents[2]
 _DOMAIN = _ROOT / "viewer" / "web" / "src" / "domain"
-_SAID_ELSEWHERE = ("find_doubt", "_find_obstacle", "_find_member_problem")
+_SAID_ELSEWHERE = ("find_doubt", "_find_obstacle", "_find_member_problem", "_find_attach_problem")
 """Functions that give a detail and leave the reason to who calls them."""
 
 

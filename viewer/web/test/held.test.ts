@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseHeld, parseJob, parsePreview, parseStopped } from '@/api/parse'
-import { boxBetween, boxesOn, choicesOf, framesWithout, showsText, sizeOf, sortHeld, takenAlong, undecided, wordOf } from '@/domain/held'
+import { boxBetween, boxesOn, choicesOf, framesWithout, heldTogether, showsText, sizeOf, sortHeld, takenAlong, undecided, wordOf } from '@/domain/held'
 import type { HeldFile } from '@/domain/held'
 import { detailParts } from '@/domain/held-detail'
 
@@ -61,6 +61,14 @@ describe('the held files of one volume', () => {
     expect(takenAlong(file(1), [file(1), kept, waiting(3)]).map(({ id }) => id)).toEqual([2, 3])
   })
 
+  it('may have a gap without one that is deleted, whether they are decided on or not', () => {
+    const kept = file(2, { decision: { boxes: [], find: true } })
+    const others = [kept, waiting(3), file(4, { reason: 'face_risk' }), file(5, { reason: 'unreadable' }), file(6, { series: 'other' })]
+    expect(heldTogether(file(1), [file(1), ...others]).map(({ id }) => id)).toEqual([2, 3, 4])
+    expect(heldTogether(file(5, { reason: 'unreadable' }), others)).toEqual([])
+    expect(heldTogether(file(1, { series: '' }), [waiting(2, { series: '' })])).toEqual([])
+  })
+
   it('show text only where it was found in them', () => {
     expect(showsText(file(1, { detail: 'text was found in the picture; the series is published already' }))).toBe(true)
     expect(showsText(file(1, { detail: 'the header says that text is burned in' }))).toBe(false)
@@ -102,8 +110,9 @@ describe('a decision on a held file', () => {
   it('has the name of what it does', () => {
     const box = { top: 0, left: 1, rows: 2, columns: 3, frame: null }
     expect(wordOf({ boxes: [], find: false })).toBe('accept')
-    expect(wordOf({ boxes: [], find: true })).toBe('redact')
-    expect(wordOf({ boxes: [box], find: false })).toBe('redact')
+    expect(wordOf({ boxes: [], find: true })).toBe('find')
+    expect(wordOf({ boxes: [box], find: false })).toBe('boxes')
+    expect(wordOf({ boxes: [box], find: true })).toBe('both')
   })
 
   it('waits for the picture of this file and for a moment before it', () => {
@@ -139,7 +148,7 @@ describe('what came of a job', () => {
     const box = { top: 0, left: 0, rows: 1, columns: 1, frame: null }
     const released = { decision: 'released', image: 7, painted: [box, box] }
     const result = [released, { ...released, painted: [box] }, { decision: 'duplicate', image: null }, { decision: 'held', reason: 'unreadable' }]
-    expect(outcomes(result)).toEqual({ images: [7], duplicates: 1, held: [['unreadable', 1]], painted: 3, decided: 0 })
+    expect(outcomes(result)).toEqual({ images: [7], duplicates: 1, attached: 0, held: [['unreadable', 1]], painted: 3, decided: 0 })
   })
 
   it('tells what is decided and waits apart from what is still held', () => {
@@ -148,7 +157,7 @@ describe('what came of a job', () => {
   })
 
   it('tells no boxes of an upload', () => {
-    expect(outcomes({ images: [{ id: 4 }, { id: 5 }], quarantined: [], duplicates: 0 })).toEqual({ images: [4, 5], duplicates: 0, held: [], painted: null, decided: 0 })
+    expect(outcomes({ images: [{ id: 4 }, { id: 5 }], quarantined: [], documents: [{ image: 4 }], duplicates: 0 })).toEqual({ images: [4, 5], duplicates: 0, attached: 1, held: [], painted: null, decided: 0 })
   })
 })
 

@@ -202,12 +202,13 @@ function parseOutcomes(json: unknown): Outcomes | null {
     const painted = json.reduce((sum: number, item) => sum + list(fields(item).painted).length, 0)
     const decided = json.filter((item) => fields(item).decision === 'decided')
     const held = countReasons(json.filter((item) => !decided.includes(item)))
-    return { images: idsOf(json, 'image'), duplicates, held, painted, decided: decided.length }
+    return { images: idsOf(json, 'image'), duplicates, attached: 0, held, painted, decided: decided.length }
   }
   const report = fields(json)
   if (!Array.isArray(report.images) || !Array.isArray(report.quarantined)) return null
   const held = countReasons(report.quarantined)
-  return { images: idsOf(report.images, 'id'), duplicates: number(report.duplicates), held, painted: null, decided: 0 }
+  const attached = list(report.documents).length
+  return { images: idsOf(report.images, 'id'), duplicates: number(report.duplicates), attached, held, painted: null, decided: 0 }
 }
 
 export function parseHeld(json: unknown): HeldFile {

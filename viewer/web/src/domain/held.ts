@@ -20,8 +20,11 @@ export interface HeldDecision {
   readonly find: boolean
 }
 
-/** The name of a decision. */
-export const wordOf = ({ boxes, find }: HeldDecision): 'accept' | 'redact' => (find || boxes.length > 0 ? 'redact' : 'accept')
+/** The name of a decision: as it is, or painted over where boxes are drawn, where text is found, or both. */
+export function wordOf({ boxes, find }: HeldDecision): 'accept' | 'boxes' | 'find' | 'both' {
+  if (boxes.length === 0) return find ? 'find' : 'accept'
+  return find ? 'both' : 'boxes'
+}
 
 const VOLUME_WAITS = 'another slice of its volume waits for review'
 /** Whether not the file itself is the reason, but another one of its volume. */
@@ -42,6 +45,13 @@ const ofSeries = (file: HeldFile, files: readonly HeldFile[]): readonly HeldFile
 /** The other files of its series in which text may stand and on which nobody has decided: the volume waits for them. */
 export function undecided(file: HeldFile, files: readonly HeldFile[]): readonly HeldFile[] {
   return ofSeries(file, files).filter((one) => one.reason === 'burned_in_risk' && !merelyWaits(one) && !isDecided(one))
+}
+
+const mayShowSomebody = ({ reason }: HeldFile): boolean => reason === 'burned_in_risk' || reason === 'face_risk'
+
+/** The other files of its series that are held for text or a face too: their volume may have a gap without this one. */
+export function heldTogether(file: HeldFile, files: readonly HeldFile[]): readonly HeldFile[] {
+  return mayShowSomebody(file) ? ofSeries(file, files).filter(mayShowSomebody) : []
 }
 
 /**

@@ -34,6 +34,8 @@ export type JobState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelle
 export interface Outcomes {
   readonly images: readonly number[]
   readonly duplicates: number
+  /** How many files were attached to an image: segmentations, structure sets. */
+  readonly attached: number
   readonly held: readonly (readonly [string, number])[]
   /** How many boxes were painted over on the way; null where nobody decided on it. */
   readonly painted: number | null

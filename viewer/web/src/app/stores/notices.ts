@@ -16,6 +16,8 @@ export interface Notice {
 }
 
 const STAYS = 6000
+/** For what takes longer to read. */
+export const STAYS_LONG = 10_000
 
 export const useNotices = defineStore('notices', () => {
   const notices = ref<Notice[]>([])
@@ -24,18 +26,18 @@ export const useNotices = defineStore('notices', () => {
   const top = computed(() => dialogs.value.at(-1) ?? null)
   let next = 1
 
-  function add(notice: Omit<Notice, 'id'>): void {
+  function add(notice: Omit<Notice, 'id'>, stays = STAYS): void {
     const id = next++
     notices.value = [...notices.value.slice(-3), { ...notice, id }]
-    setTimeout(() => dismiss(id), STAYS)
+    setTimeout(() => dismiss(id), stays)
   }
 
   function dismiss(id: number): void {
     notices.value = notices.value.filter((notice) => notice.id !== id)
   }
 
-  function good(text: string): void {
-    add({ tone: 'good', text, failure: null })
+  function good(text: string, stays = STAYS): void {
+    add({ tone: 'good', text, failure: null }, stays)
   }
 
   /** Say into how many parts the server cut a drawing that crossed itself. */
