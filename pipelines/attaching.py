@@ -75,8 +75,7 @@ class Attacher:
                 continue
             made = self._add(item, image, laid)
             return IngestedDocument(name=item.found.name, **made.model_dump())
-        detail = "it does not lie on the planes of its image" if grounds else "the image that it belongs to is not here"
-        raise RefusedFileError(_WITHOUT_IMAGE[item.kind], detail)
+        raise RefusedFileError(_WITHOUT_IMAGE[item.kind], _find_attach_problem(image_is_here=bool(grounds)))
 
     def _find_grounds(self, item: Attachable, read: _Read) -> list[Image]:
         named = {item.pseudonyms.uid(series) for series in read.series}
@@ -112,8 +111,7 @@ class Attacher:
                 self._project.require(Action.EDIT_ONTOLOGY)
             self._terms |= {name: self._project.ontology.add(name) for name in missing}
         except ForbiddenError:
-            detail = "the ontology lacks its terms; a manager may accept it"
-            raise RefusedFileError(_WITHOUT_IMAGE[item.kind], detail) from None
+            raise RefusedFileError(_WITHOUT_IMAGE[item.kind], _find_attach_problem(terms_are_here=False)) from None
 
     def _segments(self, image: Image, laid: LaidLabels) -> SegmentsToAttach:
         terms: dict[int, Term] = {number: self._terms[name] for number, name in laid.names.items()}
@@ -127,6 +125,12 @@ class Attacher:
 
     def _drawing(self, image: Image, drawn: Drawn) -> AnnotationDraft:
         return drawn.draft(image, [self._terms[name].id for name in drawn.terms])
+
+
+def _find_attach_problem(*, image_is_here: bool = True, terms_are_here: bool = True) -> str:
+    if not terms_are_here:
+        return "the ontology lacks its terms: a manager may accept it"
+    return "it does not lie on the planes of its image" if image_is_here else "the image that it belongs to is not here"
 
 
 def _read(item: Attachable, profile: Profile) -> _Read:

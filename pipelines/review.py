@@ -28,6 +28,7 @@ from pipelines.arrivals import Arrivals, Arrived, PictureFile
 from pipelines.ingest import ingest_held
 
 _TOGETHER = frozenset({Reason.BURNED_IN_RISK, Reason.FACE_RISK})
+_NEVER_PAINTED = "segments and contours are not painted over: accept or refuse them"
 _GEOMETRY = frozenset({Reason.IRREGULAR_GEOMETRY, Reason.MIXED_ORIENTATION})
 
 
@@ -157,8 +158,7 @@ class _Marking:
             if decision is None or decision.word == "accept":
                 arrivals.attachables.append(replace(item, reviewed=decision is not None))
             else:
-                detail = "segments and contours are not painted over: accept or refuse them"
-                arrivals.refuse(item, RefusedFileError(Reason.BURNED_IN_RISK, detail))
+                arrivals.refuse(item, RefusedFileError(Reason.BURNED_IN_RISK, _NEVER_PAINTED))
 
     def _mark_instance(self, item: Arrived, decision: Decision) -> Arrived:
         seen = item.instance

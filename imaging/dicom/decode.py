@@ -122,13 +122,13 @@ class _Frames:
             parts = [read_exactly(stream, part.offset, part.length) for part in span.frames[frame]]
             return b"".join(parts)
         bits = instance.format.frame_bits
-        if frame * bits % 8:
-            # pydicom would take the bits from the start of the byte, and shift the picture by what comes before.
-            raise RefusedFileError(Reason.UNSUPPORTED_SYNTAX, "frames that begin within a byte are not read yet")
         first, last = frame * bits // 8, ((frame + 1) * bits + 7) // 8
         if span.swapped:
-            return _read_swapped(stream, span.offset, first, last)
-        return read_exactly(stream, span.offset + first, last - first)
+            data = _read_swapped(stream, span.offset, first, last)
+        else:
+            data = read_exactly(stream, span.offset + first, last - first)
+        shift = frame * bits % 8
+        return data if shift == 0 else _align(data, shift, bits)
 
     def _stream(self, instance: Instance) -> BinaryIO:
         if self._open is None or self._open.instance is not instance:
@@ -152,6 +152,12 @@ def _read_swapped(stream: BinaryIO, offset: int, first: int, last: int) -> bytes
     begin, end = first - first % 2, last + last % 2
     words = np.frombuffer(read_exactly(stream, offset + begin, end - begin), np.uint16)
     return words.byteswap().tobytes()[first - begin : last - begin]
+
+
+def _align(data: bytes, shift: int, bits: int) -> bytes:
+    """Bring a frame of single bits that begins within a byte to its start; the lowest bit comes first (PS3.5 8.1.1)."""
+    inside = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[shift : shift + bits]
+    return np.packbits(inside, bitorder="little").tobytes()
 
 
 def _decode(instance: Instance, data: bytes) -> Stored:

@@ -73,7 +73,11 @@ def test_what_comes_with_a_series_lies_in_its_source_layer(
 ) -> None:
     if order == "after":
         take(project, series)
-    paths = {"before": (segments, contours, series), "after": (segments, contours), "together": (series, segments, contours)}
+    paths = {
+        "before": (segments, contours, series),
+        "after": (segments, contours),
+        "together": (series, segments, contours),
+    }
     made = take(project, *paths[order])
     (image,) = project.images.list()
     assert image.sources == 6
@@ -161,7 +165,7 @@ def test_an_uploader_attaches_under_terms_that_are_there_and_adds_none(
     foreign = write_segments(series.parent, masks()[..., 0], [describe(1, "spleen", codes.SCT.Spleen)])
     made = ingest(theirs, [series, foreign], silent)
     assert [(held.reason, held.detail) for held in made.quarantined] == [
-        (Reason.IRREGULAR_GEOMETRY, "the ontology lacks its terms; a manager may accept it")
+        (Reason.IRREGULAR_GEOMETRY, "the ontology lacks its terms: a manager may accept it")
     ]
     assert [term.name for term in project.ontology.terms()] == ["lung", "nodule"]
     known = write_segments(series.parent, masks(), [describe(1, "lung"), describe(2, "nodule")])

@@ -26,7 +26,7 @@ from imaging.project.project import Project
 from imaging.pyramid.labels import SegmentationReader
 from pipelines.annotations import Importer
 from pipelines.contours import lay_contours
-from tests.pipelines.conftest import Call
+from tests.pipelines.conftest import Call, MakeSeries
 from tests.pipelines.dicom_objects import describe, write_contours, write_segments
 from tests.pipelines.ingesting import take
 
@@ -90,6 +90,21 @@ def test_segments_that_share_voxels_become_segmentations_of_one_layer(
     np.testing.assert_array_equal(liver, masks[..., 0] * value_of(project, "Liver"))
     np.testing.assert_array_equal(lesion, masks[..., 1] * value_of(project, "lesion"))
     assert len({known.layer for known in project.segmentations.list(image.id)}) == 1
+
+
+def test_segments_of_an_uneven_number_of_bits_land_on_their_voxels(
+    project: Project, make_series: MakeSeries, tmp_path: Path
+) -> None:
+    make_series(tmp_path / "in")
+    for path in (tmp_path / "in").iterdir():
+        header = pydicom.dcmread(path)
+        header.Rows, header.Columns, header.PixelData = 23, 19, header.PixelData[: 2 * 23 * 19] + b"\0\0"
+        header.save_as(path)
+    take(project, tmp_path / "in")
+    (image,) = project.images.list()
+    mask = np.random.default_rng(5).integers(0, 2, (6, 23, 19)).astype(np.uint8)
+    bring(project, image, write_segments(tmp_path, mask, [describe(1, "lung")]), "dicom-seg")
+    np.testing.assert_array_equal(read_maps(project, image)[0], mask)
 
 
 def test_half_of_a_fraction_counts(project: Project, image: Image, tmp_path: Path) -> None:

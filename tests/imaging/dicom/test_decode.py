@@ -9,10 +9,10 @@ import imagecodecs
 import numpy as np
 import pydicom
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.encaps import encapsulate
-from pydicom.pixels import apply_color_lut, pixel_array
+from pydicom.pixels import apply_color_lut, pack_bits, pixel_array
 
 from imaging.dicom.codecs import PLUGINS, find_decoder, is_supported
 from imaging.dicom.decode import extend_sign, read_channels, read_frame, read_slab
@@ -158,6 +158,29 @@ def test_eight_bit_samples_in_big_endian_words_come_in_order(factory):
     instance = read_instance(Found(path, "a"))
     assert read_frame(instance, 0).ravel().tolist() == list(range(9))
     assert read_frame(instance, 1).ravel().tolist() == list(range(9, 18))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.integers(1, 9), columns=st.integers(1, 9), frames=st.integers(1, 5), seed=st.integers(0, 99))
+def test_frames_of_single_bits_follow_each_other_without_a_gap(
+    factory, rows: int, columns: int, frames: int, seed: int
+):
+    """Also where a frame begins within a byte, as those of a segmentation of 181 × 217 do."""
+    bits = np.random.default_rng(seed).integers(0, 2, (frames, rows, columns), np.uint8)
+    header = factory.header(
+        BitsAllocated=1,
+        BitsStored=1,
+        HighBit=0,
+        PixelRepresentation=0,
+        NumberOfFrames=frames,
+        Rows=rows,
+        Columns=columns,
+    )
+    header.PixelData = pack_bits(bits)
+    header["PixelData"].VR = "OB"
+    instance = read_instance(Found(factory.write(header, None), "a"))
+    for number, frame in enumerate(bits):
+        np.testing.assert_array_equal(read_frame(instance, number)[0], frame)
 
 
 def test_bundled_files_decode_as_pydicom_decodes_them(bundled: Path):
