@@ -18,6 +18,7 @@ from imaging.domain.outcome import Reason
 from imaging.domain.upload import FileToHold, PaintedBox
 from imaging.errors import RefusedFileError
 from imaging.readers import find_reader
+from pipelines.opposition import Objections, Person, persons_of, refuse_archives, whose
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,11 @@ class Arrived:
     series: str
     subject: str
 
+    @property
+    def person(self) -> Person:
+        """Whose the file is."""
+        return self.instance.issuer, self.instance.patient_id
+
 
 @dataclass(frozen=True, eq=False)
 class Attachable:
@@ -64,6 +70,11 @@ class Attachable:
     study: str
     subject: str
     reviewed: bool = False
+
+    @property
+    def person(self) -> Person:
+        """Whose the file is."""
+        return self.issuer, self.patient_id
 
 
 @dataclass
@@ -146,7 +157,7 @@ def sort_arrivals(
             arrivals.duplicates.append(found.name)
         elif _sort_one(found, content, arrivals, epochs):
             taken.update(digests)
-    _refuse_opposed(arrivals, epochs, opposed)
+    _refuse_opposed(arrivals, epochs, opposed, looked)
     return arrivals
 
 
@@ -162,29 +173,26 @@ def _hold_refusal(refusal: Refusal, epochs: Epochs) -> FileToHold:
     return FileToHold(*facts, digest, earlier=tuple(earlier))
 
 
-def _refuse_opposed(arrivals: Arrivals, epochs: Epochs, opposed: Collection[str]) -> None:
+def _refuse_opposed(
+    arrivals: Arrivals, epochs: Epochs, opposed: Collection[str], looked: Callable[[float], None]
+) -> None:
+    """Refuse what is of persons who object, also where it is refused for another reason already."""
     if not opposed:
         return
-    arrived, arrivals.instances = arrivals.instances, []
-    belonging, arrivals.attachables = arrivals.attachables, []
-    persons = {(item.instance.issuer, item.instance.patient_id) for item in arrived}
-    persons |= {(item.issuer, item.patient_id) for item in belonging}
-    # An objection that names no issuer holds for this ID of every issuer, and each under every key.
-    objecting = {
-        person
-        for person in persons
-        if not (epochs.subjects(*person) | epochs.subjects("", person[1])).isdisjoint(opposed)
-    }
-    for item in arrived:
-        if (item.instance.issuer, item.instance.patient_id) in objecting:
-            arrivals.refuse(item, RefusedFileError(Reason.SUBJECT_OPPOSED, "this person objects to the use"))
-        else:
-            arrivals.instances.append(item)
-    for one in belonging:
-        if (one.issuer, one.patient_id) in objecting:
-            arrivals.refuse(one, RefusedFileError(Reason.SUBJECT_OPPOSED, "this person objects to the use"))
-        else:
-            arrivals.attachables.append(one)
+    owners = []
+    for file in arrivals.refused:
+        looked(1.0)
+        owners.append(whose(file))
+    treated: list[Arrived | Attachable] = [*arrivals.instances, *arrivals.attachables]
+    persons = {item.person for item in treated}
+    objections = Objections(epochs, opposed, persons.union(*map(persons_of, owners)))
+    arrivals.refused = [objections.refuse(*each) for each in zip(arrivals.refused, owners, strict=True)]
+    for item in treated:
+        if item.person in objections:
+            arrivals.refuse(item, objections.error)
+    arrivals.instances = [item for item in arrivals.instances if item.person not in objections]
+    arrivals.attachables = [item for item in arrivals.attachables if item.person not in objections]
+    arrivals.refused = refuse_archives(arrivals.refused)
 
 
 def _sort_one(found: Found, content: bytes, arrivals: Arrivals, epochs: Epochs) -> bool:

@@ -127,6 +127,7 @@ def ingest_held(
     with publishing(project):
         ingestion.sort(files, review)
         ingestion.publish_all(os.cpu_count() or 1)
+        ingestion.forget_withdrawn()
     return ingestion.sum_up()
 
 
@@ -138,6 +139,7 @@ def _ingest(project: Project, paths: Sequence[Path], report: Report, options: _O
         found = find_files(paths, Limits(), scratch)
         ingestion.sort(replace(item, name=item.name.removeprefix(options.prefix)) for item in found)
         ingestion.publish_all(options.workers)
+        ingestion.forget_withdrawn()
         ingestion.hold_refused(options.upload)
     return ingestion.sum_up()
 
@@ -210,6 +212,15 @@ class _Ingestion:
             if not left[candidate.series]:
                 self._unfinished.end(candidate.series)
         self._attach()
+
+    def forget_withdrawn(self) -> None:
+        """Let no refusal stand for an objection where the same file came again and its person objects no longer."""
+        arrivals, again = self._arrivals, {*self._earlier, *self._project.attachments.made_by_job()}
+        again |= {item.digest for item in arrivals.instances} | {item.digest for item in arrivals.attachables}
+        for file in arrivals.refused:
+            if file.reason is not Reason.SUBJECT_OPPOSED:
+                again |= {file.digest, *file.earlier}
+        self._project.quarantine.forget_withdrawn(again - {""})
 
     def hold_refused(self, upload: UploadKey | None) -> None:
         """Keep every refused file in quarantine, once; one that is there already is told as it is there."""

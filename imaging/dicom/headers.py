@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import os
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.filereader import read_dataset, read_file_meta_info, read_partial
+from pydicom.filereader import read_dataset, read_partial
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
+from imaging.dicom.beginning import is_dicom
 from imaging.dicom.codecs import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, NATIVE, is_supported
+from imaging.dicom.deflate import deflated_meta, inflate, inflate_beginning
 from imaging.dicom.instance import Document, Instance, PixelFormat
 from imaging.dicom.kinds import refuse_kind, refuse_rewriting
-from imaging.dicom.limits import RATIO_FREE_BYTES, Limits
+from imaging.dicom.limits import Limits
 from imaging.dicom.quiet import silence_pydicom
 from imaging.dicom.spans import UNDEFINED, locate_pixels
+from imaging.dicom.traces import find_persons
 from imaging.dicom.values import read_integer, read_items, read_text
 from imaging.dicom.walk import Found
 from imaging.domain.outcome import Reason
 from imaging.errors import ImagingError, RefusedFileError
 
 _ISSUER = 0x00100021
+_OWNERS = (0x00041220, 0x00100020, _ISSUER)
 _SERIES = 0x0020000E
 _PIXEL_MODULE = ("Rows", "Columns", "BitsAllocated")
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
@@ -38,10 +41,13 @@ _FLOAT_PIXELS = frozenset({0x7FE00008, 0x7FE00009})
 _LONGEST_META = 200_000
 """The transfer syntax comes after two UIDs and a version, each of at most 64 KiB in a hostile file."""
 
+_LONGEST_BEGINNING = 16 * 2**20
+"""As far as a damaged file is searched for its person."""
+
+_MOST_ELEMENTS = 10_000
+"""More than any header has before its person; a file that was never written to its end goes on with zeros."""
+
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
-_VALUE_REPRESENTATIONS = frozenset(
-    b"AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV".split()
-)
 
 
 def read_instance(found: Found, limits: Limits | None = None) -> Instance:
@@ -90,31 +96,65 @@ class Owners:
     stated
         Issuer and patient ID.
     listed
-        Patient IDs in the records of a directory of media.
+        Patient IDs of any issuer: in the records of a directory of media, or where damage may have taken the issuer.
+    named
+        Issuer and patient ID of those records that name both, or of what a damaged file may name together.
     pointed
         UIDs of the studies, series and instances that its records point to: many name no patient.
     """
 
     stated: tuple[str, str] | None = None
     listed: frozenset[str] = frozenset()
+    named: frozenset[tuple[str, str]] = frozenset()
     pointed: frozenset[str] = frozenset()
 
 
 def read_owners(path: Path) -> Owners:
-    """Read whose file this is, even when what follows is damaged; nobody's when nothing says.
+    """Read whose this file is, even when it is damaged; nobody's when nothing says.
 
-    The records of a DICOMDIR seldom name an issuer (PS3.3 F.5.1).
+    The records of a DICOMDIR seldom name an issuer (PS3.3 F.5.1). Where a data set cannot be parsed as far as the
+    person, any patient ID in its beginning counts.
     """
     try:
         with _containing(), path.open("rb") as stream:
-            header = read_partial(stream, stop_when=lambda tag, _, __: int(tag) > _ISSUER, force=True)
-            stated = read_text(header, "IssuerOfPatientID"), read_text(header, "PatientID")
-            records = list(read_items(header, "DirectoryRecordSequence"))
-            listed = {read_text(record, "PatientID") for record in records}
-            pointed = {read_text(record, name) for record in records for name in _POINTERS}
+            start = stream.read(_LONGEST_META)
+            if not is_dicom(start, os.fstat(stream.fileno()).st_size):
+                # Forced, pydicom walks through gigabytes of zeros.
+                return _parse_owners(BytesIO(start))
+            deflated = deflated_meta(path, start) is not None
+            beginning = BytesIO(inflate_beginning(path, _LONGEST_BEGINNING)) if deflated else stream
+            owners = _parse_owners(beginning)
+            if owners.stated or owners.listed:
+                return owners
+            beginning.seek(0)
+            return replace(_trace_owners(beginning.read(_LONGEST_BEGINNING)), pointed=owners.pointed)
     except RefusedFileError:
         return Owners()
-    return Owners(stated if stated[1] else None, frozenset(listed - {""}), frozenset(pointed - {""}))
+
+
+def _parse_owners(stream: BinaryIO) -> Owners:
+    nearing = _Nearing()
+    stream.seek(0)
+    try:
+        with _containing():
+            header = read_partial(stream, stop_when=nearing, force=True, specific_tags=[*_OWNERS])
+    except RefusedFileError:
+        return Owners()
+    stated = read_text(header, "IssuerOfPatientID"), read_text(header, "PatientID")
+    records = read_items(header, "DirectoryRecordSequence")
+    persons = {(read_text(record, "IssuerOfPatientID"), read_text(record, "PatientID")) for record in records}
+    listed = {patient_id for _, patient_id in persons} | (set() if nearing.passed else {stated[1]})
+    pointed = {read_text(record, name) for record in records for name in _POINTERS}
+    return Owners(stated if stated[1] else None, frozenset(listed - {""}), _named(persons), frozenset(pointed - {""}))
+
+
+def _trace_owners(beginning: bytes) -> Owners:
+    persons = find_persons(beginning)
+    return Owners(listed=frozenset(patient_id for _, patient_id in persons), named=_named(persons))
+
+
+def _named(persons: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    return frozenset(person for person in persons if all(person))
 
 
 def read_uids(path: Path) -> frozenset[str]:
@@ -158,7 +198,7 @@ def open_pixels(instance_path: Path, *, deflated: bool, limits: Limits | None = 
     """Open the bytes that a `PixelSpan` counts in: the file, or its inflated data set."""
     if not deflated:
         return instance_path.open("rb")
-    return BytesIO(_inflate(instance_path, limits or Limits()))
+    return BytesIO(inflate(instance_path, limits or Limits()))
 
 
 def _read(found: Found, limits: Limits, refuse: Callable[[str], tuple[Reason, str] | None]) -> Instance:
@@ -206,12 +246,12 @@ def _parse(path: Path, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
     try:
         size = os.fstat(stream.fileno()).st_size
         start = stream.read(_LONGEST_META)
-        _check_start(start, size)
-        if start[128:132] == b"DICM" and DEFLATED.encode() in start:
-            meta = read_file_meta_info(path)
-            if str(meta.get("TransferSyntaxUID", "")) == DEFLATED:
-                stream.close()
-                return _parse_deflated(path, meta, limits)
+        if not is_dicom(start, size):
+            raise RefusedFileError(Reason.NOT_DICOM, "neither a DICOM preamble nor a DICOM data set")
+        meta = deflated_meta(path, start)
+        if meta is not None:
+            stream.close()
+            return _parse_deflated(path, meta, limits)
         stream.seek(0)
         header = read_partial(stream, stop_when=_Stop(limits, size), force=True)
         _check_whole(header, size)
@@ -223,7 +263,7 @@ def _parse(path: Path, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
 
 
 def _parse_deflated(path: Path, meta: FileMetaDataset, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
-    inflated = _inflate(path, limits)
+    inflated = inflate(path, limits)
     stream = BytesIO(inflated)
     stop = _Stop(limits, len(inflated))
     header = read_dataset(stream, is_implicit_VR=False, is_little_endian=True, stop_when=stop)
@@ -252,25 +292,17 @@ class _Stop:
         return False
 
 
-def _check_start(start: bytes, size: int) -> None:
-    """Accept a preamble, or a bare data set that begins as one must; pydicom would force its way into anything."""
-    if start[128:132] == b"DICM":
-        return
-    if len(start) < 16 or not _begins_like_dataset(start, size):
-        raise RefusedFileError(Reason.NOT_DICOM, "neither a DICOM preamble nor a DICOM data set")
+class _Nearing:
+    """Stops pydicom behind the person; `passed` says whether it came so far, or the file ended before."""
 
+    def __init__(self) -> None:
+        self.passed = False
+        self._left = _MOST_ELEMENTS
 
-def _begins_like_dataset(start: bytes, size: int) -> bool:
-    orders: tuple[Literal["little", "big"], ...] = ("little", "big")
-    for order in orders:
-        group = int.from_bytes(start[:2], order)
-        element = int.from_bytes(start[2:4], order)
-        if group not in (0x0002, 0x0008) or element > 0x2000:
-            continue
-        implicit_length = int.from_bytes(start[4:8], order)
-        if start[4:6] in _VALUE_REPRESENTATIONS or implicit_length + 8 <= min(size, 1024):
-            return True
-    return False
+    def __call__(self, tag: BaseTag, _vr: str | None, _length: int) -> bool:
+        self._left -= 1
+        self.passed = self.passed or int(tag) > _ISSUER
+        return self.passed or self._left < 0
 
 
 def _guess_syntax(header: Dataset) -> str:
@@ -278,29 +310,6 @@ def _guess_syntax(header: Dataset) -> str:
     if implicit:
         return IMPLICIT
     return EXPLICIT if little or little is None else BIG_ENDIAN
-
-
-def _inflate(path: Path, limits: Limits) -> bytes:
-    """Inflate the data set of a deflated file, never beyond the limit (PS3.5 A.5)."""
-    with path.open("rb") as stream:
-        stream.seek(_meta_end(path))
-        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        deflated = stream.read()
-        allowed = min(limits.inflated_bytes, max(RATIO_FREE_BYTES, limits.inflated_ratio * len(deflated)))
-        try:
-            inflated = inflater.decompress(deflated, allowed)
-        except zlib.error:
-            raise RefusedFileError(Reason.TRUNCATED, "the deflated data set is damaged") from None
-    if inflater.unconsumed_tail:
-        raise RefusedFileError(Reason.LIMIT_EXCEEDED, "the deflated data set is too large")
-    if not inflater.eof:
-        raise RefusedFileError(Reason.TRUNCATED, "the deflated data set ends early")
-    return inflated
-
-
-def _meta_end(path: Path) -> int:
-    meta = read_file_meta_info(path)
-    return 132 + 12 + int(meta.FileMetaInformationGroupLength)
 
 
 def _check_whole(header: Dataset, size: int) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pydantic import JsonValue
 
-from imaging.access import Action
+from imaging.access import INGEST, Action
 from imaging.change import Change
 from imaging.domain.base import UploadKey
 from imaging.domain.outcome import Reason
@@ -85,6 +86,25 @@ class Quarantine:
                 return _held_file(row, secret)
         return None
 
+    def forget_withdrawn(self, digests: Collection[str]) -> None:
+        """Forget that files were refused for an objection, by whomever they came: of them nothing was kept.
+
+        Parameters
+        ----------
+        digests
+            Of files that came again while their person objects no longer.
+        """
+        with self._gate.read(*INGEST) as transaction:
+            refused = rows.list_held_for(transaction, self._gate.project, Reason.SUBJECT_OPPOSED)
+        if not any(row.digest in digests for row in refused):
+            return
+        with self._gate.change(*INGEST) as change:
+            # Somebody else may have done so meanwhile.
+            change.leave()
+            for row in rows.list_held_for(change.transaction, self._gate.project, Reason.SUBJECT_OPPOSED):
+                if row.digest in digests:
+                    self._delete(change, row, "withdraw", {"reason": row.reason.value})
+
     def held(self, key: int | None = None) -> list[HeldFile]:
         """Held files, oldest first: all for who decides on them, else those of the member's own uploads."""
         with self._gate.read(Action.DECIDE_QUARANTINE, Action.UPLOAD) as transaction:
@@ -144,11 +164,13 @@ class Quarantine:
 
     def _decide(self, key: int, decision: str, detail: dict[str, JsonValue]) -> None:
         with self._gate.change(Action.DECIDE_QUARANTINE) as change:
-            found = require_held(change.transaction, self._gate, key)
-            rows.delete_held(change.transaction, key)
-            change.note(decision, "file", key, {"upload": found.upload, **detail})
-            # Before the row is gone for good: no bytes are left that nothing names.
-            self._sealed.path(found.upload, key).unlink(missing_ok=True)
+            self._delete(change, require_held(change.transaction, self._gate, key), decision, detail)
+
+    def _delete(self, change: Change, row: rows.HeldRow, decision: str, detail: dict[str, JsonValue]) -> None:
+        rows.delete_held(change.transaction, row.id)
+        change.note(decision, "file", row.id, {"upload": row.upload, **detail})
+        # Before the row is gone for good: no bytes are left that nothing names.
+        self._sealed.path(row.upload, row.id).unlink(missing_ok=True)
 
 
 def require_held(transaction: Transaction, gate: Gate, key: int) -> rows.HeldRow:

@@ -157,6 +157,12 @@ def list_held(
     return [_held(row) for row in transaction.execute(statement).mappings()]
 
 
+def list_held_for(transaction: Transaction, project: ProjectKey, reason: Reason) -> list[HeldRow]:
+    """Files of a project that are held for one reason, oldest first."""
+    statement = select(held_file).where(held_file.c.project == project, held_file.c.reason == reason.value)
+    return [_held(row) for row in transaction.execute(statement.order_by(held_file.c.id)).mappings()]
+
+
 def held_subjects(transaction: Transaction, project: ProjectKey) -> set[str]:
     """The subjects of whom files are held."""
     statement = select(held_file.c.subject).where(held_file.c.project == project, held_file.c.subject != "")
