@@ -114,6 +114,7 @@ class Importer:
         self._terms = {term.name: term for term in project.ontology.terms()}
         self._segmentations: list[SegmentationKey] = []
         self._image_terms: list[tuple[ImageKey, TermKey]] = []
+        self._final = False
         self.made = Imported()
 
     def import_files(self, image: Image, files: Sequence[Path], kind: str, *, scratch: Path) -> None:
@@ -154,7 +155,9 @@ class Importer:
                     names += [found.term for laid in kept for found in self._names_of_values(item, laid)]
                 else:
                     drawings += self._read_drawings(item, kind)
-        names += [self._name(term) for _, drawn in drawings for term in drawn.terms]
+        # Regions were renamed as they were read, by number or name: once is enough.
+        self._final = kind == _CONTOURS
+        names += [self._drawn_name(term) for _, drawn in drawings for term in drawn.terms]
         single = kept if len(items) == 1 else None
         del kept
         try:
@@ -261,7 +264,8 @@ class Importer:
 
     def _add_drawings(self, drawings: Sequence[tuple[Image, drawing_files.Drawn]]) -> None:
         drafts = [
-            drawn.draft(image, [self._terms[self._name(name)].id for name in drawn.terms]) for image, drawn in drawings
+            drawn.draft(image, [self._terms[self._drawn_name(name)].id for name in drawn.terms])
+            for image, drawn in drawings
         ]
         self._project.annotations.import_many(self._layer.id, drafts, reviewed=self._reviewed)
         self.made.annotations += len(drafts)
@@ -279,6 +283,9 @@ class Importer:
     def _name(self, value: str) -> str:
         """Give the name of the term that a value or name in a file stands for."""
         return check_name("term", self._renames.get(value, value))
+
+    def _drawn_name(self, name: str) -> str:
+        return name if self._final else self._name(name)
 
     def _add_terms(self, names: Iterable[str]) -> None:
         for name in dict.fromkeys(names):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import numpy as np
 
-from imaging.access import Action
 from imaging.dicom.profile import Profile
 from imaging.dicom.screen import screen_picture
 from imaging.dicom.segmentation import SegmentationObject, read_segmentation
@@ -17,7 +17,7 @@ from imaging.domain.base import SegmentationKey
 from imaging.domain.image import Image
 from imaging.domain.ontology import Term
 from imaging.domain.outcome import Reason
-from imaging.errors import ForbiddenError, InvalidInputError, RefusedFileError
+from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, RefusedFileError, StateError
 from imaging.project.attachments import SegmentsToAttach
 from imaging.project.drawing import draw, plane_of
 from imaging.project.project import Project
@@ -35,7 +35,11 @@ _WITHOUT_IMAGE = {
 }
 """What a file is held for that belongs to nothing here."""
 
+_ABSENT = "the image that it belongs to is not here"
+_TERMS_LACK = "the ontology lacks its terms: a manager may accept it"
+
 _Read = SegmentationObject | StructureSet
+_Laid = list[LaidLabels] | list[Drawn]
 
 
 class Attacher:
@@ -67,22 +71,30 @@ class Attacher:
             raise RefusedFileError(Reason.FACE_RISK, "segments and contours of a head may show a face")
         read = _read(item, self._profile)
         grounds = self._find_grounds(item, read)
+        fitting: list[tuple[Image, _Laid]] = []
         for image in grounds:
-            try:
-                laid = _lay(read, image)
-            except InvalidInputError:
-                # Several images come of one series at times; it lies on one of them.
-                continue
-            made = self._add(item, image, laid)
-            return IngestedDocument(name=item.found.name, **made.model_dump())
-        raise RefusedFileError(_WITHOUT_IMAGE[item.kind], _find_attach_problem(image_is_here=bool(grounds)))
+            # Several images come of one series at times; it lies on one of them.
+            with suppress(InvalidInputError):
+                fitting.append((image, _lay(read, image)))
+            if len(fitting) > 1:
+                break
+        if len(fitting) != 1:
+            raise RefusedFileError(_WITHOUT_IMAGE[item.kind], _find_attach_problem(grounds, several=len(fitting) > 1))
+        try:
+            made = self._add(item, *fitting[0])
+        except NotFoundError:
+            # Somebody deleted the image meanwhile.
+            raise RefusedFileError(_WITHOUT_IMAGE[item.kind], _ABSENT) from None
+        return IngestedDocument(name=item.found.name, **made.model_dump())
 
     def _find_grounds(self, item: Attachable, read: _Read) -> list[Image]:
-        named = {item.pseudonyms.uid(series) for series in read.series}
+        """Find the images of the person that the file names, by series or else study, in its frame of reference."""
+        named, frames = ({item.pseudonyms.uid(uid) for uid in uids} for uids in (read.series, read.frames_of_reference))
         own = [image for image in self._images if image.subject == item.subject]
-        return [image for image in own if (image.series in named if named else image.study == item.study)]
+        there = [image for image in own if (image.series in named if named else image.study == item.study)]
+        return [image for image in there if not frames or image.attributes.frame_of_reference in {"", *frames}]
 
-    def _add(self, item: Attachable, image: Image, laid: list[LaidLabels] | list[Drawn]) -> Attachment:
+    def _add(self, item: Attachable, image: Image, laid: _Laid) -> Attachment:
         labels = [one for one in laid if isinstance(one, LaidLabels)]
         drawn = [one for one in laid if isinstance(one, Drawn)]
         if not item.reviewed:
@@ -98,20 +110,24 @@ class Attacher:
         )
 
     def _look_for_text(self, labels: Iterable[LaidLabels]) -> None:
-        """Look at every plane that has a label, as at any other frame."""
+        """Look at each label of every plane by itself: what is written with one inside another shows in neither sum."""
         for one in labels:
             for plane in one.values:
-                if plane.any():
-                    screen_picture(np.where(plane, np.uint8(255), np.uint8(0)), self._detector)
+                for value in np.unique(plane[plane != 0]):
+                    screen_picture(np.where(plane == value, np.uint8(255), np.uint8(0)), self._detector)
 
     def _find_terms(self, item: Attachable, names: Iterable[str]) -> None:
-        missing = [name for name in dict.fromkeys(names) if name not in self._terms]
-        try:
-            if missing:
-                self._project.require(Action.EDIT_ONTOLOGY)
-            self._terms |= {name: self._project.ontology.add(name) for name in missing}
-        except ForbiddenError:
-            raise RefusedFileError(_WITHOUT_IMAGE[item.kind], _find_attach_problem(terms_are_here=False)) from None
+        for name in dict.fromkeys(names):
+            if name in self._terms:
+                continue
+            # Another job may have added it since.
+            self._terms |= {term.name: term for term in self._project.ontology.terms()}
+            if name in self._terms:
+                continue
+            try:
+                self._terms[name] = self._project.ontology.add(name)
+            except (ForbiddenError, InvalidInputError, StateError):
+                raise RefusedFileError(_WITHOUT_IMAGE[item.kind], _TERMS_LACK) from None
 
     def _segments(self, image: Image, laid: LaidLabels) -> SegmentsToAttach:
         terms: dict[int, Term] = {number: self._terms[name] for number, name in laid.names.items()}
@@ -127,10 +143,10 @@ class Attacher:
         return drawn.draft(image, [self._terms[name].id for name in drawn.terms])
 
 
-def _find_attach_problem(*, image_is_here: bool = True, terms_are_here: bool = True) -> str:
-    if not terms_are_here:
-        return "the ontology lacks its terms: a manager may accept it"
-    return "it does not lie on the planes of its image" if image_is_here else "the image that it belongs to is not here"
+def _find_attach_problem(grounds: Sequence[Image], *, several: bool) -> str:
+    if several:
+        return "it lies on several images: annotations import brings it onto one"
+    return "it does not lie on the planes of its image" if grounds else _ABSENT
 
 
 def _read(item: Attachable, profile: Profile) -> _Read:
@@ -139,7 +155,7 @@ def _read(item: Attachable, profile: Profile) -> _Read:
     return read_structure_set(item.found, profile)
 
 
-def _lay(read: _Read, image: Image) -> list[LaidLabels] | list[Drawn]:
+def _lay(read: _Read, image: Image) -> _Laid:
     """Lay segments or contours on an image; InvalidInputError where they lie off it or there are none."""
     if isinstance(read, SegmentationObject):
         return part_segments(read, image)

@@ -21,6 +21,9 @@ _AXES = (Axis.Z, Axis.Y, Axis.X)
 _OFF_PLANE_VOXELS = 0.1
 """How far from a plane its points may lie: rounding of coordinates, no more."""
 
+_MOST_COMBINED = 1000
+"""Each is combined with all before it."""
+
 _SURFACES = frozenset({ContourKind.OUTLINE, ContourKind.COMBINED})
 
 
@@ -49,7 +52,7 @@ def lay_contours(contours: Sequence[Contour], names: Mapping[int, str], image: I
 
     References
     ----------
-    PS3.3 C.8.8.6.3: an outline inside another of its region and plane is a hole.
+    PS3.3 C.8.8.6.3. That an outline inside another of its region and plane is a hole is what planning systems mean.
     """
     if not image.attributes.placed or not image.attributes.regular:
         raise InvalidInputError("the planes of the image form no regular grid in the patient")
@@ -59,13 +62,12 @@ def lay_contours(contours: Sequence[Contour], names: Mapping[int, str], image: I
     for contour in contours:
         voxels = world_to_voxel(affine, contour.points)
         axis, index = _find_plane(voxels, image)
-        flat = _on_plane(voxels, axis, image)
-        if contour.kind in _SURFACES and len(flat) > 2:
+        shapes = _shapes(contour.kind, _on_plane(voxels, axis, image))
+        if contour.kind in _SURFACES and shapes[0].area > 0:
             place = _Place(contour.region, axis, index, combined=contour.kind is ContourKind.COMBINED)
-            surfaces.setdefault(place, []).append(shapely.make_valid(shapely.Polygon(flat)))
+            surfaces.setdefault(place, []).extend(shapes)
             continue
-        shape = shapely.Point(flat[0]) if len(flat) == 1 else shapely.LineString(flat)
-        found.append(Drawn(format_wkt(shape), (names[contour.region],), axis, index))
+        found += [Drawn(format_wkt(shape), (names[contour.region],), axis, index) for shape in shapes]
     for place, outlines in surfaces.items():
         merged = _combine(outlines) if place.combined else _nest(outlines)
         term = (names[place.region],)
@@ -91,15 +93,40 @@ def _on_plane(voxels: NDArray[np.float64], axis: Axis, image: Image) -> NDArray[
     return np.stack([voxels[:, columns] + 0.5, height - (voxels[:, rows] + 0.5)], axis=1)
 
 
+def _shapes(kind: ContourKind, flat: NDArray[np.float64]) -> list[BaseGeometry]:
+    """Turn the points of a contour into what it is; an outline that encloses nothing is the line that it draws."""
+    if kind is ContourKind.POINT:
+        return [shapely.Point(point) for point in flat]
+    outline = shapely.make_valid(shapely.Polygon(flat)) if kind in _SURFACES and len(flat) > 2 else shapely.Polygon()
+    if outline.area > 0:
+        return [outline]
+    return [shapely.Point(flat[0]) if len(flat) == 1 else shapely.LineString(flat)]
+
+
 def _nest(outlines: Iterable[BaseGeometry]) -> BaseGeometry:
-    merged: BaseGeometry = shapely.Polygon()
-    for outline in sorted(outlines, key=lambda one: -one.area):
-        inside = not merged.is_empty and merged.covers(outline)
-        merged = merged.difference(outline) if inside else merged.union(outline)
-    return merged
+    """Cut each outline that lies in an odd number of others out of the one around it; one that comes twice is one."""
+    once = list({shapely.to_wkb(shapely.normalize(outline)): outline for outline in outlines}.values())
+    inner, outer = shapely.STRtree(once).query(once, predicate="within")
+    around: list[list[int]] = [[] for _ in once]
+    for place, other in zip(inner.tolist(), outer.tolist(), strict=True):
+        if place != other:
+            around[place].append(other)
+    holes: list[list[BaseGeometry]] = [[] for _ in once]
+    for place, others in enumerate(around):
+        if len(others) % 2:
+            nearest = max(others, key=lambda other: len(around[other]))
+            holes[nearest].append(once[place])
+    parts = [
+        outline.difference(shapely.unary_union(holes[place]))
+        for place, outline in enumerate(once)
+        if not len(around[place]) % 2
+    ]
+    return shapely.unary_union(parts)
 
 
-def _combine(outlines: Iterable[BaseGeometry]) -> BaseGeometry:
+def _combine(outlines: Sequence[BaseGeometry]) -> BaseGeometry:
+    if len(outlines) > _MOST_COMBINED:
+        raise InvalidInputError("too many outlines of one region and plane are combined by exclusive or")
     merged: BaseGeometry = shapely.Polygon()
     for outline in outlines:
         merged = merged.symmetric_difference(outline)

@@ -20,7 +20,7 @@ from imaging.errors import InvalidInputError, RefusedFileError
 from imaging.pyramid.labels import Labels
 from pipelines.contours import lay_contours
 from pipelines.drawing_files import Drawn
-from pipelines.label_volumes import LabelVolume, place_on_image
+from pipelines.label_volumes import LabelVolume, Region, place_on_image
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +80,13 @@ def part_segments(segments: SegmentationObject, image: Image) -> list[LaidLabels
         raise InvalidInputError("the file describes no segment")
     shape = (image.extent("z"), image.extent("y"), image.extent("x"))
     volumes: list[tuple[Labels, dict[int, str]]] = []
-    for number, voxels in sorted(_collect(segments, image, shape).items()):
-        free = next((volume for volume in volumes if not volume[0].flat[voxels].any()), None)
+    for number, parts in sorted(_collect(segments, image).items()):
+        free = next((one for one in volumes if not any(one[0][part.region][part.mask].any() for part in parts)), None)
         if free is None:
             free = (np.zeros(shape, np.uint16), {})
             volumes.append(free)
-        free[0].flat[voxels] = number
+        for part in parts:
+            free[0][part.region][part.mask] = number
         free[1][number] = segments.names[number]
     return [LaidLabels(values, names) for values, names in volumes]
 
@@ -98,16 +99,30 @@ def translate(labels: Labels, terms: Mapping[int, Term]) -> Labels:
     return lookup[labels]
 
 
-def _collect(segments: SegmentationObject, image: Image, shape: tuple[int, int, int]) -> dict[int, NDArray[np.int64]]:
-    """Give the voxels of each segment, as places in the flat image."""
-    parts: dict[int, list[NDArray[np.int64]]] = {number: [] for number in segments.names}
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Where one frame has voxels of a segment: a region (z, y, x) of the image, and which of its voxels they are."""
+
+    region: Region
+    mask: NDArray[np.bool_]
+
+
+def _collect(segments: SegmentationObject, image: Image) -> dict[int, list[_Part]]:
+    parts: dict[int, list[_Part]] = {number: [] for number in segments.names}
     for frame in segments.frames():
         into, kept = place_on_image(LabelVolume(frame.values, frame.affine), image)
-        start = [part.start for part in into]
         for number in np.unique(kept[kept != 0]).tolist():
-            at = np.argwhere(kept == number) + start
-            parts[number].append(np.ravel_multi_index(tuple(at.T), shape))
-    return {number: np.concatenate([*found, np.empty(0, np.int64)]) for number, found in parts.items()}
+            parts[number].append(_crop(into, kept == number))
+    return parts
+
+
+def _crop(into: Region, mask: NDArray[np.bool_]) -> _Part:
+    """Keep no more than the box of what is set: many small segments on large frames would fill the memory."""
+    box = tuple(slice(int(line.min()), int(line.max()) + 1) for line in np.nonzero(mask))
+    region = tuple(
+        slice(whole.start + part.start, whole.start + part.stop) for whole, part in zip(into, box, strict=True)
+    )
+    return _Part(region, mask[box].copy())
 
 
 @contextmanager

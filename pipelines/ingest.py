@@ -123,7 +123,8 @@ def ingest_held(
         Marks what a person decided on the files that arrived, before any of them is looked at for text.
     """
     return_freed_memory()
-    ingestion = _Ingestion(project, report, project.profile.get())
+    # Whoever decides on a volume with missing slices takes what there is of it: each run without a gap is an image.
+    ingestion = _Ingestion(project, report, project.profile.get(), parted=True)
     with publishing(project):
         ingestion.sort(files, review)
         ingestion.publish_all(os.cpu_count() or 1)
@@ -156,10 +157,11 @@ class _Candidate:
 class _Ingestion:
     """One ingest on its way: what arrived, what became of it."""
 
-    def __init__(self, project: Project, report: Report, profile: Profile) -> None:
+    def __init__(self, project: Project, report: Report, profile: Profile, *, parted: bool = False) -> None:
         self._project = project
         self._report = report
         self._profile = profile
+        self._parted = parted
         self._epochs = Epochs(project.secrets.epochs(), project.subjects.known)
         self._existing = project.images.catalogue()
         self._arrivals = Arrivals()
@@ -268,12 +270,15 @@ class _Ingestion:
             except RefusedFileError as error:
                 self._arrivals.refuse(item, error)
             except StateError:
+                if not self._project.images.known_digests({item.digest}):
+                    raise
                 # Somebody else attached the same file meanwhile.
                 self._arrivals.duplicates.append(item.found.name)
 
     def _stacks(self) -> Iterator[_Candidate]:
         arrived = {id(item.instance): item for item in self._arrivals.instances}
-        grouped = group([item.instance for item in self._arrivals.instances], load_detector())
+        instances = [item.instance for item in self._arrivals.instances]
+        grouped = group(instances, load_detector(), parted=self._parted)
         self._arrivals.duplicates += [arrived[id(instance)].found.name for instance in grouped.duplicates]
         for instance, reason, detail in grouped.refused:
             self._arrivals.refuse(arrived[id(instance)], RefusedFileError(reason, detail))

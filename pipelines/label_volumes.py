@@ -31,6 +31,9 @@ _OFF_GRID_VOXELS = 0.1
 """How far from a voxel centre of the image a corner of the labels may lie: rounding of headers, no more."""
 
 
+_FAR_VOXELS = 1e9
+"""No image reaches so far, and no whole number either."""
+
 Region = tuple[slice, ...]
 
 
@@ -172,6 +175,8 @@ def _match_grids(labels: LabelVolume, image: NDArray[np.float64]) -> tuple[Order
     size = labels.values.shape
     corners = np.array([[a, b, c] for a in (0, size[0] - 1) for b in (0, size[1] - 1) for c in (0, size[2] - 1)], float)
     placed = world_to_voxel(image, voxel_to_world(labels.affine, corners))
+    if not np.abs(placed).max() < _FAR_VOXELS:
+        raise InvalidInputError("some labels lie outside the image")
     matrix = np.linalg.inv(image) @ labels.affine
     signs = np.rint(matrix[:3, :3])
     for axis in range(3):

@@ -29,7 +29,6 @@ from pipelines.ingest import ingest_held
 
 _TOGETHER = frozenset({Reason.BURNED_IN_RISK, Reason.FACE_RISK})
 _NEVER_PAINTED = "segments and contours are not painted over: accept or refuse them"
-_GEOMETRY = frozenset({Reason.IRREGULAR_GEOMETRY, Reason.MIXED_ORIENTATION})
 
 
 def review(project: Project, work: ReviewWork, report: Report) -> tuple[Reviewed, ...]:
@@ -63,7 +62,7 @@ def review(project: Project, work: ReviewWork, report: Report) -> tuple[Reviewed
             # Somebody may have deleted a file meanwhile; the others have their outcome all the same.
             with suppress(NotFoundError):
                 _carry_out(project, outcome, decisions.get(outcome.id))
-        _release_from_waiting(project, items, outcomes)
+        _tell_why_held(project, items, outcomes)
     return outcomes
 
 
@@ -92,16 +91,15 @@ def _carry_out(project: Project, outcome: Reviewed, decision: Decision | None) -
         project.quarantine.remember(outcome.id, decision)
 
 
-def _release_from_waiting(project: Project, items: Sequence[HeldFile], outcomes: Sequence[Reviewed]) -> None:
-    """Hold slices for their geometry from now on where, without a deleted one, they form no volume to wait for.
-
-    One that shows text itself stays held for that: whoever lets a gap pass does not let the text pass.
-    """
-    waited = {item.id for item in items if item.detail == VOLUME_WAITS}
+def _tell_why_held(project: Project, items: Sequence[HeldFile], outcomes: Sequence[Reviewed]) -> None:
+    """Say from now on why a file is held still, where it shows text itself: such as that painting did not cover it."""
+    before = {item.id: item for item in items if item.detail != VOLUME_WAITS}
     for outcome in outcomes:
-        if outcome.id in waited and outcome.reason in _GEOMETRY:
-            with suppress(NotFoundError):
-                project.quarantine.restate(outcome.id, outcome.reason, outcome.detail)
+        item = before.get(outcome.id)
+        if item is None or outcome.reason is not item.reason or outcome.detail in (item.detail, VOLUME_WAITS):
+            continue
+        with suppress(NotFoundError):
+            project.quarantine.restate(outcome.id, outcome.reason, outcome.detail)
 
 
 def _with_companions(held: Sequence[HeldFile], keys: Sequence[int]) -> list[HeldFile]:

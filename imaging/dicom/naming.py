@@ -17,9 +17,15 @@ from imaging.dicom.pseudonymise import pseudonymise
 from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.dicom.values import read_integer, read_item, read_items, read_text
 from imaging.dicom.vocabulary import find_keyword
+from imaging.domain.outcome import Reason
+from imaging.errors import RefusedFileError
 
 _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+# As the keywords of pydicom 3.0 have it: LiverStructure, StructureOfVertebralColumn.
 _STRUCTURE, _STRUCTURE_OF = " Structure", "Structure Of "
+_LONGEST, _LAST_NUMBER = 64, 65_535
+"""Of a label (VR LO), and of a segment (VR US)."""
+
 _FRAMES = Tag("PerFrameFunctionalGroupsSequence")
 
 
@@ -35,9 +41,9 @@ class _Label:
     def name(self, kind: str) -> str:
         """Give the label where nothing was taken from it, else the code, else what was left, else a number."""
         if self.cleaned and _words(self.cleaned) == _words(self.raw):
-            return self.cleaned
+            return self.cleaned[:_LONGEST]
         left = "" if self.cleaned == fill_text("SegmentLabel", "LO") else self.cleaned
-        return self.coded or left or f"{kind} {self.number}"
+        return (self.coded or left)[:_LONGEST] or f"{kind} {self.number}"
 
 
 def name_segments(header: Dataset, profile: Profile) -> dict[int, str]:
@@ -47,6 +53,11 @@ def name_segments(header: Dataset, profile: Profile) -> dict[int, str]:
     ----------
     header
         The original header. Its labels are free text, so they come through the profile as everything does.
+
+    Raises
+    ------
+    RefusedFileError
+        UNREADABLE: two of one number, or a number that there cannot be.
     """
     cleaned = _by_number(_clean(header, profile), "SegmentSequence", "SegmentNumber")
     labels = [
@@ -56,7 +67,7 @@ def name_segments(header: Dataset, profile: Profile) -> dict[int, str]:
             read_text(cleaned.get(number, Dataset()), "SegmentLabel"),
             _concept(read_item(item, "SegmentedPropertyTypeCodeSequence")),
         )
-        for number, item in _by_number(header, "SegmentSequence", "SegmentNumber").items()
+        for number, item in _numbered(header, "SegmentSequence", "SegmentNumber").items()
     ]
     return _tell_apart(labels, "segment")
 
@@ -73,7 +84,7 @@ def name_regions(header: Dataset, profile: Profile) -> dict[int, str]:
             read_text(names.get(number, Dataset()), "ROIName"),
             _concept(read_item(observed.get(number, Dataset()), "RTROIIdentificationCodeSequence")),
         )
-        for number, item in _by_number(header, "StructureSetROISequence", "ROINumber").items()
+        for number, item in _numbered(header, "StructureSetROISequence", "ROINumber").items()
     ]
     return _tell_apart(labels, "region")
 
@@ -92,8 +103,17 @@ def _by_number(header: Dataset, sequence: str, keyword: str) -> Mapping[int, Dat
     return {read_integer(item, keyword, 0): item for item in read_items(header, sequence)}
 
 
+def _numbered(header: Dataset, sequence: str, keyword: str) -> Mapping[int, Dataset]:
+    """As `_by_number`, where each must have a number of its own: else voxels would come under another's name."""
+    found = _by_number(header, sequence, keyword)
+    if len(found) < len(read_items(header, sequence)) or not all(0 <= number <= _LAST_NUMBER for number in found):
+        raise RefusedFileError(Reason.UNREADABLE, "segments or regions have no numbers of their own")
+    return found
+
+
 def _concept(code: Dataset) -> str:
-    keyword = find_keyword(read_text(code, "CodeValue"), read_text(code, "CodingSchemeDesignator"))
+    texts = [read_text(code, name) for name in ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")]
+    keyword = find_keyword(*texts)
     words = _CAPITAL.sub(" ", keyword)
     words = words.removeprefix(_STRUCTURE_OF).removesuffix(_STRUCTURE)
     return words[:1].upper() + words[1:].lower()

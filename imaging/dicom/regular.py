@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imaging.dicom.stack import Plane
 from imaging.domain.image import Irregularity
@@ -52,13 +53,24 @@ def find_irregularity(planes: Sequence[Plane]) -> Irregularity | None:
     across = float(np.max(np.linalg.norm(drift, axis=1)))
     if across > _DRIFT_FLOOR_MM and across > _TILT_TANGENT * float(np.sum(steps)):
         return Irregularity.TILT
-    usual = float(np.sort(steps)[(len(steps) - 1) // 2])
-    if float(np.max(steps)) >= 1.5 * usual:
+    if _gaps(steps).any():
         return Irregularity.GAP
     mean = float(np.mean(steps))
     if float(np.max(np.abs(steps - mean))) > max(_SPACING_FLOOR_MM, _SPACING_TOLERANCE * mean):
         return Irregularity.UNEVEN
     return None
+
+
+def split_at_gaps(planes: Sequence[Plane]) -> list[tuple[Plane, ...]]:
+    """Part planes that are sorted along the normal where some are missing between them."""
+    ends = [*(np.flatnonzero(_gaps(np.diff(heights(planes)))) + 1).tolist(), len(planes)]
+    return [tuple(planes[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _gaps(steps: Matrix) -> NDArray[np.bool_]:
+    """Tell which steps are at least one and a half usual ones."""
+    usual = float(np.sort(steps)[(len(steps) - 1) // 2])
+    return np.asarray(steps >= 1.5 * usual)
 
 
 def angle_between(first: Sequence[float], second: Sequence[float]) -> float:

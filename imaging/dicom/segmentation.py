@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
 from imaging.dicom.decode import read_frames
 from imaging.dicom.headers import read_any
@@ -53,33 +54,34 @@ class SegmentationObject:
         What each segment is called, by its number.
     series
         Original UIDs of the series that it was drawn on, as far as it names them.
+    frames_of_reference
+        Original UIDs of what its coordinates are counted from.
     exclusive
         Whether no voxel can belong to two segments.
     """
 
     names: dict[int, str]
     series: tuple[str, ...]
+    frames_of_reference: tuple[str, ...]
     exclusive: bool
     _instance: Instance
     _frames: tuple[tuple[Plane, int], ...]
 
     def frames(self) -> Iterator[SegmentFrame]:
-        """Decode the frames one by one; of a fractional segmentation counts what reaches half.
+        """Decode the frames one by one, in no order; of a fractional segmentation counts what reaches half.
 
         Raises
         ------
         RefusedFileError
             DECODE_FAILED and the like, or UNREADABLE for a value that is no segment.
         """
-        whole = read_integer(self._instance.header, "MaximumFractionalValue", 1)
-        fractional = read_text(self._instance.header, "SegmentationType") == _FRACTIONAL
-        for (plane, number), stored in zip(self._frames, read_frames(self._instance), strict=True):
-            values = stored[:1]
+        half = _half(self._instance.header)
+        for (plane, number), values in zip(self._frames, read_frames(self._instance), strict=True):
             if self.exclusive:
                 self._check(values)
                 labels = values.astype(np.uint16)
             else:
-                labels = np.where(values * 2 >= whole if fractional else values != 0, np.uint16(number), np.uint16(0))
+                labels = np.where(values >= half, np.uint16(number), np.uint16(0))
             yield SegmentFrame(labels, _affine(plane))
 
     def _check(self, values: Stored) -> None:
@@ -99,23 +101,50 @@ def read_segmentation(found: Found, profile: Profile) -> SegmentationObject:
     ------
     RefusedFileError
         NOT_DICOM and the like for a file that cannot be read; UNSUPPORTED_SYNTAX for one that is no segmentation;
-        IRREGULAR_GEOMETRY for frames without a place; UNREADABLE for frames of a segment that is not described.
+        IRREGULAR_GEOMETRY for frames without a place; UNREADABLE for frames of a segment that is not described, and
+        for two frames of one segment at one place.
     """
     parsed = read_any(found)
     if not isinstance(parsed, Instance) or not is_segmentation(parsed.sop_class):
         raise RefusedFileError(Reason.UNSUPPORTED_SYNTAX, "no segmentation object")
     header = parsed.header
-    names = {number: name for number, name in name_segments(header, profile).items() if number > 0}
+    # A label map may describe its background as segment 0.
+    names = {number: name for number, name in name_segments(header, profile).items() if number}
     exclusive = read_text(header, "SegmentationType") == _LABEL_MAP
-    planes = cut_functional_groups(parsed)
+    planes = cut_functional_groups(_plain(parsed))
     if any(plane.position is None or plane.pixel_spacing is None or not _is_flat(plane) for plane in planes):
         raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, "a frame of the segments has no place in the patient")
     numbers = [0] * len(planes) if exclusive else _numbers(parsed)
     if not exclusive and not set(numbers) <= set(names):
         raise RefusedFileError(Reason.UNREADABLE, "a frame belongs to a segment that is not described")
+    if len({(number, plane.position) for number, plane in zip(numbers, planes, strict=True)}) < len(planes):
+        raise RefusedFileError(Reason.UNREADABLE, "two frames of one segment lie at one place")
     series = [read_text(item, "SeriesInstanceUID") for item in read_items(header, "ReferencedSeriesSequence")]
-    frames = tuple(zip(planes, numbers, strict=True))
-    return SegmentationObject(names, tuple(filter(None, series)), exclusive, parsed, frames)
+    return SegmentationObject(
+        names=names,
+        series=tuple(filter(None, series)),
+        frames_of_reference=tuple(filter(None, [read_text(header, "FrameOfReferenceUID")])),
+        exclusive=exclusive,
+        _instance=planes[0].instance,
+        _frames=tuple(zip(planes, numbers, strict=True)),
+    )
+
+
+def _plain(parsed: Instance) -> Instance:
+    """Take labels as they are stored: a palette would turn them into colours."""
+    if parsed.format.samples != 1:
+        raise RefusedFileError(Reason.UNREADABLE, "samples per pixel make no labels")
+    return replace(parsed, format=replace(parsed.format, photometric="MONOCHROME2"))
+
+
+def _half(header: Dataset) -> float:
+    """Give the least value that counts; a voxel of a binary segmentation has 0 or 1 (PS3.3 C.8.20.2)."""
+    if read_text(header, "SegmentationType") != _FRACTIONAL:
+        return 1
+    whole = read_integer(header, "MaximumFractionalValue", 0)
+    if whole <= 0:
+        raise RefusedFileError(Reason.UNREADABLE, "the largest fraction makes no sense")
+    return whole / 2
 
 
 def _is_flat(plane: Plane) -> bool:

@@ -13,7 +13,14 @@ from imaging.dicom.decode import read_frame
 from imaging.dicom.instance import Instance
 from imaging.dicom.kinds import is_cross_sectional
 from imaging.dicom.planes import cut_planes
-from imaging.dicom.regular import angle_between, find_irregularity, is_orthonormal, number_places, same_orientation
+from imaging.dicom.regular import (
+    angle_between,
+    find_irregularity,
+    is_orthonormal,
+    number_places,
+    same_orientation,
+    split_at_gaps,
+)
 from imaging.dicom.screen import screen
 from imaging.dicom.stack import Plane, Stack
 from imaging.dicom.timing import resolve_time
@@ -50,7 +57,7 @@ class _Verdict:
         return {id(plane.instance): plane.instance for planes in self.times for plane in planes}
 
 
-def group(instances: Sequence[Instance], detector: TextDetector | None = None) -> Grouped:
+def group(instances: Sequence[Instance], detector: TextDetector | None = None, *, parted: bool = False) -> Grouped:
     """Sort instances into images, refusals and duplicates.
 
     Files that may carry burned-in text are refused here too, so that nobody can forget to ask `screen`. A volume of
@@ -60,6 +67,8 @@ def group(instances: Sequence[Instance], detector: TextDetector | None = None) -
     ----------
     detector
         Looks for burned-in text; see `screen`.
+    parted
+        Whether a volume of which planes are missing becomes one image for each run without a gap.
     """
     grouped = Grouped()
     passed, with_text = _screened(instances, grouped, detector)
@@ -71,7 +80,7 @@ def group(instances: Sequence[Instance], detector: TextDetector | None = None) -
         except RefusedFileError as refusal:
             if id(instance) not in held:
                 grouped.refused.append((instance, refusal.reason, refusal.detail))
-    verdicts = [verdict for bucket in _bucket(planes) for verdict in _judge(bucket)]
+    verdicts = [verdict for bucket in _bucket(planes) for verdict in _judge(bucket, parted=parted)]
     _settle([_wait(verdict, held) for verdict in verdicts], grouped)
     return grouped
 
@@ -158,7 +167,7 @@ def _bucket(planes: Iterable[Plane]) -> list[list[Plane]]:
     return list(buckets.values())
 
 
-def _judge(bucket: list[Plane]) -> list[_Verdict]:
+def _judge(bucket: list[Plane], *, parted: bool) -> list[_Verdict]:
     unplaced = [plane for plane in bucket if plane.position is None or plane.orientation is None]
     placed = [plane for plane in bucket if plane.position is not None and plane.orientation is not None]
     verdicts = _judge_pictures(unplaced)
@@ -172,7 +181,7 @@ def _judge(bucket: list[Plane]) -> list[_Verdict]:
         detail = "planes lean against each other"
         return [*verdicts, _Verdict((tuple(placed),), (Reason.MIXED_ORIENTATION, detail))]
     for cluster in clusters:
-        found = _judge_volume(cluster)
+        found = _judge_volume(cluster, parted=parted)
         if localizer and any(verdict.refusal for verdict in found):
             found = [_Verdict(((plane,),)) for plane in cluster]
         verdicts.extend(found)
@@ -215,16 +224,18 @@ def _lean_together(clusters: Sequence[Sequence[Plane]]) -> bool:
     )
 
 
-def _judge_volume(planes: Sequence[Plane]) -> list[_Verdict]:
+def _judge_volume(planes: Sequence[Plane], *, parted: bool) -> list[_Verdict]:
     split = resolve_time(planes)
     if split is not None:
-        return [_judge_times(times) for times in split]
+        return [verdict for times in split for verdict in _judge_times(times, parted=parted)]
     kept, copies = _set_copies_aside(planes)
     split = resolve_time(kept) if copies else None
     if split is None or len(split) > 1:
         return [_refuse(planes, Irregularity.DUPLICATE)]
-    verdict = _judge_times(split[0])
-    return [_refuse(planes, Irregularity.DUPLICATE)] if verdict.refusal else [replace(verdict, copies=copies)]
+    first, *others = _judge_times(split[0], parted=parted)
+    if any(verdict.refusal for verdict in (first, *others)):
+        return [_refuse(planes, Irregularity.DUPLICATE)]
+    return [replace(first, copies=copies), *others]
 
 
 def _set_copies_aside(planes: Sequence[Plane]) -> tuple[list[Plane], tuple[Instance, ...]]:
@@ -242,12 +253,14 @@ def _set_copies_aside(planes: Sequence[Plane]) -> tuple[list[Plane], tuple[Insta
     return list(kept.values()), tuple(copies)
 
 
-def _judge_times(times: tuple[tuple[Plane, ...], ...]) -> _Verdict:
+def _judge_times(times: tuple[tuple[Plane, ...], ...], *, parted: bool) -> list[_Verdict]:
     for planes in times:
         problem = find_irregularity(planes)
+        if problem is Irregularity.GAP and parted and len(times) == 1:
+            return [verdict for run in split_at_gaps(planes) for verdict in _judge_times((run,), parted=False)]
         if problem is not None:
-            return _refuse([plane for planes in times for plane in planes], problem)
-    return _Verdict(times)
+            return [_refuse([plane for planes in times for plane in planes], problem)]
+    return [_Verdict(times)]
 
 
 def _refuse(planes: Sequence[Plane], problem: Irregularity) -> _Verdict:

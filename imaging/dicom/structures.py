@@ -48,11 +48,15 @@ class Contour:
 
 @dataclass(frozen=True, eq=False)
 class StructureSet:
-    """One file of contours; `series` are the original UIDs of the series that they were drawn on."""
+    """One file of contours.
+
+    `series` and `frames_of_reference` are the original UIDs of what they were drawn on.
+    """
 
     names: dict[int, str]
     contours: tuple[Contour, ...]
     series: tuple[str, ...]
+    frames_of_reference: tuple[str, ...]
 
     def name(self, region: int) -> str:
         """What a region is called; its number where nothing names it."""
@@ -82,7 +86,8 @@ def read_structure_set(found: Found, profile: Profile) -> StructureSet:
         for region in read_items(header, "ROIContourSequence")
         for item in read_items(region, "ContourSequence")
     ]
-    return StructureSet(name_regions(header, profile), tuple(contours), tuple(_series(header)))
+    frames = [read_text(item, "FrameOfReferenceUID") for item in _frames(header)]
+    return StructureSet(name_regions(header, profile), tuple(contours), _series(header), tuple(filter(None, frames)))
 
 
 def _read_contour(region: int, item: Dataset) -> Contour:
@@ -96,11 +101,15 @@ def _read_contour(region: int, item: Dataset) -> Contour:
     return Contour(region, kind, np.asarray(numbers, np.float64).reshape(-1, 3))
 
 
-def _series(header: Dataset) -> list[str]:
+def _frames(header: Dataset) -> tuple[Dataset, ...]:
+    return read_items(header, "ReferencedFrameOfReferenceSequence")
+
+
+def _series(header: Dataset) -> tuple[str, ...]:
     found = [
         read_text(series, "SeriesInstanceUID")
-        for frame in read_items(header, "ReferencedFrameOfReferenceSequence")
+        for frame in _frames(header)
         for study in read_items(frame, "RTReferencedStudySequence")
         for series in read_items(study, "RTReferencedSeriesSequence")
     ]
-    return [uid for uid in dict.fromkeys(found) if uid]
+    return tuple(uid for uid in dict.fromkeys(found) if uid)

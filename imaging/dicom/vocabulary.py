@@ -71,11 +71,19 @@ def find_meaning(value: str, scheme: str) -> str | None:
     return value if meaning is not None and not meaning.isascii() else meaning
 
 
-def find_keyword(value: str, scheme: str) -> str:
-    """Give pydicom's short name for the concept of a code, such as `LeftLung`; empty for a code it does not know."""
+def find_keyword(value: str, scheme: str, meaning: str) -> str:
+    """Give pydicom's short name for the concept of a code, such as `LeftLung`; empty for a code it does not know.
+
+    Parameters
+    ----------
+    meaning
+        As a file has it; of several short names the one that says the same is chosen. Nothing else of it is kept.
+    """
     if scheme == "SRT" and value in mapping["SRT"]:
         value, scheme = mapping["SRT"][value], "SCT"
-    return _keywords(scheme).get(value, "")
+    known = _keywords(scheme).get(value, ())
+    said = "".join(_WORD.findall(meaning)).casefold()
+    return next((keyword for keyword in known if keyword.casefold() == said), min(known, key=len, default=""))
 
 
 def _split(rules: Rules) -> frozenset[str]:
@@ -92,6 +100,9 @@ def _meanings(scheme: str) -> dict[str, str]:
 
 
 @lru_cache
-def _keywords(scheme: str) -> dict[str, str]:
-    concepts_of = cast("_Concepts", concepts).get(scheme, {})
-    return {code: keyword for keyword, named in concepts_of.items() for code in named}
+def _keywords(scheme: str) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for keyword, named in cast("_Concepts", concepts).get(scheme, {}).items():
+        for code in named:
+            found[code] = (*found.get(code, ()), keyword)
+    return found

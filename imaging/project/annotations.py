@@ -62,7 +62,7 @@ class Annotations:
             made = None if token is None else rows.find_by_token(change.transaction, layer.id, token)
             if made is not None:
                 return self._repeat(change, made, draft)
-            (record,) = self.insert_into(change, layer, [draft], reviewed=False)
+            (record,) = insert_drawings(change, self._gate, layer, [draft], reviewed=False)
             if token is not None:
                 rows.set_token(change.transaction, record.id, token)
             change.note("add", "annotation", record.id, {"image": record.image})
@@ -87,7 +87,9 @@ class Annotations:
         if reviewed:
             require_reviewing(self._gate)
         with self._gate.change(*WRITERS) as change:
-            records = self.insert_into(change, self._writable(change.transaction, layer), drafts, reviewed=reviewed)
+            records = insert_drawings(
+                change, self._gate, self._writable(change.transaction, layer), drafts, reviewed=reviewed
+            )
             change.note("import", "annotation", None, {"layer": layer, "count": len(records)})
         return records
 
@@ -146,24 +148,6 @@ class Annotations:
                 raise NotFoundError("term", term)
             return self._set_terms(change, before, tuple(held for held in before.terms if held != term))
 
-    def insert_into(
-        self, change: Change, layer: Layer, drafts: Sequence[AnnotationDraft], *, reviewed: bool
-    ) -> tuple[Annotation, ...]:
-        """Add drawings to a layer inside an open change, whose caller has the right to it and notes it."""
-        images: dict[ImageKey, Image] = {}
-        drawn: list[tuple[Annotation, Box]] = []
-        require_terms(change.transaction, self._gate, {term for draft in drafts for term in draft.terms})
-        first = change.reserve(len(drafts)) if drafts else 0
-        for place, draft in enumerate(drafts):
-            if draft.image not in images:
-                images[draft.image] = require_image(change.transaction, self._gate, draft.image)
-            check_place(images[draft.image], draft)
-            drawing = draw(draft.wkt, plane_of(images[draft.image], draft.axis))
-            record = _new(draft, drawing, AnnotationKey(first + place), layer, change.at)
-            drawn.append((record.model_copy(update={"reviewed": reviewed}), drawing.box))
-        rows.insert_annotations(change.transaction, drawn)
-        return tuple(record for record, _ in drawn)
-
     def _update(
         self, change: Change, before: Annotation, terms: tuple[TermKey, ...], drawing: Drawing | None
     ) -> Annotation:
@@ -194,6 +178,25 @@ class Annotations:
         layer = require_layer(transaction, self._gate, key)
         require_writing(self._gate, layer)
         return layer
+
+
+def insert_drawings(
+    change: Change, gate: Gate, layer: Layer, drafts: Sequence[AnnotationDraft], *, reviewed: bool
+) -> tuple[Annotation, ...]:
+    """Add drawings to a layer inside an open change, whose caller has the right to it and notes it."""
+    images: dict[ImageKey, Image] = {}
+    drawn: list[tuple[Annotation, Box]] = []
+    require_terms(change.transaction, gate, {term for draft in drafts for term in draft.terms})
+    first = change.reserve(len(drafts)) if drafts else 0
+    for place, draft in enumerate(drafts):
+        if draft.image not in images:
+            images[draft.image] = require_image(change.transaction, gate, draft.image)
+        check_place(images[draft.image], draft)
+        drawing = draw(draft.wkt, plane_of(images[draft.image], draft.axis))
+        record = _new(draft, drawing, AnnotationKey(first + place), layer, change.at)
+        drawn.append((record.model_copy(update={"reviewed": reviewed}), drawing.box))
+    rows.insert_annotations(change.transaction, drawn)
+    return tuple(record for record, _ in drawn)
 
 
 def _new(draft: AnnotationDraft, drawing: Drawing, key: AnnotationKey, layer: Layer, at: datetime) -> Annotation:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pydantic import JsonValue
-
 from imaging.access import INGEST
 from imaging.change import Change
 from imaging.domain.annotation import AnnotationDraft, Layer
@@ -14,7 +12,7 @@ from imaging.domain.attachment import Attachment, AttachmentKind
 from imaging.domain.base import ImageKey, SegmentationKey
 from imaging.domain.segmentation import Segmentation, TermVoxels
 from imaging.errors import StateError
-from imaging.project.annotations import Annotations
+from imaging.project.annotations import insert_drawings
 from imaging.project.gate import Gate
 from imaging.project.images import Images, require_image
 from imaging.project.layers import Layers
@@ -37,11 +35,10 @@ class SegmentsToAttach:
 class Attachments:
     """Files of one project that belong to an image without being a part of it."""
 
-    def __init__(self, gate: Gate, images: Images, layers: Layers, annotations: Annotations) -> None:
+    def __init__(self, gate: Gate, images: Images, layers: Layers) -> None:
         self._gate = gate
         self._images = images
         self._layers = layers
-        self._annotations = annotations
 
     def add(
         self,
@@ -63,6 +60,8 @@ class Attachments:
         ------
         StateError
             Another file of this digest belongs to an image already.
+        NotFoundError
+            The image is gone, or one of the terms.
         """
         self._gate.require(*INGEST)
         layer = self._layers.source()
@@ -76,21 +75,25 @@ class Attachments:
                     raise StateError("file", "belongs to an image already")
                 for key, one in zip(keys, segments, strict=True):
                     self._insert(change, key, one, image, layer)
-                drawn = self._annotations.insert_into(change, layer, drawings, reviewed=False)
+                drawn = insert_drawings(change, self._gate, layer, drawings, reviewed=False)
                 image_rows.insert_attached(change.transaction, self._gate.project, image, digest, kind.value)
-                detail: dict[str, JsonValue] = {"kind": kind.value, "segmentations": [*keys], "annotations": len(drawn)}
-                change.note("attach", "image", image, detail)
+                made = Attachment(image=image, kind=kind, segmentations=tuple(keys), annotations=len(drawn))
+                change.note("attach", "image", image, made.model_dump(mode="json") | {"digest": digest})
         except BaseException:
             self._remove_voxels(image, keys)
             raise
-        return Attachment(image=image, kind=kind, segmentations=tuple(keys), annotations=len(drawn))
+        return made
 
     def made_by_job(self) -> dict[str, Attachment]:
         """What earlier attempts of the acting job attached, by the digests of the files."""
-        keys = [event.key for event in self._gate.done_by_job("attach", "image") if event.key is not None]
-        with self._gate.read(*INGEST) as transaction:
-            found = image_rows.attached_to(transaction, keys)
-        return {digest: Attachment(image=image, kind=AttachmentKind(kind)) for digest, (image, kind) in found.items()}
+        self._gate.require(*INGEST)
+        found = {}
+        for event in self._gate.done_by_job("attach", "image"):
+            if isinstance(event.detail, dict):
+                facts = dict(event.detail)
+                digest = str(facts.pop("digest"))
+                found[digest] = Attachment.model_validate(facts)
+        return found
 
     def _insert(
         self, change: Change, key: SegmentationKey, one: SegmentsToAttach, image: ImageKey, layer: Layer

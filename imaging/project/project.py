@@ -43,7 +43,7 @@ class Project:
         self.ontology = OntologyManager(gate)
         self.annotations = Annotations(gate, self.layers)
         self.segmentations = Segmentations(gate, self.images)
-        self.attachments = Attachments(gate, self.images, self.layers, self.annotations)
+        self.attachments = Attachments(gate, self.images, self.layers)
         self.jobs = Jobs(gate)
         self.models = Models(gate)
         self.members = Members(gate)

@@ -95,16 +95,6 @@ def insert_attached(transaction: Transaction, project: ProjectKey, key: ImageKey
     transaction.execute(insert(source_digest).values(values))
 
 
-def attached_to(transaction: Transaction, keys: Collection[int]) -> dict[str, tuple[ImageKey, str]]:
-    """Give the digests of the files that belong to some images without being a part, each with image and kind."""
-    found = dict[str, tuple[ImageKey, str]]()
-    for batch in batches(sorted(set(keys))):
-        statement = select(source_digest).where(source_digest.c.attached.is_not(None))
-        for row in transaction.execute(statement.where(source_digest.c.image.in_(batch))):
-            found[row.digest] = (ImageKey(row.image), row.attached)
-    return found
-
-
 def list_image_terms(transaction: Transaction, project: ProjectKey, *, key: ImageKey | None = None) -> list[ImageTerm]:
     """Terms given to whole images of a project, or of one image."""
     statement = select(image_term).join(image, image.c.id == image_term.c.image).where(image.c.project == project)

@@ -29,7 +29,7 @@ def describe(number: int, label: str, concept: Code = codes.SCT.Tissue) -> Segme
 
 
 def write_segments(
-    folder: Path, masks: np.ndarray, segments: Sequence[SegmentDescription], kind: str = "BINARY"
+    folder: Path, masks: np.ndarray, segments: Sequence[SegmentDescription], kind: str = "BINARY", *, whole: int = 100
 ) -> Path:
     """Write masks (z, y, x[, segment]) over the series in `folder`/in, frames of empty planes left out."""
     source = [pydicom.dcmread(path) for path in (folder / "in").iterdir()]
@@ -47,7 +47,7 @@ def write_segments(
         manufacturer_model_name="model",
         software_versions="1",
         device_serial_number="1",
-        **({"fractional_type": "PROBABILITY", "max_fractional_value": 100} if kind == "FRACTIONAL" else {}),
+        **({"fractional_type": "PROBABILITY", "max_fractional_value": whole} if kind == "FRACTIONAL" else {}),
     )
     made.save_as(folder / "seg.dcm")
     return folder / "seg.dcm"

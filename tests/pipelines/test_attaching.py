@@ -156,6 +156,44 @@ def test_one_that_names_no_series_is_attached_within_its_study(project: Project,
     assert len(take(project, series, segments).documents) == 1
 
 
+def test_one_that_fits_several_images_is_held(project: Project, series: Path, segments: Path) -> None:
+    header = pydicom.dcmread(segments)
+    del header.ReferencedSeriesSequence
+    header.save_as(segments)
+    for path in series.iterdir():
+        other = pydicom.dcmread(path)
+        other.SeriesInstanceUID, other.SOPInstanceUID = f"{other.SeriesInstanceUID}.1", f"{other.SOPInstanceUID}.1"
+        other.file_meta.MediaStorageSOPInstanceUID = other.SOPInstanceUID
+        other.save_as(path.with_suffix(".other"))
+    take(project, series, segments)
+    assert len(project.images.list()) == 2
+    assert held_for(project)["seg.dcm"][1] == "it lies on several images: annotations import brings it onto one"
+
+
+def test_one_of_another_frame_of_reference_is_held(project: Project, series: Path, segments: Path) -> None:
+    header = pydicom.dcmread(segments)
+    header.FrameOfReferenceUID = f"{header.FrameOfReferenceUID}.1"
+    header.save_as(segments)
+    take(project, series, segments)
+    assert held_for(project)["seg.dcm"] == (
+        Reason.IRREGULAR_GEOMETRY,
+        "the image that it belongs to is not here",
+    )
+
+
+def test_a_term_that_somebody_adds_meanwhile_is_taken(
+    project: Project, series: Path, segments: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_segments(series.parent, masks()[..., 0], [describe(1, "spleen", codes.SCT.Spleen)])
+
+    def add_first(percent: int, message: str) -> None:
+        if message.startswith("attaching") and len(project.ontology.terms()) == 2:
+            project.ontology.add("spleen")
+
+    made = ingest(project, [series, path], add_first)
+    assert (len(made.documents), made.duplicates, made.quarantined) == (1, 0, ())
+
+
 def test_an_uploader_attaches_under_terms_that_are_there_and_adds_none(
     workspace: Workspace, project: Project, series: Path, segments: Path
 ) -> None:
@@ -186,6 +224,23 @@ def test_where_faces_are_removed_neither_segments_nor_contours_come_in(
     assert {reason for reason, _ in held_for(project).values()} == {Reason.FACE_RISK}
 
 
+def test_a_name_that_one_segment_leaves_out_of_another_is_held(project: Project, tmp_path: Path, series: Path) -> None:
+    enlarge(series)
+    drawn = np.zeros((6, 256, 256, 2), np.uint8)
+    drawn[2, ..., 1] = written_mask(256)
+    drawn[2, ..., 0] = 1 - drawn[2, ..., 1]
+    take(project, series, write_segments(tmp_path, drawn, [describe(1, "lung"), describe(2, "nodule")]))
+    assert held_for(project)["seg.dcm"][0] is Reason.BURNED_IN_RISK
+
+
+def enlarge(series: Path) -> None:
+    for path in series.iterdir():
+        header = pydicom.dcmread(path)
+        header.Rows = header.Columns = 256
+        header.PixelData = np.zeros((256, 256), np.int16).tobytes()
+        header.save_as(path)
+
+
 def written_mask(side: int) -> np.ndarray:
     mask = Picture.new("L", (side, side))
     ImageDraw.Draw(mask).text((10, 40), "PHANTOM ALPHA 1943", fill=255, font=ImageFont.load_default(20))
@@ -193,11 +248,7 @@ def written_mask(side: int) -> np.ndarray:
 
 
 def test_a_name_that_is_drawn_as_a_segment_is_held(project: Project, tmp_path: Path, series: Path) -> None:
-    for path in series.iterdir():
-        header = pydicom.dcmread(path)
-        header.Rows = header.Columns = 256
-        header.PixelData = np.zeros((256, 256), np.int16).tobytes()
-        header.save_as(path)
+    enlarge(series)
     drawn = np.zeros((6, 256, 256), np.uint8)
     drawn[2] = written_mask(256)
     take(project, series, write_segments(tmp_path, drawn, [describe(1, "lung")]))
@@ -257,6 +308,7 @@ def test_a_retried_job_attaches_once(
     made = ingest_upload(worker, work, silent)
     assert (made.files, made.duplicates, len(made.documents), len(made.quarantined)) == (7, 0, 1, 0)
     assert len(project.segmentations.list()) == 2
+    assert [len(one.segmentations) for one in made.documents] == [2]
     assert verify_project(project).ok
 
 

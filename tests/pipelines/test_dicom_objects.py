@@ -107,11 +107,26 @@ def test_segments_of_an_uneven_number_of_bits_land_on_their_voxels(
     np.testing.assert_array_equal(read_maps(project, image)[0], mask)
 
 
-def test_half_of_a_fraction_counts(project: Project, image: Image, tmp_path: Path) -> None:
-    parts = np.zeros((6, 24, 20), np.float64)
-    parts[2, 3], parts[3, 3], parts[4, 3] = 0.49, 0.5, 1.0
-    bring(project, image, write_segments(tmp_path, parts, [describe(1, "Liver")], "FRACTIONAL"), "dicom-seg")
-    np.testing.assert_array_equal(read_maps(project, image)[0] > 0, parts >= 0.5)
+@pytest.mark.parametrize("whole", [1, 100, 200, 255])
+def test_half_of_a_fraction_counts(whole: int, project: Project, image: Image, tmp_path: Path) -> None:
+    stored = np.zeros((6, 24, 20), np.uint8)
+    stored[2, 3], stored[3, 3], stored[4, 3] = (whole - 1) // 2, (whole + 1) // 2, whole
+    path = write_segments(tmp_path, stored / whole, [describe(1, "Liver")], "FRACTIONAL", whole=whole)
+    bring(project, image, path, "dicom-seg")
+    np.testing.assert_array_equal(read_maps(project, image)[0] > 0, stored * 2.0 >= whole)
+
+
+def test_the_colours_of_a_label_map_do_not_touch_its_labels(project: Project, image: Image, tmp_path: Path) -> None:
+    masks = two_masks(overlapping=False)
+    path = write_segments(tmp_path, masks, [describe(1, "Liver"), describe(2, "Tumor")], "LABELMAP")
+    header = pydicom.dcmread(path)
+    header.PhotometricInterpretation = "PALETTE COLOR"
+    for colour in ("Red", "Green", "Blue"):
+        header.add_new(f"{colour}PaletteColorLookupTableDescriptor", "US", [256, 0, 8])
+        header.add_new(f"{colour}PaletteColorLookupTableData", "OW", bytes([0, 2, 1, *range(3, 256)]))
+    header.save_as(path)
+    made = bring(project, image, path, "dicom-seg").made
+    assert dict(made.voxels) == {"Liver": int(masks[..., 0].sum()), "Tumor": int(masks[..., 1].sum())}
 
 
 @pytest.mark.parametrize(
@@ -139,22 +154,23 @@ def test_segments_that_cleaning_makes_alike_stay_apart(project: Project, image: 
 
 
 def damaged(path: Path, how: str) -> None:
+    if how == "cut":
+        path.write_bytes(path.read_bytes()[:-200])
+        return
     header = pydicom.dcmread(path)
-    match how:
-        case "cut":
-            path.write_bytes(path.read_bytes()[:-200])
-            return
-        case "elsewhere":
-            for item in header.PerFrameFunctionalGroupsSequence:
-                x, y, z = item.PlanePositionSequence[0].ImagePositionPatient
-                item.PlanePositionSequence[0].ImagePositionPatient = [x + 0.3, y, z]
-        case "miles away":
-            first = header.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence[0]
-            first.ImagePositionPatient = [-10, -20, 30 - 2.5 * 2_000_000]
-        case "an image":
-            header.SOPClassUID = header.file_meta.MediaStorageSOPClassUID = pydicom.uid.CTImageStorage
-        case "no segments":
-            header.SegmentSequence = []
+    frames = header.PerFrameFunctionalGroupsSequence
+    positions = [item.PlanePositionSequence[0].ImagePositionPatient for item in frames]
+    change = {
+        "elsewhere": lambda: [position.__setitem__(0, position[0] + 0.3) for position in positions],
+        "miles away": lambda: positions[0].__setitem__(2, 30 - 2.5 * 2_000_000),
+        "an image": lambda: setattr(header, "SOPClassUID", pydicom.uid.CTImageStorage),
+        "no segments": lambda: setattr(header, "SegmentSequence", []),
+        "one number": lambda: setattr(header.SegmentSequence[1], "SegmentNumber", 1),
+        "far": lambda: positions[0].__setitem__(0, "1e308"),
+        "twice": lambda: frames.__setitem__(1, frames[0]),
+    }[how]
+    change()
+    header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID
     header.save_as(path)
 
 
@@ -166,6 +182,9 @@ def damaged(path: Path, how: str) -> None:
         ("miles away", "lie outside the image"),
         ("an image", "no segmentation object"),
         ("no segments", "a segment that is not described"),
+        ("one number", "no numbers of their own"),
+        ("far", "lie outside the image"),
+        ("twice", "two frames of one segment lie at one place"),
     ],
 )
 def test_bad_segments_change_nothing(how: str, said: str, project: Project, image: Image, tmp_path: Path) -> None:
@@ -250,6 +269,34 @@ def test_points_lines_and_exclusive_outlines_come_in_as_what_they_are(
     assert found == {"POINT", "LINESTRING", "POLYGON"}
     core = [one for one in project.annotations.list().items if one.terms == (project.ontology.find("core").id,)]
     assert sum(one.area_mm2 or 0 for one in core) == pytest.approx(16 + 16 - 2 * 4)
+
+
+def test_an_outline_that_comes_twice_is_one_and_one_of_no_area_is_a_line(
+    project: Project, image: Image, tmp_path: Path
+) -> None:
+    outline = square(30.0, -9.0, -5.0) - [0, 10, 0]
+    flat = np.array([[-9.0, -18.0, 30.0], [-5.0, -18.0, 30.0], [-7.0, -18.0, 30.0]])
+    two = np.array([[-9.0, -18.0, 32.5], [-5.0, -18.0, 32.5]])
+    contours = [(1, "CLOSED_PLANAR", outline)] * 2 + [(1, "CLOSED_PLANAR", flat), (1, "POINT", two)]
+    bring(project, image, write_contours(tmp_path / "s.dcm", contours, {1: "Liver"}), "rtstruct")
+    kinds = sorted(one.wkt.split(" ")[0] for one in project.annotations.list().items)
+    assert kinds == ["LINESTRING", "POINT", "POINT", "POLYGON"]
+
+
+def test_an_outline_in_a_hole_is_filled_again(project: Project, image: Image, tmp_path: Path) -> None:
+    rings = [square(30.0, low, high) - [0, 10, 0] for low, high in ((-9.0, -1.0), (-8.0, -2.0), (-7.0, -3.0))]
+    path = write_contours(tmp_path / "s.dcm", [(1, "CLOSED_PLANAR", ring) for ring in rings], {1: "Liver"})
+    bring(project, image, path, "rtstruct")
+    areas = sorted(one.area_mm2 or 0 for one in project.annotations.list().items)
+    assert areas == pytest.approx([16, 64 - 36])
+
+
+def test_terms_of_regions_are_exchanged_in_one_go(project: Project, image: Image, tmp_path: Path) -> None:
+    contours = [(1, "POINT", np.array([[-8.0, -18.0, 30.0]])), (2, "POINT", np.array([[-8.0, -18.0, 32.5]]))]
+    path = write_contours(tmp_path / "s.dcm", contours, {1: "lung", 2: "nodule"})
+    bring(project, image, path, "rtstruct", lung="nodule", nodule="lung")
+    terms = {one.index: one.terms for one in project.annotations.list().items}
+    assert terms == {0: (project.ontology.find("nodule").id,), 1: (project.ontology.find("lung").id,)}
 
 
 def test_an_outline_across_the_planes_lies_on_a_plane_of_another_axis(

@@ -14,7 +14,7 @@ from imaging.dicom.series import VOLUME_WAITS
 from imaging.domain.job import ReviewWork
 from imaging.domain.outcome import Reason
 from imaging.domain.upload import Decision, PaintedBox, Reviewed
-from imaging.errors import StateError
+from imaging.errors import RefusedFileError, StateError
 from imaging.project.project import Project
 from imaging.project.quarantine import Quarantine
 from pipelines.review import review
@@ -209,25 +209,39 @@ def test_the_command_tells_on_what_the_volume_waits(call: Call, project: Project
     assert "     3 more of the series: part of image" in out
 
 
-def test_slices_that_a_deleted_one_leaves_with_a_gap_wait_for_nobody_any_more(
+def test_what_a_deleted_slice_parts_becomes_an_image_on_each_side_of_the_gap(
     call: Call, project: Project, tmp_path: Path
 ):
-    write_volume(tmp_path / "in", named=(1, 2))
+    planes = write_volume(tmp_path / "in", named=(1, 2))
     take(project, tmp_path / "in")
     keys = keys_of(project)
     assert call("quarantine", "refuse", "phantoms", keys["1.dcm"])[0] == 0
-    code, out, _ = call("quarantine", "accept", "phantoms", keys["2.dcm"])
-    assert (code, "irregular_geometry (gap)" in out) == (2, True)
-    held = {Path(item.name).name: (item.reason, item.detail, item.decision) for item in project.quarantine.held()}
-    gap = (Reason.IRREGULAR_GEOMETRY, "gap", None)
-    assert held["0.dcm"] == held["3.dcm"] == gap
-    # What shows text stays held for it: whoever lets a gap pass does not let the text pass.
-    assert held["2.dcm"][0] is Reason.BURNED_IN_RISK
-    # A person may take a part of the volume now.
     code, out, _ = call("quarantine", "redact", "phantoms", keys["2.dcm"], "--box", "4,4,32,230")
-    assert (code, out.count("part of image")) == (0, 1)
-    assert call("quarantine", "accept", "phantoms", keys["0.dcm"])[0] == 0
-    assert [image.shape[0] for image in project.images.list()] == [1, 1]
+    assert (code, "1 more of the series: part of image" in out) == (0, True)
+    assert project.quarantine.held() == []
+    images = {image.shape[0]: image for image in project.images.list()}
+    assert sorted(images) == [1, 2]
+    assert images[2].attributes.spacing_mm[0] == 2
+    np.testing.assert_array_equal(voxels_of(project, project.images.list().index(images[1]))[0], planes[0])
+
+
+def test_an_ingest_parts_no_volume_by_itself(project: Project, tmp_path: Path):
+    write_volume(tmp_path / "in", named=())
+    (tmp_path / "in" / "1.dcm").unlink()
+    take(project, tmp_path / "in")
+    assert {(item.reason, item.detail) for item in project.quarantine.held()} == {(Reason.IRREGULAR_GEOMETRY, "gap")}
+
+
+def test_a_slice_on_which_painting_leaves_text_says_so(project: Project, planes: np.ndarray, monkeypatch: Any):
+    still = "text is still found after painting over it"
+
+    def find_more(*_: object) -> None:
+        raise RefusedFileError(Reason.BURNED_IN_RISK, still)
+
+    monkeypatch.setattr("pipelines.review.cover_text", find_more)
+    key = keys_of(project)["1.dcm"]
+    decide(project, key, find=True)
+    assert [item.detail for item in project.quarantine.held() if item.id == key] == [still]
 
 
 def test_several_files_are_refused_at_once_or_none(call: Call, project: Project, planes: np.ndarray):

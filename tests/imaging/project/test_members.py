@@ -11,6 +11,7 @@ import pytest
 from imaging.access import INGEST, Action, allowed
 from imaging.dicom.profile import Profile
 from imaging.domain.annotation import AnnotationDraft
+from imaging.domain.attachment import AttachmentKind
 from imaging.domain.base import UserKey
 from imaging.domain.epoch import RotationPolicy
 from imaging.domain.image import Image, ImageDraft
@@ -65,9 +66,19 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "layers.counts": ({see}, project.layers.counts),
         "layers.get": ({see}, lambda: project.layers.get(absent)),
         "layers.mine": (draw, project.layers.mine),
-        "layers.source": ({Action.IMPORT_ANNOTATIONS}, project.layers.source),
+        "layers.source": ({Action.IMPORT_ANNOTATIONS, *INGEST}, project.layers.source),
         "layers.named": ({Action.IMPORT_ANNOTATIONS}, lambda: project.layers.named("x")),
         "layers.of_model": ({Action.TRAIN}, lambda: project.layers.of_model(absent)),
+        "attachments.add": (
+            set(INGEST),
+            lambda: project.attachments.add(absent, AttachmentKind.STRUCTURE_SET, "b"),
+        ),
+        "attachments.made_by_job": (set(INGEST), project.attachments.made_by_job),
+        "quarantine.restate": (
+            {Action.DECIDE_QUARANTINE},
+            lambda: project.quarantine.restate(absent, Reason.NOT_DICOM, ""),
+        ),
+        "quarantine.forget_withdrawn": (set(INGEST), lambda: project.quarantine.forget_withdrawn(["a"])),
         "annotations.list": ({see}, project.annotations.list),
         "annotations.get": ({see}, lambda: project.annotations.get(absent)),
         "annotations.create": (
