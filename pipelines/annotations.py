@@ -6,7 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -22,11 +22,10 @@ from imaging.errors import ImagingError, InvalidInputError
 from imaging.project.annotations import check_place
 from imaging.project.drawing import draw, plane_of
 from imaging.project.project import Project
-from imaging.project.segmentations import name_segmentation
-from imaging.pyramid.labels import SegmentationReader, count_voxels, write_segmentation
+from imaging.pyramid.labels import SegmentationReader
 from imaging.taxonomy import check_name
 from pipelines import drawing_files, label_volumes
-from pipelines.dicom_objects import LaidLabels, read_contours, read_segments, translate
+from pipelines.dicom_objects import LaidLabels, draft_segmentation, read_contours, read_segments
 from pipelines.drawing_files import read_rows
 from pipelines.label_sidecars import Sidecar, read_names, write_sidecar
 from pipelines.sweeping import publishing
@@ -114,7 +113,6 @@ class Importer:
         self._terms = {term.name: term for term in project.ontology.terms()}
         self._segmentations: list[SegmentationKey] = []
         self._image_terms: list[tuple[ImageKey, TermKey]] = []
-        self._final = False
         self.made = Imported()
 
     def import_files(self, image: Image, files: Sequence[Path], kind: str, *, scratch: Path) -> None:
@@ -155,9 +153,7 @@ class Importer:
                     names += [found.term for laid in kept for found in self._names_of_values(item, laid)]
                 else:
                     drawings += self._read_drawings(item, kind)
-        # Regions were renamed as they were read, by number or name: once is enough.
-        self._final = kind == _CONTOURS
-        names += [self._drawn_name(term) for _, drawn in drawings for term in drawn.terms]
+        names += [term for _, drawn in drawings for term in drawn.terms]
         single = kept if len(items) == 1 else None
         del kept
         try:
@@ -196,7 +192,8 @@ class Importer:
         if kind == _CONTOURS:
             found = read_contours(item.files, item.image, self._project.profile.get(), self._call)
         elif kind in drawing_files.READERS:
-            found = [drawn for path in item.files for drawn in drawing_files.READERS[kind](path)]
+            read = [drawn for path in item.files for drawn in drawing_files.READERS[kind](path)]
+            found = [replace(drawn, terms=tuple(map(self._name, drawn.terms))) for drawn in read]
         else:
             raise InvalidInputError(f"the format {kind} is not read yet")
         if not found:
@@ -211,21 +208,15 @@ class Importer:
         image = item.image
         named = self._names_of_values(item, laid)
         terms = {found.value: self._terms[found.term] for found in named}
-        labels = translate(laid.values, terms)
-        used = list({term.id: term for term in terms.values()}.values())
-        counts = count_voxels(labels, used)
-
-        def write(key: SegmentationKey) -> None:
-            write_segmentation(self._project.images.path(image.id), key, labels, used)
-
-        name = name_segmentation(used)
+        draft = draft_segmentation(self._project.images.path(image.id), laid.values, terms)
         create = self._project.segmentations.create
         with publishing(self._project):
-            made = create(image.id, self._layer.id, name, counts, write, reviewed=self._reviewed)
+            made = create(image.id, self._layer.id, draft.name, draft.terms, draft.write, reviewed=self._reviewed)
         self._segmentations.append(made.id)
         self.made.segmentations += 1
-        for term, count in zip(used, counts, strict=True):
-            self.made.voxels[term.name] += count.voxels
+        names = {term.id: term.name for term in terms.values()}
+        for count in draft.terms:
+            self.made.voxels[names[count.term]] += count.voxels
         self.made.values += [found for found in named if found not in self.made.values]
 
     def _names_of_values(self, item: _Item, laid: LaidLabels) -> list[NamedValue]:
@@ -263,10 +254,7 @@ class Importer:
         return check_name("term", self._renames.get(str(number)) or self._renames.get(name, name))
 
     def _add_drawings(self, drawings: Sequence[tuple[Image, drawing_files.Drawn]]) -> None:
-        drafts = [
-            drawn.draft(image, [self._terms[self._drawn_name(name)].id for name in drawn.terms])
-            for image, drawn in drawings
-        ]
+        drafts = [drawn.draft(image, [self._terms[name].id for name in drawn.terms]) for image, drawn in drawings]
         self._project.annotations.import_many(self._layer.id, drafts, reviewed=self._reviewed)
         self.made.annotations += len(drafts)
         self.made.other_image += sum(drawn.names_another(image) for image, drawn in drawings)
@@ -283,9 +271,6 @@ class Importer:
     def _name(self, value: str) -> str:
         """Give the name of the term that a value or name in a file stands for."""
         return check_name("term", self._renames.get(value, value))
-
-    def _drawn_name(self, name: str) -> str:
-        return name if self._final else self._name(name)
 
     def _add_terms(self, names: Iterable[str]) -> None:
         for name in dict.fromkeys(names):

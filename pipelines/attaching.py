@@ -13,20 +13,16 @@ from imaging.dicom.segmentation import SegmentationObject, read_segmentation
 from imaging.dicom.structures import StructureSet, read_structure_set
 from imaging.domain.annotation import AnnotationDraft
 from imaging.domain.attachment import Attachment, AttachmentKind, IngestedDocument
-from imaging.domain.base import SegmentationKey
 from imaging.domain.image import Image
-from imaging.domain.ontology import Term
 from imaging.domain.outcome import Reason
 from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, RefusedFileError, StateError
-from imaging.project.attachments import SegmentsToAttach
 from imaging.project.drawing import draw, plane_of
 from imaging.project.project import Project
-from imaging.project.segmentations import name_segmentation
-from imaging.pyramid.labels import count_voxels, write_segmentation
+from imaging.project.segmentations import SegmentationDraft
 from imaging.text import load_detector
 from pipelines.arrivals import Attachable
 from pipelines.contours import lay_contours
-from pipelines.dicom_objects import LaidLabels, part_segments, translate
+from pipelines.dicom_objects import LaidLabels, draft_segmentation, part_segments
 from pipelines.drawing_files import Drawn
 
 _WITHOUT_IMAGE = {
@@ -129,15 +125,9 @@ class Attacher:
             except (ForbiddenError, InvalidInputError, StateError):
                 raise RefusedFileError(_WITHOUT_IMAGE[item.kind], _TERMS_LACK) from None
 
-    def _segments(self, image: Image, laid: LaidLabels) -> SegmentsToAttach:
-        terms: dict[int, Term] = {number: self._terms[name] for number, name in laid.names.items()}
-        used = list({term.id: term for term in terms.values()}.values())
-        labels = translate(laid.values, terms)
-
-        def write(key: SegmentationKey) -> None:
-            write_segmentation(self._project.images.path(image.id), key, labels, used)
-
-        return SegmentsToAttach(name_segmentation(used), count_voxels(labels, used), write)
+    def _segments(self, image: Image, laid: LaidLabels) -> SegmentationDraft:
+        terms = {number: self._terms[name] for number, name in laid.names.items()}
+        return draft_segmentation(self._project.images.path(image.id), laid.values, terms)
 
     def _drawing(self, image: Image, drawn: Drawn) -> AnnotationDraft:
         return drawn.draft(image, [self._terms[name].id for name in drawn.terms])

@@ -17,7 +17,8 @@ from imaging.dicom.walk import Found, require_paths
 from imaging.domain.image import Image
 from imaging.domain.ontology import Term
 from imaging.errors import InvalidInputError, RefusedFileError
-from imaging.pyramid.labels import Labels
+from imaging.project.segmentations import SegmentationDraft, name_segmentation
+from imaging.pyramid.labels import Labels, count_voxels, write_segmentation
 from pipelines.contours import lay_contours
 from pipelines.drawing_files import Drawn
 from pipelines.label_volumes import LabelVolume, Region, place_on_image
@@ -91,12 +92,17 @@ def part_segments(segments: SegmentationObject, image: Image) -> list[LaidLabels
     return [LaidLabels(values, names) for values, names in volumes]
 
 
-def translate(labels: Labels, terms: Mapping[int, Term]) -> Labels:
-    """Turn the values of a file into those that its terms have in the project."""
+def draft_segmentation(group: Path, values: Labels, terms: Mapping[int, Term]) -> SegmentationDraft:
+    """Prepare labels for an image whose group lies at `group`; each value of a file becomes that of its term."""
     lookup = np.zeros(max(terms) + 1, np.uint16)
     for value, term in terms.items():
         lookup[value] = term.value
-    return lookup[labels]
+    labels, used = lookup[values], list({term.id: term for term in terms.values()}.values())
+    return SegmentationDraft(
+        name_segmentation(used),
+        count_voxels(labels, used),
+        lambda key: write_segmentation(group, key, labels, used),
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,8 +65,7 @@ def find_meaning(value: str, scheme: str) -> str | None:
 
     Where the meaning is not ASCII, such as that of a unit, the code stands for itself: headers name no other letters.
     """
-    if scheme == "SRT" and value in mapping["SRT"]:
-        value, scheme = mapping["SRT"][value], "SCT"
+    value, scheme = _newer(value, scheme)
     meaning = _meanings(scheme).get(value)
     return value if meaning is not None and not meaning.isascii() else meaning
 
@@ -79,11 +78,15 @@ def find_keyword(value: str, scheme: str, meaning: str) -> str:
     meaning
         As a file has it; of several short names the one that says the same is chosen. Nothing else of it is kept.
     """
-    if scheme == "SRT" and value in mapping["SRT"]:
-        value, scheme = mapping["SRT"][value], "SCT"
+    value, scheme = _newer(value, scheme)
     known = _keywords(scheme).get(value, ())
     said = "".join(_WORD.findall(meaning)).casefold()
     return next((keyword for keyword in known if keyword.casefold() == said), min(known, key=len, default=""))
+
+
+def _newer(value: str, scheme: str) -> tuple[str, str]:
+    """Give the SNOMED CT identifier of what is coded by the older SNOMED RT."""
+    return (mapping["SRT"][value], "SCT") if scheme == "SRT" and value in mapping["SRT"] else (value, scheme)
 
 
 def _split(rules: Rules) -> frozenset[str]:

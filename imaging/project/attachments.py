@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from imaging.access import INGEST
-from imaging.change import Change
-from imaging.domain.annotation import AnnotationDraft, Layer
+from imaging.domain.annotation import AnnotationDraft
 from imaging.domain.attachment import Attachment, AttachmentKind
 from imaging.domain.base import ImageKey, SegmentationKey
-from imaging.domain.segmentation import Segmentation, TermVoxels
 from imaging.errors import StateError
 from imaging.project.annotations import insert_drawings
 from imaging.project.gate import Gate
 from imaging.project.images import Images, require_image
 from imaging.project.layers import Layers
-from imaging.project.ontology import require_terms
+from imaging.project.segmentations import SegmentationDraft, insert_segmentation
 from imaging.pyramid.labels import remove_segmentation
 from imaging.store import images as image_rows
-from imaging.store import segmentations as segmentation_rows
-from imaging.taxonomy import check_name
-
-
-@dataclass(frozen=True, eq=False)
-class SegmentsToAttach:
-    """A segmentation to be; `write` publishes its voxels under the id that it is given."""
-
-    name: str
-    terms: tuple[TermVoxels, ...]
-    write: Callable[[SegmentationKey], None]
 
 
 class Attachments:
@@ -46,7 +32,7 @@ class Attachments:
         kind: AttachmentKind,
         digest: str,
         *,
-        segments: Sequence[SegmentsToAttach] = (),
+        segments: Sequence[SegmentationDraft] = (),
         drawings: Sequence[AnnotationDraft] = (),
     ) -> Attachment:
         """Put what a file holds into the source layer, all of it or nothing.
@@ -74,7 +60,7 @@ class Attachments:
                 if image_rows.known_digests(change.transaction, self._gate.project, [digest]):
                     raise StateError("file", "belongs to an image already")
                 for key, one in zip(keys, segments, strict=True):
-                    self._insert(change, key, one, image, layer)
+                    insert_segmentation(change, self._gate, key, (image, layer.id), one)
                 drawn = insert_drawings(change, self._gate, layer, drawings, reviewed=False)
                 image_rows.insert_attached(change.transaction, self._gate.project, image, digest, kind.value)
                 made = Attachment(image=image, kind=kind, segmentations=tuple(keys), annotations=len(drawn))
@@ -94,22 +80,6 @@ class Attachments:
                 digest = str(facts.pop("digest"))
                 found[digest] = Attachment.model_validate(facts)
         return found
-
-    def _insert(
-        self, change: Change, key: SegmentationKey, one: SegmentsToAttach, image: ImageKey, layer: Layer
-    ) -> None:
-        require_terms(change.transaction, self._gate, [item.term for item in one.terms])
-        record = Segmentation(
-            id=key,
-            project=self._gate.project,
-            image=image,
-            layer=layer.id,
-            name=check_name("segmentation", one.name),
-            terms=one.terms,
-            created=change.at,
-            updated=change.at,
-        )
-        segmentation_rows.insert_segmentation(change.transaction, record)
 
     def _remove_voxels(self, image: ImageKey, keys: Sequence[SegmentationKey]) -> None:
         group = self._images.path(image)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from imaging.access import Action
@@ -26,6 +27,18 @@ _LONGEST_NAME = 80
 def name_segmentation(terms: Iterable[Term]) -> str:
     """Name a segmentation by the terms that it speaks of."""
     return ", ".join(term.name for term in terms)[:_LONGEST_NAME]
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentationDraft:
+    """A segmentation to be; each value of `terms` must be the term's own.
+
+    `write` publishes its voxels under the id that it is given.
+    """
+
+    name: str
+    terms: tuple[TermVoxels, ...]
+    write: Callable[[SegmentationKey], None]
 
 
 class Segmentations:
@@ -79,9 +92,8 @@ class Segmentations:
             write(key)
             with self._gate.change(*WRITERS) as change:
                 self._check(change.transaction, image, layer, terms)
-                record = self._new(change, key, image, layer, terms)
-                record = record.model_copy(update={"name": trimmed, "reviewed": reviewed})
-                rows.insert_segmentation(change.transaction, record)
+                draft = SegmentationDraft(trimmed, tuple(terms), write)
+                record = insert_segmentation(change, self._gate, key, (image, layer), draft, reviewed=reviewed)
                 change.note("add", "segmentation", key, {"image": image, "layer": layer})
         except BaseException:
             self._remove_voxels(image, key)
@@ -134,20 +146,6 @@ class Segmentations:
         if group.is_dir():
             remove_segmentation(group, key)
 
-    def _new(
-        self, change: Change, key: SegmentationKey, image: ImageKey, layer: LayerKey, terms: Sequence[TermVoxels]
-    ) -> Segmentation:
-        return Segmentation(
-            id=key,
-            project=self._gate.project,
-            image=image,
-            layer=layer,
-            name="",
-            terms=tuple(terms),
-            created=change.at,
-            updated=change.at,
-        )
-
     def _held(self, transaction: Transaction, key: SegmentationKey) -> Segmentation:
         found = rows.get_segmentation(transaction, self._gate.project, key, lock=True)
         if found is None:
@@ -157,6 +155,43 @@ class Segmentations:
     def _check(self, transaction: Transaction, image: ImageKey, layer: LayerKey, terms: Sequence[TermVoxels]) -> None:
         require_image(transaction, self._gate, image)
         require_writing(self._gate, require_layer(transaction, self._gate, layer))
-        values = require_terms(transaction, self._gate, [item.term for item in terms])
-        if len(values) != len(terms) or any(values[item.term] != item.value for item in terms):
-            raise InvalidInputError("each term of a segmentation comes once, with its own voxel value")
+        _check_terms(transaction, self._gate, terms)
+
+
+def insert_segmentation(
+    change: Change,
+    gate: Gate,
+    key: SegmentationKey,
+    place: tuple[ImageKey, LayerKey],
+    draft: SegmentationDraft,
+    *,
+    reviewed: bool = False,
+) -> Segmentation:
+    """Let a segmentation appear inside an open change, whose caller has the right to it and notes it.
+
+    Parameters
+    ----------
+    key
+        Under which its voxels are published already.
+    """
+    _check_terms(change.transaction, gate, draft.terms)
+    image, layer = place
+    record = Segmentation(
+        id=key,
+        project=gate.project,
+        image=image,
+        layer=layer,
+        name=check_name("segmentation", draft.name),
+        terms=draft.terms,
+        reviewed=reviewed,
+        created=change.at,
+        updated=change.at,
+    )
+    rows.insert_segmentation(change.transaction, record)
+    return record
+
+
+def _check_terms(transaction: Transaction, gate: Gate, terms: Sequence[TermVoxels]) -> None:
+    values = require_terms(transaction, gate, [item.term for item in terms])
+    if len(values) != len(terms) or any(values[item.term] != item.value for item in terms):
+        raise InvalidInputError("each term of a segmentation comes once, with its own voxel value")

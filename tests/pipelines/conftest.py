@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,10 @@ from imaging.cli import main
 from imaging.domain.image import Image
 from imaging.project.project import Project
 from imaging.settings import Settings
+from imaging.workspace import Workspace
 from tests.imaging.dicom.burned_in import write_volume
 from tests.pipelines.ingesting import take
+from tests.shell import Shell
 
 Call = Callable[..., tuple[int, str, str]]
 MakePicture = Callable[[Path, int], Path]
@@ -59,6 +61,15 @@ def image(project: Project, make_series: MakeSeries, tmp_path: Path) -> Image:
     make_series(tmp_path / "in")
     take(project, tmp_path / "in")
     return project.images.list()[0]
+
+
+@pytest.fixture
+def project_of_shell(shell: Shell) -> Iterator[Project]:
+    """The project "phantoms" of the command line, in the hands of the first operator."""
+    workspace = Workspace.at(Settings.read(shell.workspace, {}))
+    admin = workspace.accounts.acting(None)
+    yield workspace.open(workspace.find_project(admin, "phantoms"), admin.id)
+    workspace.close()
 
 
 @pytest.fixture

@@ -14,6 +14,10 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from imaging.domain.image import Image
+from imaging.project.project import Project
+from pipelines.annotations import Importer
+
 STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
 
 
@@ -87,3 +91,9 @@ def write_contours(
         made.ROIContourSequence.append(region)
     made.save_as(path, enforce_file_format=True)
     return path
+
+
+def bring(project: Project, image: Image, path: Path, kind: str, **terms: str) -> Importer:
+    importer = Importer(project, {name.lstrip("v"): term for name, term in terms.items()}, layer=None, reviewed=True)
+    importer.import_files(image, [path], kind, scratch=path.parent / "scratch")
+    return importer

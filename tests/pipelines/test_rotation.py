@@ -26,11 +26,8 @@ ALPHA, BETA = "PHA-000001", "PHA-000002"
 
 
 @pytest.fixture
-def project(shell: Shell) -> Iterator[Project]:
-    workspace = Workspace.at(Settings.read(shell.workspace, {}))
-    admin = workspace.accounts.acting(None)
-    yield workspace.open(workspace.find_project(admin, "phantoms"), admin.id)
-    workspace.close()
+def project(project_of_shell: Project) -> Project:
+    return project_of_shell
 
 
 @pytest.fixture
