@@ -13,7 +13,8 @@ from typing import TypedDict, Unpack
 import click
 
 from imaging.cli import draw_progress, printable, warn_without_detector
-from imaging.dicom.batch import Batch, Order, check_places, pseudonymise_folder
+from imaging.dicom.batch import Batch, check_places, pseudonymise_folder
+from imaging.dicom.copying import Order
 from imaging.dicom.profile import Profile
 from imaging.dicom.report import Language, describe_run, render_run
 from imaging.errors import InvalidInputError

@@ -2,105 +2,31 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
-import hashlib
 import os
 import shutil
 import stat
 import tempfile
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from itertools import islice
-from multiprocessing import get_context
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydicom.dataset import Dataset
-
-from imaging.dicom.headers import read_any
-from imaging.dicom.instance import Instance
+from imaging.dicom.copying import PARTIAL, Assignment, Made, Order, pseudonyms_of
 from imaging.dicom.limits import Limits
-from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonymise import Tally
-from imaging.dicom.pseudonyms import Pseudonyms
-from imaging.dicom.rewrite import rewrite
-from imaging.dicom.screen import screen
-from imaging.dicom.values import read_text
-from imaging.dicom.walk import Found, Refusal, find_files
+from imaging.dicom.walk import find_files
+from imaging.dicom.workers import copy_all
 from imaging.domain.outcome import Held, Reason
-from imaging.errors import InvalidInputError, RefusedFileError, StateError
+from imaging.errors import InvalidInputError, StateError
 from imaging.locks import scratch_folder
-from imaging.text import load_detector
 
 _FINISHED = ".written"
-_PARTIAL = ".partial"
 _ORDER = "order"
-_AT_ONCE = 8
-"""Files that a worker is handed together: what passes between processes costs as much as an eighth of the work."""
-
-_IN_FLIGHT = 2
-"""Times `_AT_ONCE` per worker that are handed out ahead: enough to keep all busy, few enough to hold memory flat."""
-
-_OUR_FAULT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO})
 _CANNOT_WRITE = "the output cannot be written: no space, or no permission"
-_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
 
 Looked = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Order:
-    """How to pseudonymise.
-
-    Attributes
-    ----------
-    secret : 32 bytes
-    workers
-        Processes at work.
-    mapped
-        Whether to collect old and new identifiers.
-    """
-
-    secret: bytes
-    profile: Profile
-    workers: int
-    mapped: bool = False
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """What a worker needs to know besides the file; `done` is what an earlier run finished."""
-
-    order: Order
-    target: Path
-    done: Mapping[str, tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Made:
-    """What became of one file.
-
-    Attributes
-    ----------
-    digest
-        Keyed digest of the source.
-    place, content
-        Path below the output folder, and SHA-256 of what lies there; empty when the file was refused.
-    partial
-        Where the new file waits to be moved to its place; None when an earlier run wrote it already.
-    """
-
-    digest: str = ""
-    place: str = ""
-    content: str = ""
-    partial: Path | None = None
-    refusal: tuple[Reason, str] | None = None
-    pairs: tuple[tuple[str, str], ...] = ()
-    tally: Tally = field(default_factory=Counter)
 
 
 @dataclass
@@ -152,7 +78,7 @@ def pseudonymise_folder(source: Path, target: Path, order: Order, looked: Looked
         ledger = _open_ledger(target, order)
         finished = False
         try:
-            for name, made in _work(found, Assignment(order, target, ledger.done)):
+            for name, made in copy_all(found, Assignment(order, target, ledger.done)):
                 ledger.settle(name, made)
                 looked(ledger.batch.files)
             finished = True
@@ -194,41 +120,9 @@ def _find_scratch() -> Path:
 
 def _open_ledger(target: Path, order: Order) -> _Ledger:
     try:
-        return _Ledger(target, _pseudonyms_of(order.secret).identifier("order", order.profile.hash))
+        return _Ledger(target, pseudonyms_of(order.secret).identifier("order", order.profile.hash))
     except OSError:
         raise InvalidInputError(_CANNOT_WRITE) from None
-
-
-def pseudonymise_one(number: int, found: Found, assignment: Assignment) -> Made:
-    """Rewrite one file into the folder of partial files; never raises for what a file holds."""
-    pseudonyms = _pseudonyms_of(assignment.order.secret)
-    partial = assignment.target / _PARTIAL / f"{number:09d}"
-    try:
-        digest = pseudonyms.digest(found.path)
-        if digest in assignment.done and not assignment.order.mapped:
-            place, content = assignment.done[digest]
-            if (assignment.target / place).is_file():
-                return Made(digest, place, content)
-        arrived = read_any(found)
-        if isinstance(arrived, Instance):
-            screen(arrived, load_detector())
-        tally: Tally = Counter()
-        with partial.open("xb") as sink:
-            header = rewrite(arrived, sink, profile=assignment.order.profile, pseudonyms=pseudonyms, tally=tally)
-        with partial.open("rb") as stream:
-            content = hashlib.file_digest(stream, "sha256").hexdigest()
-        pairs = tuple(_pairs(arrived.header, pseudonyms)) if assignment.order.mapped else ()
-        return Made(digest, _place(header), content, partial, None, pairs, tally)
-    except (RefusedFileError, InvalidInputError, OSError) as error:
-        partial.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in _OUR_FAULT:
-            raise
-        return Made(refusal=_refusal(error))
-
-
-@lru_cache(maxsize=4)
-def _pseudonyms_of(secret: bytes) -> Pseudonyms:
-    return Pseudonyms(secret)
 
 
 class _Ledger:
@@ -245,8 +139,8 @@ class _Ledger:
         if rows and rows[0] != [_ORDER, made_by]:
             other = "under another key or profile" if rows[0][0] == _ORDER else "of another version"
             raise StateError("output folder", f"a run {other} was cut off in it; empty it first")
-        shutil.rmtree(target / _PARTIAL, ignore_errors=True)
-        (target / _PARTIAL).mkdir(parents=True, mode=0o700)
+        shutil.rmtree(target / PARTIAL, ignore_errors=True)
+        (target / PARTIAL).mkdir(parents=True, mode=0o700)
         self.done = {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
         self._finished = finished.open("a", encoding="ascii")
         if not rows:
@@ -271,7 +165,7 @@ class _Ledger:
     def close(self, *, finished: bool) -> None:
         """Leave nothing but the copies behind; after a cut-off run the list of what is done stays too."""
         self._finished.close()
-        shutil.rmtree(self._target / _PARTIAL, ignore_errors=True)
+        shutil.rmtree(self._target / PARTIAL, ignore_errors=True)
         if finished:
             (self._target / _FINISHED).unlink(missing_ok=True)
             self.batch.others = sum(1 for _ in self._target.rglob("*.dcm")) - self.batch.written
@@ -301,78 +195,6 @@ class _Ledger:
     def _drop(self, partial: Path | None) -> None:
         if partial is not None:
             partial.unlink(missing_ok=True)
-
-
-def _work(found: Iterable[Found | Refusal], assignment: Assignment) -> Iterator[tuple[str, Made]]:
-    """Give the outcomes in the order of the files; never more than a few files are under way."""
-    numbered, workers = enumerate(found), assignment.order.workers
-    if workers == 1:
-        for number, item in numbered:
-            yield item.name, _one(number, item, assignment)
-        return
-    waiting: deque[tuple[list[str], Future[list[Made]]]] = deque()
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(assignment,)
-    ) as pool:
-        try:
-            while some := list(islice(numbered, _AT_ONCE)):
-                waiting.append(([item.name for _, item in some], pool.submit(_do, some)))
-                if len(waiting) >= workers * _IN_FLIGHT:
-                    yield from _finish(*waiting.popleft())
-            while waiting:
-                yield from _finish(*waiting.popleft())
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-def _finish(names: list[str], made: Future[list[Made]]) -> Iterator[tuple[str, Made]]:
-    return zip(names, made.result(), strict=True)
-
-
-_assignment: list[Assignment] = []
-"""What this worker process was started for; a process serves one assignment only."""
-
-
-def _begin(assignment: Assignment) -> None:
-    _assignment[:] = [assignment]
-
-
-def _do(some: list[tuple[int, Found | Refusal]]) -> list[Made]:
-    made = [_one(number, item, _assignment[0]) for number, item in some]
-    # One count for all of them: a hundred attributes of each file would take longer to send than the file to write.
-    tally: Tally = sum((one.tally for one in made), Counter())
-    return [*(replace(one, tally=Counter()) for one in made[:-1]), replace(made[-1], tally=tally)]
-
-
-def _one(number: int, item: Found | Refusal, assignment: Assignment) -> Made:
-    return _refused(item) if isinstance(item, Refusal) else pseudonymise_one(number, item, assignment)
-
-
-def _refused(item: Refusal) -> Made:
-    return Made(refusal=(item.reason, item.detail))
-
-
-def _refusal(error: Exception) -> tuple[Reason, str]:
-    if isinstance(error, RefusedFileError):
-        return error.reason, error.detail
-    if isinstance(error, InvalidInputError):
-        return Reason.EMPTY_PATIENT_ID, "no patient ID, so no subject"
-    return Reason.UNREADABLE, "the file cannot be read"
-
-
-def _place(header: Dataset) -> str:
-    names = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
-    return "/".join(read_text(header, name) for name in names) + ".dcm"
-
-
-def _pairs(header: Dataset, pseudonyms: Pseudonyms) -> Iterator[tuple[str, str]]:
-    patient = read_text(header, "PatientID")
-    yield patient, pseudonyms.subject(read_text(header, "IssuerOfPatientID"), patient)
-    for name in _UIDS:
-        uid = read_text(header, name)
-        if uid:
-            yield uid, pseudonyms.uid(uid)
 
 
 def check_places(source: Path, target: Path) -> None:

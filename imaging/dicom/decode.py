@@ -230,4 +230,6 @@ def extend_sign(container: Stored, pixel_format: PixelFormat, *, right_aligned: 
     left = width - low - pixel_format.bits_stored
     if left == 0 and low == 0:
         return container
-    return (container << left) >> (left + low)
+    shifted = container << left
+    shifted >>= left + low
+    return shifted

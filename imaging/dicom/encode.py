@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from io import BytesIO
 
 import pydicom
@@ -41,8 +42,9 @@ def encode(header: Dataset) -> bytes:
     buffer = DicomBytesIO()
     buffer.write(_PREAMBLE + _encode_meta(header.file_meta))
     buffer.is_implicit_VR, buffer.is_little_endian = implicit, little
-    for tag in sorted(header.keys(), key=int):
-        element: DataElement | RawDataElement = header.get_item(tag)
+    elements: dict[BaseTag, DataElement | RawDataElement] = dict(header.items())
+    for tag in sorted(elements, key=int):
+        element = elements[tag]
         start = _encode_start(element, implicit, little) if isinstance(element, RawDataElement) else None
         if start is None:
             write_data_element(buffer, element, default_encoding)
@@ -81,14 +83,21 @@ def _encode_meta(meta: FileMetaDataset) -> bytes:
 
 def _encode_start(raw: RawDataElement, implicit: bool, little: bool) -> bytes | None:
     """Give tag, representation and length; None for what pydicom should judge."""
-    order, size = "<" if little else ">", len(raw.value or b"")
-    if raw.length == UNDEFINED or int(raw.tag) & _LONGEST_SHORT == 0:
+    tag, size = int(raw.tag), len(raw.value or b"")
+    if raw.length == UNDEFINED or tag & _LONGEST_SHORT == 0:
         return None
-    group, element = raw.tag.group, raw.tag.element
-    if implicit:
-        return struct.pack(f"{order}HHL", group, element, size)
-    if raw.VR is None or len(raw.VR) != 2:
+    if not implicit and (raw.VR is None or len(raw.VR) != 2):
         return None
-    if raw.VR in _WIDE:
-        return struct.pack(f"{order}HH2sHL", group, element, raw.VR.encode(), 0, size)
-    return struct.pack(f"{order}HH2sH", group, element, raw.VR.encode(), size) if size <= _LONGEST_SHORT else None
+    start, length, most = _name(tag, "" if implicit else raw.VR or "", little)
+    return start + length.pack(size) if size <= most else None
+
+
+@lru_cache(maxsize=4096)
+def _name(tag: int, representation: str, little: bool) -> tuple[bytes, struct.Struct, int]:
+    """Give tag and representation, how the length is packed, and the most that it can say."""
+    order = "<" if little else ">"
+    start = struct.pack(f"{order}HH", tag >> 16, tag & _LONGEST_SHORT) + representation.encode()
+    if representation in _WIDE:
+        start += b"\0\0"
+    short = representation and representation not in _WIDE
+    return start, struct.Struct(f"{order}{'H' if short else 'L'}"), _LONGEST_SHORT if short else UNDEFINED

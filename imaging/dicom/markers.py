@@ -95,13 +95,21 @@ def read_profile(header: Dataset) -> Profile:
 
 def rebuild_meta(header: Dataset, result: Dataset) -> FileMetaDataset:
     """Write the file meta anew: the original's names stations and programs (PS3.10 7.1)."""
-    meta = FileMetaDataset()
     original = getattr(header, "file_meta", FileMetaDataset())
     syntax = read_text(original, "TransferSyntaxUID")
-    meta.FileMetaInformationVersion = b"\0\1"
-    meta.MediaStorageSOPClassUID = UID(read_text(result, "SOPClassUID"))
+    shared = _share_meta(read_text(result, "SOPClassUID"), syntax if is_registered(syntax) else EXPLICIT)
+    meta = FileMetaDataset(dict(shared.items()))
     meta.MediaStorageSOPInstanceUID = UID(read_text(result, "SOPInstanceUID"))
-    meta.TransferSyntaxUID = UID(syntax if is_registered(syntax) else EXPLICIT)
+    return meta
+
+
+@lru_cache(maxsize=64)
+def _share_meta(sop_class: str, syntax: str) -> FileMetaDataset:
+    """Give what the files of one kind share."""
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\0\1"
+    meta.MediaStorageSOPClassUID = UID(sop_class)
+    meta.TransferSyntaxUID = UID(syntax)
     meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
     meta.ImplementationVersionName = _IMPLEMENTATION_NAME
     return meta

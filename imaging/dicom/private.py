@@ -32,11 +32,13 @@ def _groups() -> frozenset[int]:
 def read_creators(header: Dataset) -> dict[int, str]:
     """Give who reserved the private blocks of a data set, by tag; blocks are reserved per data set (PS3.5 7.8.1)."""
     creators: dict[int, str] = {}
+    groups = _groups()
     for tag in tuple(header.keys()):
-        if tag.group in _groups() and _NO_CREATOR < tag.element <= _LAST_CREATOR:
+        number = int(tag)
+        if _NO_CREATOR < number & 0xFFFF <= _LAST_CREATOR and number >> 16 in groups:
             # A creator that cannot be read owns nothing that is safe.
             with suppress(Exception):
-                creators[int(tag)] = str(header[tag].value).strip(" \0")
+                creators[number] = str(header[tag].value).strip(" \0")
     return creators
 
 

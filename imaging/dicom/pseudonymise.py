@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache, lru_cache
 
 from pydicom.charset import default_encoding
-from pydicom.datadict import dictionary_keyword, dictionary_VR
+from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -47,10 +47,14 @@ from imaging.errors import RefusedFileError
 Tally = Counter[tuple[int, Action]]
 """How often each action met each attribute."""
 
-_Key = tuple[int, bool, str | None, bytes | None]
+_Element = DataElement | RawDataElement
+_Key = tuple[int, bool, str | None, str | None, bytes | None]
 _Memory = dict[_Key, RawDataElement | None]
 
 _DEPTH = 64
+_PRIVATE = 0x10000
+"""The bit that is set in the tags of odd groups (PS3.5 7.8)."""
+
 _REMEMBERED = 4096
 _BY_CONTEXT = frozenset({Action.DESCEND, Action.BYTES, Action.DUMMY})
 """Actions whose outcome depends on more than the value."""
@@ -133,11 +137,22 @@ def pseudonymise(
 
 @dataclass(frozen=True)
 class _Level:
-    """One data set, and what becomes of it; `depth` counts the sequences around it."""
+    """One data set, and what becomes of it; `depth` counts the sequences around it.
+
+    Attributes
+    ----------
+    made
+        The new elements: as a data set, pydicom would check each and convert what is private.
+    """
 
     source: Dataset
-    result: Dataset
     depth: int
+    made: dict[BaseTag, _Element] = field(default_factory=dict)
+    met: list[tuple[int, Action]] = field(default_factory=list)
+
+    @property
+    def nested(self) -> bool:
+        return self.depth > 0
 
 
 def is_old(header: Dataset, born: date | None, cap: int, *, moved: timedelta = timedelta()) -> bool:
@@ -195,42 +210,51 @@ class Rewriter:
 
     def rewrite(self, source: Dataset, depth: int) -> Dataset:
         """Rewrite one data set and what lies below it."""
-        result = Dataset()
-        # Raw elements are written as they are only by a data set that says it was read in that encoding.
-        implicit, little = source.original_encoding
-        result.set_original_encoding(implicit, little, default_encoding)
-        level = _Level(source, result, depth)
+        level = _Level(source, depth)
+        elements: dict[BaseTag, _Element] = dict(source.items())
         creators = read_creators(source) if self._profile.safe_private else {}
-        for tag in sorted(source.keys(), key=int):
-            action = self._decisions.of(int(tag), nested=depth > 0)
-            if action is Action.REMOVE and tag.is_private and self._profile.safe_private:
-                self._keep_safe(level, tag, creators)
-                continue
-            self._tally[int(tag), action] += 1
-            if action is not Action.REMOVE and action is not Action.CODE:
-                self._carry(level, tag, action)
+        for tag in sorted(elements, key=int):
+            number = int(tag)
+            action = self._decisions.of(number, nested=level.nested)
+            if action is Action.REMOVE and number & _PRIVATE and self._profile.safe_private:
+                action = self._keep_safe(level, tag, elements[tag], creators)
+            elif action is not Action.REMOVE and action is not Action.CODE:
+                self._carry(level, tag, elements[tag], action)
+            level.met.append((number, action))
+        self._tally.update(level.met)
+        result = self._gather(level)
         write_code(source, result, self._own)
         return result
 
-    def _carry(self, level: _Level, tag: BaseTag, action: Action) -> None:
-        raw: object = level.source.get_item(tag)
+    def _gather(self, level: _Level) -> Dataset:
+        sequences = [element for element in level.made.values() if isinstance(element, DataElement)]
+        result = Dataset(level.made)
+        # Raw elements are written as they are only by a data set that says it was read in that encoding.
+        implicit, little = level.source.original_encoding
+        result.set_original_encoding(implicit, little, default_encoding)
+        for element in sequences:
+            # What is not raw goes pydicom's way: numbers in items are read by the sign that is stated around them.
+            result.add(element)
+        return result
+
+    def _carry(self, level: _Level, tag: BaseTag, raw: _Element, action: Action) -> None:
         if action in self._by_context or not isinstance(raw, RawDataElement):
             self._carry_element(level, tag, action)
             return
         # The slices of a series share most of their values: what became of one is what becomes of the next.
-        key = (int(tag), level.depth > 0, raw.VR, raw.value)
+        key = (int(tag), level.nested, None, raw.VR, raw.value)
         if key in self._memory:
             known = self._memory[key]
             if known is not None:
-                level.result[tag] = known
+                level.made[tag] = known
             return
-        if action is not Action.NUMBER or not self._settle_raw(raw, level.result):
+        if action is not Action.NUMBER or not self._settle_raw(raw, level):
             self._carry_element(level, tag, action)
-        self._learn(key, level.result, tag)
+        self._learn(key, level, tag)
 
-    def _learn(self, key: _Key | None, result: Dataset, tag: BaseTag) -> None:
+    def _learn(self, key: _Key | None, level: _Level, tag: BaseTag) -> None:
         """Remember what became of a value, where that is bytes or nothing."""
-        made: object = result.get_item(tag) if tag in result else None
+        made = level.made.get(tag)
         if key is None or not (made is None or isinstance(made, RawDataElement)):
             return
         if len(self._memory) >= _REMEMBERED:
@@ -249,19 +273,19 @@ class Rewriter:
             return
         representation = _representation(element)
         if action is Action.DUMMY:
-            level.result.add(DataElement(tag, representation, give_dummy(representation)))
+            level.made[tag] = DataElement(tag, representation, give_dummy(representation))
         elif action is Action.BYTES:
             if is_consistent(level.source, element.keyword, element.value, representation):
-                level.result.add(DataElement(tag, representation, element.value))
+                level.made[tag] = DataElement(tag, representation, element.value)
         else:
             self._write(level, element, representation, action)
 
-    def _settle_raw(self, raw: RawDataElement, result: Dataset) -> bool:
+    def _settle_raw(self, raw: RawDataElement, level: _Level) -> bool:
         """Judge the bytes of a number without converting them; tells whether that was possible."""
         if raw.VR not in _allowed_representations(int(raw.tag)):
             return False
         if is_number(raw, self._own):
-            result[raw.tag] = raw
+            level.made[raw.tag] = raw
             return True
         # Texts are judged once more as values, which blanks instead of removing; letters in binary numbers go.
         return raw.VR not in ("DS", "IS")
@@ -276,13 +300,13 @@ class Rewriter:
                 # An optional sequence has one item at least.
                 return
             kept = [give_code()]
-        level.result.add(DataElement(element.tag, "SQ", Sequence(kept)))
+        level.made[element.tag] = DataElement(element.tag, "SQ", Sequence(kept))
 
     def _write(self, level: _Level, element: DataElement, representation: str, action: Action) -> None:
         if representation == "SQ":
             # Only an emptied sequence comes here; inside an item a code may be required where it is optional elsewhere.
-            coded = level.depth > 0 and element.keyword.endswith("CodeSequence")
-            level.result.add(DataElement(element.tag, "SQ", Sequence([give_code()] if coded else [])))
+            coded = level.nested and element.keyword.endswith("CodeSequence")
+            level.made[element.tag] = DataElement(element.tag, "SQ", Sequence([give_code()] if coded else []))
             return
         empty = element.value is None or element.value == ""
         if empty and action is not Action.SUBJECT:
@@ -300,7 +324,7 @@ class Rewriter:
         if not empty and (value is None or value == ""):
             value = self._fill(level, element, representation, value)
         if value is not None:
-            self._put(level.result, element.tag, representation, value)
+            self._put(level, element.tag, representation, value)
 
     def _fill(self, level: _Level, element: DataElement, representation: str, value: object) -> object | None:
         """Leave in place, empty or with a dummy, a value that went though the object must have it (PS3.5 7.4)."""
@@ -310,48 +334,44 @@ class Rewriter:
         return "" if strictness == REQUIRED_MAY_BE_EMPTY else value
 
     def _type_of(self, level: _Level, tag: BaseTag) -> int:
-        return find_type(self._sop_class, int(tag), nested=level.depth > 0)
+        return find_type(self._sop_class, int(tag), nested=level.nested)
 
     def _names(self, value: object) -> bool:
         """Whether a value that is kept to the letter holds what names the person."""
         texts = [str(getattr(one, "original_string", one)) for one in (value if isinstance(value, list) else [value])]
         return not self._own.long.isdisjoint(words_in(value)) or any(self._own.has_number(text) for text in texts)
 
-    def _put(self, result: Dataset, tag: BaseTag, representation: str, value: object) -> None:
+    def _put(self, level: _Level, tag: BaseTag, representation: str, value: object) -> None:
         """Add an element, as encoded bytes where the text is ASCII: it is then written without a second conversion."""
         implicit, little = self._encoding
         values = value if isinstance(value, list) else [value]
         texts = [text for text in values if isinstance(text, str) and text.isascii()]
         if implicit is None or little is None or len(texts) < len(values):
-            result.add(DataElement(tag, representation, value))
+            level.made[tag] = DataElement(tag, representation, value)
             return
-        result[tag] = encode_text(tag, representation, "\\".join(texts), (implicit, little))
+        level.made[tag] = encode_text(tag, representation, "\\".join(texts), (implicit, little))
 
-    def _keep_safe(self, level: _Level, tag: BaseTag, creators: Mapping[int, str]) -> None:
+    def _keep_safe(self, level: _Level, tag: BaseTag, raw: _Element, creators: Mapping[int, str]) -> Action:
         """Keep a private attribute of the standard's list, judged by its kind of value like any public one."""
         found = find_safe(creators, tag)
         if found is None:
-            self._tally[int(tag), Action.REMOVE] += 1
-            return
+            return Action.REMOVE
         reserved, representation = found
         action = self._decisions.of_private(representation)
-        raw: object = level.source.get_item(tag)
-        key = (
-            (int(tag), level.depth > 0, f"{representation} {raw.VR}", raw.value)
-            if isinstance(raw, RawDataElement)
-            else None
-        )
+        key = None
+        if isinstance(raw, RawDataElement):
+            key = (int(tag), level.nested, representation, raw.VR, raw.value)
         if key is None or key not in self._memory:
             element = level.source[tag]
             if element.VR == "SQ" or representation != element.VR:
-                return
+                return Action.REMOVE
             self._write(level, element, representation, action)
-            self._learn(key, level.result, tag)
+            self._learn(key, level, tag)
         elif (known := self._memory[key]) is not None:
-            level.result[tag] = known
-        self._tally[int(tag), action] += 1
-        if tag in level.result and reserved not in level.result:
-            self._put(level.result, reserved, "LO", creators[int(reserved)])
+            level.made[tag] = known
+        if tag in level.made and reserved not in level.made:
+            self._put(level, reserved, "LO", creators[int(reserved)])
+        return action
 
     def _move_birth(self, element: DataElement) -> str | None:
         if self._profile.birth_date == "removed":
@@ -377,11 +397,3 @@ def _representation(element: DataElement) -> str:
     """The VR of the dictionary; where it names several, the element's own if it is among them."""
     allowed = _allowed_representations(int(element.tag))
     return element.VR if element.VR in allowed else allowed[0]
-
-
-def name_of(tag: int) -> str:
-    """Give the keyword of an attribute for a report; a private or unknown one by its group alone."""
-    try:
-        return dictionary_keyword(BaseTag(tag)) or f"({tag >> 16:04x},xxxx)"
-    except KeyError:
-        return f"({tag >> 16:04x},xxxx)"

@@ -8,12 +8,13 @@ from html import escape
 from typing import Literal
 
 from pydantic import JsonValue
+from pydicom.datadict import dictionary_keyword
+from pydicom.tag import BaseTag
 
 from imaging.dicom.batch import Batch
 from imaging.dicom.confidentiality import EDITION
 from imaging.dicom.decisions import Action
 from imaging.dicom.profile import Profile
-from imaging.dicom.pseudonymise import name_of
 
 Language = Literal["en", "fr"]
 
@@ -163,5 +164,13 @@ def _count_actions(batch: Batch) -> dict[str, Counter[Action]]:
     """Count what was done to each attribute, by name in order."""
     counts: dict[str, Counter[Action]] = {}
     for (tag, action), count in batch.tally.items():
-        counts.setdefault(name_of(tag), Counter())[action] += count
+        counts.setdefault(_name_of(tag), Counter())[action] += count
     return dict(sorted(counts.items()))
+
+
+def _name_of(tag: int) -> str:
+    """Give the keyword of an attribute for a report; a private or unknown one by its group alone."""
+    try:
+        return dictionary_keyword(BaseTag(tag)) or f"({tag >> 16:04x},xxxx)"
+    except KeyError:
+        return f"({tag >> 16:04x},xxxx)"

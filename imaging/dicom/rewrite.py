@@ -14,7 +14,7 @@ from imaging.dicom.codecs import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, NATIV
 from imaging.dicom.decode import extend_sign, read_exactly
 from imaging.dicom.encode import encode
 from imaging.dicom.headers import open_pixels
-from imaging.dicom.instance import Document, Instance, PixelFormat
+from imaging.dicom.instance import Document, Instance, PixelFormat, Stored
 from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonymise import Tally, pseudonymise
 from imaging.dicom.pseudonyms import Pseudonyms
@@ -118,6 +118,8 @@ def _clear_unused_bits(block: bytes, pixel_format: PixelFormat, *, big: bool) ->
         return block
     stored = np.frombuffer(block, pixel_format.dtype.newbyteorder(">" if big else "<"))
     native = stored.astype(pixel_format.dtype, copy=False)
+    if _fits(native, pixel_format):
+        return block
     mask = native.dtype.type(np.array(_mask(pixel_format), np.uint64).astype(native.dtype))
     if not np.any(native & ~mask):
         return block
@@ -126,6 +128,14 @@ def _clear_unused_bits(block: bytes, pixel_format: PixelFormat, *, big: bool) ->
     if np.array_equal(native, extended):
         return block
     return extended.astype(stored.dtype).tobytes()
+
+
+def _fits(native: Stored, pixel_format: PixelFormat) -> bool:
+    """Whether every value is one of BitsStored bits at the lower end, told by the least and greatest alone."""
+    span = 1 << pixel_format.bits_stored
+    low, high = (-span // 2, span // 2) if pixel_format.signed else (0, span)
+    aligned = pixel_format.high_bit + 1 == pixel_format.bits_stored
+    return aligned and low <= int(native.min()) and int(native.max()) < high
 
 
 def _mask(pixel_format: PixelFormat) -> int:

@@ -26,8 +26,9 @@ def control() -> Tool:
 
 def ours(profile: str) -> Tool:
     batch: Any = import_module("imaging.dicom.batch")
+    copying: Any = import_module("imaging.dicom.copying")
     profiles: Any = import_module("imaging.dicom.profile")
-    order = batch.Order(b"a" * 32, profiles.Profile.built_in(profile), 1)
+    order = copying.Order(b"a" * 32, profiles.Profile.built_in(profile), 1)
     return lambda source, target: batch.pseudonymise_folder(source.parent, target, order, lambda _: None)
 
 

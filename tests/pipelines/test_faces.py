@@ -10,7 +10,8 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from imaging.dicom.batch import Order, pseudonymise_folder
+from imaging.dicom.batch import pseudonymise_folder
+from imaging.dicom.copying import Order
 from imaging.dicom.headers_store import unpack_headers
 from imaging.dicom.profile import Profile
 from imaging.domain.job import ReviewWork

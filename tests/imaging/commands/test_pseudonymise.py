@@ -21,7 +21,8 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from imaging import cli
-from imaging.dicom import batch
+from imaging.dicom import copying
+from imaging.dicom.batch import pseudonymise_folder
 from imaging.dicom.pseudonyms import Pseudonyms
 
 SAMPLE = Path(__file__).parents[3] / "sample_dicom" / "images" / "mr-head-11"
@@ -149,7 +150,7 @@ def test_the_same_file_twice_is_a_duplicate(tool: Tool, tmp_path: Path):
 
 
 def cut_off(tool: Tool, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
-    rewrite, calls = batch.rewrite, []
+    rewrite, calls = copying.rewrite, []
 
     def failing(*arguments: object, **options: object) -> object:
         calls.append(1)
@@ -158,7 +159,7 @@ def cut_off(tool: Tool, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
         return rewrite(*arguments, **options)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(batch, "rewrite", failing)
+        patch.setattr(copying, "rewrite", failing)
         with pytest.raises(KeyboardInterrupt):
             batch_run(tool)
 
@@ -168,8 +169,8 @@ def test_a_cut_off_run_goes_on_where_it_was(tool: Tool, monkeypatch: pytest.Monk
     left = tool.copies()
     assert len(left) == 11  # ten copies and the list of them
     assert not any(".partial" in name for name in left)
-    rewrite, calls = batch.rewrite, []
-    monkeypatch.setattr(batch, "rewrite", lambda *a, **o: (calls.append(1), rewrite(*a, **o))[1])
+    rewrite, calls = copying.rewrite, []
+    monkeypatch.setattr(copying, "rewrite", lambda *a, **o: (calls.append(1), rewrite(*a, **o))[1])
     answer = tool.document(SAMPLE, "out", "--workers", "1")
     assert (answer["written"], len(calls)) == (30, 20)
     assert len(tool.copies()) == 30
@@ -178,8 +179,8 @@ def test_a_cut_off_run_goes_on_where_it_was(tool: Tool, monkeypatch: pytest.Monk
 def batch_run(tool: Tool) -> None:
     if not tool.key.exists():
         tool.key.write_text("ab" * 32)
-    order = batch.Order(bytes.fromhex("ab" * 32), batch.Profile.built_in("research"), 1)
-    batch.pseudonymise_folder(SAMPLE, tool.folder / "out", order, lambda files: None)
+    order = copying.Order(bytes.fromhex("ab" * 32), copying.Profile.built_in("research"), 1)
+    pseudonymise_folder(SAMPLE, tool.folder / "out", order, lambda files: None)
 
 
 @pytest.mark.parametrize(("key", "profile"), [("cd" * 32, "research"), ("ab" * 32, "basic")])
@@ -202,8 +203,8 @@ def test_originals_that_a_killed_run_unpacked_go_with_the_next(tool: Tool, monke
         for path in sorted(SAMPLE.iterdir()):
             archive.write(path, path.name)
     script = (
-        "import os, signal; from imaging import cli; from imaging.dicom import batch\n"
-        "batch.rewrite = lambda *a, **o: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "import os, signal; from imaging import cli; from imaging.dicom import copying\n"
+        "copying.rewrite = lambda *a, **o: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"cli.main(['pseudonymise', {str(tool.folder / 'in.zip')!r}, {str(tool.folder / 'out')!r}, "
         f"'--key-file', {str(tool.key)!r}, '--workers', '1'])"
     )
