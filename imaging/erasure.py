@@ -91,19 +91,28 @@ def find_held_of(project: Project, persons: Collection[Identity]) -> dict[str, l
     Parameters
     ----------
     persons
-        As headers write them; one without an issuer is whoever has this ID, of whatever issuer.
+        As headers write them; one without an issuer is whoever has this ID, of whatever issuer. A directory of media
+        that names no issuer may speak of each of them.
     """
     epochs, found = Epochs(project.secrets.epochs()), dict[str, list[int]]()
     with project.uploads.scratch() as scratch:
         for item in project.quarantine.held():
             owners = _read(project, item.id, scratch, read_owners)
-            if owners is None or owners.stated is None:
-                continue
-            issuer, patient_id = map(canonical, owners.stated)
-            if any(one.patient_id == patient_id and one.issuer in ("", issuer) for one in persons):
-                subject = item.subject or epochs.newest.subject(issuer, patient_id)
-                found.setdefault(subject, []).append(item.id)
+            for issuer, patient_id in sorted(_persons_in(owners or Owners())):
+                if any(one.patient_id == patient_id and one.issuer in ("", issuer or one.issuer) for one in persons):
+                    # By the pseudonym of the images, where there are any, even where no issuer is told.
+                    known = project.subjects.named({patient_id}) if not issuer else set()
+                    known |= {item.subject} if item.subject else set()
+                    for subject in known or {epochs.newest.subject(issuer, patient_id)}:
+                        found.setdefault(subject, []).append(item.id)
     return found
+
+
+def _persons_in(owners: Owners) -> set[tuple[str, str]]:
+    """Give issuer and patient ID of everybody that a file speaks of; no issuer where none is told."""
+    told = owners.named | ({owners.stated} if owners.stated else set())
+    told |= {("", patient_id) for patient_id in owners.listed - {patient_id for _, patient_id in told}}
+    return {(canonical(issuer), canonical(patient_id)) for issuer, patient_id in told}
 
 
 def _read(project: Project, key: int, scratch: Path, read: Callable[[Path], T]) -> T | None:
@@ -121,7 +130,7 @@ def _whose(project: Project, epochs: Epochs, owners: Owners | None) -> set[str]:
     if owners is None:
         return set()
     named = project.subjects.named({canonical(patient_id) for patient_id in owners.listed})
-    return named | (epochs.subjects(*owners.stated) if owners.stated else frozenset())
+    return named.union(*(epochs.subjects(*person) for person in _persons_in(owners)))
 
 
 def _uids_of(project: Project, subject: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from functools import cached_property
 
@@ -20,6 +21,9 @@ from imaging.store import uploads as upload_rows
 from imaging.store.mapping import SealedMapping
 
 _LONGEST_REASON = 500
+_PSEUDONYM = re.compile(r"[A-Z2-7]{16}")
+_WORD = re.compile(r"[^\s,;:!?()\"']{4,}")
+"""What may be somebody's ID in a sentence: shorter ones meet by chance."""
 
 
 class Subjects:
@@ -74,14 +78,22 @@ class Subjects:
             raise InvalidInputError(f"a reason has 1 to {_LONGEST_REASON} characters")
         self._gate.require(Action.REIDENTIFY)
         identity = self._mapping.find(subject)
-        if identity is not None and identity.patient_id.casefold() in reason.casefold():
+        if self._names(reason, identity):
             raise InvalidInputError("the reason must not name the person: it stands in the journal")
         with self._gate.change(Action.REIDENTIFY) as change:
-            detail: JsonValue = {"subject": subject, "found": identity is not None, "reason": reason.strip()}
+            # Who types a patient's ID by mistake must not find it in the journal.
+            told = subject if identity is not None or _PSEUDONYM.fullmatch(subject) else None
+            detail: JsonValue = {"subject": told, "found": identity is not None, "reason": reason.strip()}
             change.note("reidentify", "subject", None, detail)
         if identity is None:
             raise NotFoundError("subject")
         return identity
+
+    def _names(self, reason: str, identity: Identity | None) -> bool:
+        if identity is not None:
+            return identity.patient_id.casefold() in reason.casefold()
+        # Whoever asks by the patient's own ID, which finds nobody, may well write it into the reason too.
+        return bool(self._mapping.named(set(_WORD.findall(reason))))
 
     def oppose(self, persons: Collection[frozenset[str]]) -> int:
         """Refuse what comes of these persons from now on; gives how many objections are new.

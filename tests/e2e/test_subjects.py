@@ -76,6 +76,17 @@ def test_nobody_else_does(shell: Shell, original: pydicom.Dataset):
     assert original.PatientID not in err
 
 
+def test_a_patients_id_typed_for_a_pseudonym_is_not_written_down(shell: Shell, original: pydicom.Dataset):
+    shell.json("ingest", "phantoms", SAMPLE / "mr-head-11")
+    for subject, reason in ((original.PatientID, "curious"), ("A" * 16, "who is it")):
+        assert shell("reidentify", "phantoms", subject, "--reason", reason)[0] == 2
+    told = json.loads(shell("journal", "show", "phantoms", "--json")[1])[-2:]
+    assert [event["detail"]["subject"] for event in told] == [None, "A" * 16]
+    code, _, err = shell("reidentify", "phantoms", original.PatientID, "--reason", f"find ({original.PatientID})")
+    assert (code, err) == (2, "imaging: the reason must not name the person: it stands in the journal\n")
+    assert original.PatientID.encode() not in everything(shell.workspace)
+
+
 def test_a_changed_mapping_fails_closed(shell: Shell, original: pydicom.Dataset):
     shell.json("ingest", "phantoms", SAMPLE / "mr-head-11")
     shell.json("ingest", "phantoms", SAMPLE / "mr-head-12")

@@ -308,3 +308,15 @@ def test_a_real_disc_of_who_objects_leaves_nothing(shell: Shell, shared_data: Pa
     assert "subject_opposed" not in {held["reason"] for held in again["quarantined"]}
     assert "subject_opposed" not in listed(shell)
     assert len(copies(shell)) == len(again["quarantined"]) == len(listed(shell))
+
+
+@pytest.mark.parametrize("stated", ["", ISSUER], ids=["no issuer", "issuer"])
+def test_a_held_directory_that_lists_who_objects_is_told_and_erased(shell: Shell, tmp_path: Path, stated: str):
+    (tmp_path / "DICOMDIR").write_bytes(directory(("", BETA), (stated, ALPHA)))
+    ingest(shell, tmp_path / "DICOMDIR")
+    (held,) = shell.json("quarantine", "list", "phantoms")
+    (tmp_path / "list.csv").write_text(f"patient_id,issuer\n{ALPHA},{ISSUER}\n")
+    ((subject, files),) = shell.json("opposition", "add", "phantoms", tmp_path / "list.csv")["held"].items()
+    assert files == [held["id"]]
+    assert shell.json("erase", "phantoms", "--subject", subject)["erased"]["held"] == files
+    assert shell.json("quarantine", "list", "phantoms") == []
