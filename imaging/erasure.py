@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -85,34 +86,53 @@ def find_held(project: Project, subject: str) -> list[int]:
     return found
 
 
-def find_held_of(project: Project, persons: Collection[Identity]) -> dict[str, list[int]]:
-    """Give the held files of persons by their pseudonyms, which `erase_subject` takes; each file is opened and read.
+@dataclass(frozen=True)
+class HeldFiles:
+    """Held files of persons who object.
+
+    Attributes
+    ----------
+    theirs
+        By the pseudonym under which `erase_subject` takes them.
+    perhaps
+        Such as list the ID of one of them without an issuer, while the objection names one: it may be another's.
+    """
+
+    theirs: Mapping[str, Sequence[int]]
+    perhaps: Sequence[int]
+
+
+def find_held_of(project: Project, persons: Collection[Identity]) -> HeldFiles:
+    """Find the held files of persons; each is opened and read.
 
     Parameters
     ----------
     persons
-        As headers write them; one without an issuer is whoever has this ID, of whatever issuer. A directory of media
-        that names no issuer may speak of each of them.
+        As headers write them; one without an issuer is whoever has this ID, of whatever issuer.
     """
-    epochs, found = Epochs(project.secrets.epochs()), dict[str, list[int]]()
+    epochs, theirs, perhaps = Epochs(project.secrets.epochs()), dict[str, list[int]](), list[int]()
     with project.uploads.scratch() as scratch:
         for item in project.quarantine.held():
-            owners = _read(project, item.id, scratch, read_owners)
-            for issuer, patient_id in sorted(_persons_in(owners or Owners())):
-                if any(one.patient_id == patient_id and one.issuer in ("", issuer or one.issuer) for one in persons):
-                    # By the pseudonym of the images, where there are any, even where no issuer is told.
-                    known = project.subjects.named({patient_id}) if not issuer else set()
-                    known |= {item.subject} if item.subject else set()
-                    for subject in known or {epochs.newest.subject(issuer, patient_id)}:
-                        found.setdefault(subject, []).append(item.id)
-    return found
+            owners = _read(project, item.id, scratch, read_owners) or Owners()
+            named = {(canonical(issuer), canonical(patient_id)) for issuer, patient_id in owners.persons}
+            found = {person for person in named if any(_is_meant(one, *person) for one in persons)}
+            found -= {("", patient_id) for issuer, patient_id in found if issuer}
+            for subject in {item.subject} if found and item.subject else _subjects(project, epochs, found):
+                theirs.setdefault(subject, []).append(item.id)
+            listed = {canonical(patient_id) for patient_id in owners.listed}
+            if not found and any(one.patient_id in listed for one in persons):
+                perhaps.append(item.id)
+    return HeldFiles(theirs, perhaps)
 
 
-def _persons_in(owners: Owners) -> set[tuple[str, str]]:
-    """Give issuer and patient ID of everybody that a file speaks of; no issuer where none is told."""
-    told = owners.named | ({owners.stated} if owners.stated else set())
-    told |= {("", patient_id) for patient_id in owners.listed - {patient_id for _, patient_id in told}}
-    return {(canonical(issuer), canonical(patient_id)) for issuer, patient_id in told}
+def _is_meant(one: Identity, issuer: str, patient_id: str) -> bool:
+    return one.patient_id == patient_id and one.issuer in ("", issuer)
+
+
+def _subjects(project: Project, epochs: Epochs, persons: Collection[tuple[str, str]]) -> set[str]:
+    """Give the pseudonyms of persons: where no issuer is told, of all who are known by this ID."""
+    known = project.subjects.named({patient_id for issuer, patient_id in persons if not issuer})
+    return known or {epochs.newest.subject(*person) for person in persons}
 
 
 def _read(project: Project, key: int, scratch: Path, read: Callable[[Path], T]) -> T | None:
@@ -130,7 +150,7 @@ def _whose(project: Project, epochs: Epochs, owners: Owners | None) -> set[str]:
     if owners is None:
         return set()
     named = project.subjects.named({canonical(patient_id) for patient_id in owners.listed})
-    return named.union(*(epochs.subjects(*person) for person in _persons_in(owners)))
+    return named.union(*(epochs.subjects(*person) for person in owners.persons))
 
 
 def _uids_of(project: Project, subject: str) -> set[str]:

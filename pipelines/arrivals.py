@@ -18,7 +18,7 @@ from imaging.domain.outcome import Reason
 from imaging.domain.upload import FileToHold, PaintedBox
 from imaging.errors import RefusedFileError
 from imaging.readers import find_reader
-from pipelines.opposition import Objections, Person, persons_of, refuse_archives, whose
+from pipelines.opposition import Objections, Person, refuse_archives, whose
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +185,7 @@ def _refuse_opposed(
         owners.append(whose(file))
     treated: list[Arrived | Attachable] = [*arrivals.instances, *arrivals.attachables]
     persons = {item.person for item in treated}
-    objections = Objections(epochs, opposed, persons.union(*map(persons_of, owners)))
+    objections = Objections(epochs, opposed, persons.union(*(one.persons for one in owners)))
     arrivals.refused = [objections.refuse(*each) for each in zip(arrivals.refused, owners, strict=True)]
     for item in treated:
         if item.person in objections:

@@ -45,7 +45,7 @@ class Objections:
 
     def refuse(self, file: FileToHold, owners: Owners) -> FileToHold:
         """Refuse a file for the objection where it is theirs, and else for what it was refused already."""
-        theirs = any(person in self for person in persons_of(owners))
+        theirs = any(person in self for person in owners.persons)
         if not theirs and all(canonical(patient_id) not in self._ids for patient_id in owners.listed):
             return file
         stated = owners.stated
@@ -63,12 +63,6 @@ class Objections:
 def whose(file: FileToHold) -> Owners:
     """Read whose a refused file is; nobody's where there are no bytes to keep."""
     return Owners() if file.path is None or not file.path.is_file() else read_owners(file.path)
-
-
-def persons_of(owners: Owners) -> set[Person]:
-    """Give all whom a file names, in whatever way."""
-    stated = set() if owners.stated is None else {owners.stated}
-    return stated | owners.named | {("", patient_id) for patient_id in owners.listed}
 
 
 def refuse_archives(refused: Sequence[FileToHold]) -> list[FileToHold]:

@@ -89,13 +89,17 @@ def add(invocation: Invocation, project: str, list_file: Path) -> None:
         "listed": len(persons),
         "new": new,
         "present": {key: [*map(int, here[key])] for key in sorted(here)},
-        "held": {key: held[key] for key in sorted(held)},
+        "held": {key: held.theirs[key] for key in sorted(held.theirs)},
+        "held_perhaps": held.perhaps,
     }
     lines = [f"{len(persons)} listed, {new} of them new"]
-    for key in sorted(here.keys() | held.keys()):
-        counts = ((len(here.get(key, ())), "image"), (len(held.get(key, ())), "held file"))
+    for key in sorted(here.keys() | held.theirs.keys()):
+        counts = ((len(here.get(key, ())), "image"), (len(held.theirs.get(key, ())), "held file"))
         has = " and ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts if count)
         lines.append(f"{key}  has {has} here: imaging erase {project} --subject {key}")
+    if held.perhaps:
+        keys = " ".join(map(str, held.perhaps))
+        lines.append(f"listed without an issuer, perhaps another's: imaging quarantine refuse {project} {keys}")
     invocation.show(document, "\n".join(lines))
 
 

@@ -108,6 +108,12 @@ class Owners:
     named: frozenset[tuple[str, str]] = frozenset()
     pointed: frozenset[str] = frozenset()
 
+    @property
+    def persons(self) -> frozenset[tuple[str, str]]:
+        """Issuer and patient ID of all whom the file names, in whatever way; no issuer where it may be any."""
+        stated = set() if self.stated is None else {self.stated}
+        return self.named | stated | {("", patient_id) for patient_id in self.listed}
+
 
 def read_owners(path: Path) -> Owners:
     """Read whose this file is, even when it is damaged; nobody's when nothing says.

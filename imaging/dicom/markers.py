@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from copy import copy
 from enum import Enum
 from functools import lru_cache
 
@@ -98,7 +99,8 @@ def rebuild_meta(header: Dataset, result: Dataset) -> FileMetaDataset:
     original = getattr(header, "file_meta", FileMetaDataset())
     syntax = read_text(original, "TransferSyntaxUID")
     shared = _share_meta(read_text(result, "SOPClassUID"), syntax if is_registered(syntax) else EXPLICIT)
-    meta = FileMetaDataset(dict(shared.items()))
+    # Elements are changed in place: each file has its own.
+    meta = FileMetaDataset({tag: copy(element) for tag, element in shared.items()})
     meta.MediaStorageSOPInstanceUID = UID(read_text(result, "SOPInstanceUID"))
     return meta
 

@@ -38,7 +38,8 @@ def read_creators(header: Dataset) -> dict[int, str]:
         if _NO_CREATOR < number & 0xFFFF <= _LAST_CREATOR and number >> 16 in groups:
             # A creator that cannot be read owns nothing that is safe.
             with suppress(Exception):
-                creators[number] = str(header[tag].value).strip(" \0")
+                # What comes before the name is no padding, and pydicom's dictionary knows it by the name alone.
+                creators[number] = str(header[tag].value).rstrip(" \0")
     return creators
 
 

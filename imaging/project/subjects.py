@@ -9,6 +9,7 @@ from functools import cached_property
 from pydantic import JsonValue
 
 from imaging.access import INGEST, Action
+from imaging.dicom.own import join_words
 from imaging.domain.base import ImageKey
 from imaging.domain.subject import Erasure, Identity
 from imaging.errors import InvalidInputError, NotFoundError
@@ -22,8 +23,6 @@ from imaging.store.mapping import SealedMapping
 
 _LONGEST_REASON = 500
 _PSEUDONYM = re.compile(r"[A-Z2-7]{16}")
-_WORD = re.compile(r"[^\s,;:!?()\"']{4,}")
-"""What may be somebody's ID in a sentence: shorter ones meet by chance."""
 
 
 class Subjects:
@@ -78,7 +77,7 @@ class Subjects:
             raise InvalidInputError(f"a reason has 1 to {_LONGEST_REASON} characters")
         self._gate.require(Action.REIDENTIFY)
         identity = self._mapping.find(subject)
-        if self._names(reason, identity):
+        if self._names_somebody(reason, subject, identity):
             raise InvalidInputError("the reason must not name the person: it stands in the journal")
         with self._gate.change(Action.REIDENTIFY) as change:
             # Who types a patient's ID by mistake must not find it in the journal.
@@ -89,11 +88,13 @@ class Subjects:
             raise NotFoundError("subject")
         return identity
 
-    def _names(self, reason: str, identity: Identity | None) -> bool:
+    def _names_somebody(self, reason: str, typed: str, identity: Identity | None) -> bool:
+        """Whether a reason holds the ID of whoever is asked for, however it is separated."""
+        told = join_words(reason)
         if identity is not None:
-            return identity.patient_id.casefold() in reason.casefold()
+            return join_words(identity.patient_id) in told
         # Whoever asks by the patient's own ID, which finds nobody, may well write it into the reason too.
-        return bool(self._mapping.named(set(_WORD.findall(reason))))
+        return not _PSEUDONYM.fullmatch(typed) and bool(join_words(typed)) and join_words(typed) in told
 
     def oppose(self, persons: Collection[frozenset[str]]) -> int:
         """Refuse what comes of these persons from now on; gives how many objections are new.

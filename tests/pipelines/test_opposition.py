@@ -310,13 +310,30 @@ def test_a_real_disc_of_who_objects_leaves_nothing(shell: Shell, shared_data: Pa
     assert len(copies(shell)) == len(again["quarantined"]) == len(listed(shell))
 
 
-@pytest.mark.parametrize("stated", ["", ISSUER], ids=["no issuer", "issuer"])
-def test_a_held_directory_that_lists_who_objects_is_told_and_erased(shell: Shell, tmp_path: Path, stated: str):
-    (tmp_path / "DICOMDIR").write_bytes(directory(("", BETA), (stated, ALPHA)))
+@pytest.mark.parametrize(("told", "stated"), [("", ""), (ISSUER, ISSUER), (ISSUER, "")])
+def test_a_held_directory_that_lists_who_objects_is_told_and_erased(
+    shell: Shell, tmp_path: Path, told: str, stated: str
+):
+    (tmp_path / "DICOMDIR").write_bytes(directory(("", BETA), (told, ALPHA)))
     ingest(shell, tmp_path / "DICOMDIR")
     (held,) = shell.json("quarantine", "list", "phantoms")
-    (tmp_path / "list.csv").write_text(f"patient_id,issuer\n{ALPHA},{ISSUER}\n")
+    (tmp_path / "list.csv").write_text(f"patient_id,issuer\n{ALPHA},{stated}\n")
     ((subject, files),) = shell.json("opposition", "add", "phantoms", tmp_path / "list.csv")["held"].items()
     assert files == [held["id"]]
     assert shell.json("erase", "phantoms", "--subject", subject)["erased"]["held"] == files
     assert shell.json("quarantine", "list", "phantoms") == []
+
+
+def test_a_directory_that_may_list_another_person_is_told_apart(shell: Shell, header: pydicom.Dataset, tmp_path: Path):
+    """Two hospitals have this ID; the one that objects has nothing here, and the other's image is not named."""
+    header.IssuerOfPatientID = "PHANTOM-CLINIC"
+    header.save_as(tmp_path / "image.dcm")
+    (tmp_path / "DICOMDIR").write_bytes(directory(("", BETA), ("", ALPHA)))
+    ingest(shell, tmp_path / "image.dcm", tmp_path / "DICOMDIR")
+    (held,) = shell.json("quarantine", "list", "phantoms")
+    (tmp_path / "list.csv").write_text(f"patient_id,issuer\n{ALPHA},{ISSUER}\n")
+    answer = shell.json("opposition", "add", "phantoms", tmp_path / "list.csv")
+    assert (answer["present"], answer["held"], answer["held_perhaps"]) == ({}, {}, [held["id"]])
+    said = shell("opposition", "add", "phantoms", tmp_path / "list.csv")[1]
+    assert "erase" not in said
+    assert f"imaging quarantine refuse phantoms {held['id']}" in said
