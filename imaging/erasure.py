@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from imaging.access import Action
 from imaging.dicom.epochs import Epochs
-from imaging.dicom.headers import Owners, read_owners, read_uids, uids_in
 from imaging.dicom.headers_store import unpack_headers
+from imaging.dicom.owners import Owners, read_owners, read_uids, uids_in
 from imaging.dicom.pseudonyms import canonical
 from imaging.domain.base import ProjectKey, Record
 from imaging.domain.subject import Erasure, Identity

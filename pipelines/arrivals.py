@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from imaging.contracts import Reader
 from imaging.dicom.epochs import Epochs
-from imaging.dicom.headers import owner_of, read_any, read_instance
+from imaging.dicom.headers import read_any, read_instance
 from imaging.dicom.instance import Instance
 from imaging.dicom.kinds import is_segmentation, is_structure_set
+from imaging.dicom.owners import others_in, owner_of
 from imaging.dicom.pseudonyms import Pseudonyms, fingerprint
 from imaging.dicom.walk import Found, Refusal
 from imaging.domain.attachment import Attachment, AttachmentKind, IngestedDocument
@@ -48,9 +49,9 @@ class Arrived:
     subject: str
 
     @property
-    def person(self) -> Person:
-        """Whose the file is."""
-        return self.instance.issuer, self.instance.patient_id
+    def persons(self) -> frozenset[Person]:
+        """Whose the file is, by all IDs that it tells."""
+        return others_in(self.instance.header) | {(self.instance.issuer, self.instance.patient_id)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +70,13 @@ class Attachable:
     series: str
     study: str
     subject: str
+    others: frozenset[Person] = frozenset()
     reviewed: bool = False
 
     @property
-    def person(self) -> Person:
-        """Whose the file is."""
-        return self.issuer, self.patient_id
+    def persons(self) -> frozenset[Person]:
+        """Whose the file is, by all IDs that it tells."""
+        return self.others | {(self.issuer, self.patient_id)}
 
 
 @dataclass
@@ -184,14 +186,15 @@ def _refuse_opposed(
         looked(1.0)
         owners.append(whose(file))
     treated: list[Arrived | Attachable] = [*arrivals.instances, *arrivals.attachables]
-    persons = {item.person for item in treated}
-    objections = Objections(epochs, opposed, persons.union(*(one.persons for one in owners)))
+    persons = frozenset[Person]().union(*(item.persons for item in treated), *(one.persons for one in owners))
+    objections = Objections(epochs, opposed, persons)
     arrivals.refused = [objections.refuse(*each) for each in zip(arrivals.refused, owners, strict=True)]
+    theirs = {item for item in treated if not objections.isdisjoint(item.persons)}
     for item in treated:
-        if item.person in objections:
+        if item in theirs:
             arrivals.refuse(item, objections.error)
-    arrivals.instances = [item for item in arrivals.instances if item.person not in objections]
-    arrivals.attachables = [item for item in arrivals.attachables if item.person not in objections]
+    arrivals.instances = [item for item in arrivals.instances if item not in theirs]
+    arrivals.attachables = [item for item in arrivals.attachables if item not in theirs]
     arrivals.refused = refuse_archives(arrivals.refused)
 
 
@@ -241,6 +244,7 @@ def _read_attachable(found: Found, content: bytes, epochs: Epochs) -> Attachable
         series=pseudonyms.uid(series),
         study=pseudonyms.uid(study),
         subject=pseudonyms.subject(issuer, patient_id),
+        others=others_in(parsed.header),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from imaging.dicom.epochs import Epochs
-from imaging.dicom.headers import Owners, read_owners
+from imaging.dicom.owners import Owners, read_owners
 from imaging.dicom.pseudonyms import canonical
 from imaging.domain.outcome import Reason
 from imaging.domain.upload import FileToHold
@@ -35,8 +35,9 @@ class Objections:
         self._persons = frozenset(person for person in persons if self._objects(*person))
         self._ids = frozenset(canonical(patient_id) for _, patient_id in self._persons)
 
-    def __contains__(self, person: Person) -> bool:
-        return person in self._persons
+    def isdisjoint(self, persons: Iterable[Person]) -> bool:
+        """Whether none of these objects."""
+        return self._persons.isdisjoint(persons)
 
     @property
     def error(self) -> RefusedFileError:
@@ -45,11 +46,11 @@ class Objections:
 
     def refuse(self, file: FileToHold, owners: Owners) -> FileToHold:
         """Refuse a file for the objection where it is theirs, and else for what it was refused already."""
-        theirs = any(person in self for person in owners.persons)
-        if not theirs and all(canonical(patient_id) not in self._ids for patient_id in owners.listed):
+        listed = frozenset(map(canonical, owners.listed))
+        if self.isdisjoint(owners.persons) and self._ids.isdisjoint(listed):
             return file
         stated = owners.stated
-        subject = self._epochs.of(*stated).subject(*stated) if stated is not None and stated in self else ""
+        subject = self._epochs.of(*stated).subject(*stated) if stated in self._persons and stated is not None else ""
         return _without_bytes(replace(file, subject=subject))
 
     def _objects(self, issuer: str, patient_id: str) -> bool:

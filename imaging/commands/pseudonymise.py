@@ -50,6 +50,7 @@ def command(source: Path, target: Path, **options: Unpack[_Options]) -> None:
     profile = Profile.read(options["profile"])
     check_places(source, target)
     _check_outside(target, options["key_file"], options["mapping"])
+    _check_apart(source, options["key_file"], options["mapping"], options["report"])
     _check_beside(options["mapping"], options["report"])
     warn_without_detector()
     workers, absent = options["workers"] or os.cpu_count() or 1, not options["key_file"].exists()
@@ -107,6 +108,19 @@ def _check_outside(target: Path, *others: Path | None) -> None:
     for other in others:
         if other is not None and other.resolve().is_relative_to(target.resolve()):
             raise InvalidInputError("key and mapping identify persons: they must not lie in the output folder")
+
+
+def _check_apart(source: Path, key_file: Path, mapping: Path | None, report: Path | None) -> None:
+    """Refuse to write over an original, the key, or one result with another."""
+    if report is not None and report.suffix == ".html":
+        raise InvalidInputError("the report is written as JSON, and as a page beside it; name the JSON")
+    written = [mapping] if mapping is not None else []
+    written += [report, report.with_suffix(".html")] if report is not None else []
+    places = [path.resolve() for path in written]
+    if any(place.is_relative_to(source.resolve()) for place in places):
+        raise InvalidInputError("the mapping and the report must not lie in the input")
+    if len({*places, key_file.resolve()}) < len(places) + 1:
+        raise InvalidInputError("key, mapping and report must be different files")
 
 
 def _check_beside(*written: Path | None) -> None:

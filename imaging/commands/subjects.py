@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
 
+from imaging.access import Action
 from imaging.cli import Invocation, workspace_options
 from imaging.dicom.epochs import Epochs
 from imaging.dicom.pseudonyms import canonical
@@ -17,13 +18,13 @@ from imaging.errors import InvalidInputError
 from imaging.project.project import Project
 
 _LIST = click.argument("list_file", metavar="FILE", type=click.Path(path_type=Path))
-_COLUMNS = ({"patient_id"}, {"patient_id", "issuer"})
+_COLUMNS = (["patient_id"], ["issuer", "patient_id"])
 
 
 @click.command("reidentify")
 @click.argument("project")
 @click.argument("subject")
-@click.option("--reason", required=True, help="Why; it is noted in the journal.")
+@click.option("--reason", required=True, help="Why, naming nobody; it is noted in the journal.")
 @workspace_options
 def reidentify(invocation: Invocation, project: str, subject: str, reason: str) -> None:
     """Show who a subject is: for controllers, with a reason, noted in the journal."""
@@ -108,7 +109,10 @@ def add(invocation: Invocation, project: str, list_file: Path) -> None:
 @workspace_options
 def list_opposed(invocation: Invocation, project: str) -> None:
     """List the pseudonyms of those who object."""
-    opposed = sorted(invocation.project(invocation.workspace(), project).subjects.opposed())
+    opened = invocation.project(invocation.workspace(), project)
+    # Whoever may only upload is told of their own files.
+    opened.require(Action.DECIDE_QUARANTINE)
+    opposed = sorted(opened.subjects.opposed())
     invocation.show(opposed, "\n".join(opposed) or "nobody objects")
 
 
@@ -130,19 +134,26 @@ def _persons(project: Project, identities: Iterable[Identity]) -> set[frozenset[
 
 def _read_identities(path: Path) -> list[Identity]:
     """Read who is meant, as headers write it; nothing of it is kept, and no message repeats it."""
-    identities = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = csv.DictReader(stream)
-            if set(rows.fieldnames or ()) not in _COLUMNS:
-                raise InvalidInputError("the list needs the columns patient_id and, where wanted, issuer")
-            for line in rows:
-                patient_id = canonical(line["patient_id"] or "")
-                if not patient_id:
-                    raise InvalidInputError(f"line {rows.line_num} of the list has no patient_id")
-                identities.append(Identity(issuer=canonical(line.get("issuer") or ""), patient_id=patient_id))
+            # Spreadsheets set to French part cells by semicolons.
+            delimiter = ";" if ";" in stream.readline() else ","
+            stream.seek(0)
+            rows = csv.DictReader(stream, delimiter=delimiter, strict=True)
+            if sorted(rows.fieldnames or ()) not in _COLUMNS:
+                raise InvalidInputError("the list needs the columns patient_id and, where wanted, issuer, and no other")
+            return [_read_identity(line, rows.line_num) for line in rows]
     except OSError:
         raise InvalidInputError("the list cannot be opened") from None
-    except ValueError:
+    except (ValueError, csv.Error):
         raise InvalidInputError("the list cannot be read as CSV in UTF-8") from None
-    return identities
+
+
+def _read_identity(line: Mapping[str | None, object], number: int) -> Identity:
+    patient_id, issuer = (canonical(str(line.get(column) or "")) for column in ("patient_id", "issuer"))
+    if not patient_id:
+        raise InvalidInputError(f"line {number} of the list has no patient_id")
+    # A quote that is not closed takes the lines behind it for one ID, and those persons would be missed.
+    if None in line or any(sign in patient_id + issuer for sign in "\r\n\\"):
+        raise InvalidInputError(f"line {number} of the list is not one person: too many cells, or several lines in one")
+    return Identity(issuer=issuer, patient_id=patient_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import stat
@@ -24,6 +25,7 @@ from imaging.locks import scratch_folder
 
 _FINISHED = ".written"
 _ORDER = "order"
+_WRITTEN_BEFORE = "an earlier run wrote another file of this UID, or this one under another profile"
 _CANNOT_WRITE = "the output cannot be written: no space, or no permission"
 
 Looked = Callable[[int], None]
@@ -133,6 +135,7 @@ class _Ledger:
         self._target = target
         self._taken: dict[str, tuple[str, str]] = {}
         self._torn: set[str] = set()
+        self._places: set[Path] = set()
         finished = target / _FINISHED
         lines = finished.read_text(encoding="ascii").splitlines() if finished.is_file() else []
         rows = [line.split("\t") for line in lines]
@@ -159,6 +162,9 @@ class _Ledger:
             self._drop(made.partial)
         elif made.place in self._taken or made.place in self._torn:
             self._tear(name, made)
+        elif made.partial is not None and self._differs(made):
+            self._drop(made.partial)
+            self.batch.quarantined.append(Held(name=name, reason=Reason.UID_CONFLICT, detail=_WRITTEN_BEFORE))
         else:
             self._keep(name, made)
 
@@ -168,17 +174,33 @@ class _Ledger:
         shutil.rmtree(self._target / PARTIAL, ignore_errors=True)
         if finished:
             (self._target / _FINISHED).unlink(missing_ok=True)
-            self.batch.others = sum(1 for _ in self._target.rglob("*.dcm")) - self.batch.written
+            self.batch.others = max(0, sum(1 for _ in self._target.rglob("*.dcm")) - self.batch.written)
 
     def _keep(self, name: str, made: Made) -> None:
         if made.partial is not None:
             final = self._target / made.place
-            final.parent.mkdir(parents=True, exist_ok=True)
+            self._make_place(final.parent)
             made.partial.replace(final)
             self._finished.write(f"{made.digest}\t{made.place}\t{made.content}\n")
             self._finished.flush()
         self._taken[made.place] = (made.content, name)
         self.batch.written += 1
+
+    def _make_place(self, folder: Path) -> None:
+        if folder in self._places:
+            return
+        if not folder.resolve().is_relative_to(self._target.resolve()):
+            raise InvalidInputError("the output folder holds a link that leads out of it")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._places.add(folder)
+
+    def _differs(self, made: Made) -> bool:
+        """Whether an earlier run wrote another file to this place; it is left as it is."""
+        place = self._target / made.place
+        if not place.is_file():
+            return False
+        with place.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() != made.content
 
     def _tear(self, name: str, made: Made) -> None:
         """Two files of one UID differ: neither can be believed, whichever came first."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -18,34 +17,22 @@ from pydicom.uid import UID
 
 from imaging.dicom.beginning import is_dicom
 from imaging.dicom.codecs import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, NATIVE, is_supported
-from imaging.dicom.deflate import deflated_meta, inflate, inflate_beginning
+from imaging.dicom.deflate import deflated_meta, inflate
 from imaging.dicom.instance import Document, Instance, PixelFormat
 from imaging.dicom.kinds import refuse_kind, refuse_rewriting
 from imaging.dicom.limits import Limits
 from imaging.dicom.quiet import silence_pydicom
 from imaging.dicom.spans import UNDEFINED, locate_pixels
-from imaging.dicom.traces import find_persons
-from imaging.dicom.values import read_integer, read_items, read_text
+from imaging.dicom.values import read_integer, read_text, read_texts
 from imaging.dicom.walk import Found
 from imaging.domain.outcome import Reason
 from imaging.errors import ImagingError, RefusedFileError
 
-_ISSUER = 0x00100021
-_OWNERS = (0x00041220, 0x00100020, _ISSUER)
-_SERIES = 0x0020000E
 _PIXEL_MODULE = ("Rows", "Columns", "BitsAllocated")
-_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
-_POINTERS = (*_UIDS, "ReferencedSOPInstanceUIDInFile")
 _PIXELS = 0x7FE00010
 _FLOAT_PIXELS = frozenset({0x7FE00008, 0x7FE00009})
-_LONGEST_META = 200_000
+LONGEST_META = 200_000
 """The transfer syntax comes after two UIDs and a version, each of at most 64 KiB in a hostile file."""
-
-_LONGEST_BEGINNING = 16 * 2**20
-"""As far as a damaged file is searched for its person."""
-
-_MOST_ELEMENTS = 10_000
-"""More than any header has before its person; a file that was never written to its end goes on with zeros."""
 
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 
@@ -58,7 +45,7 @@ def read_instance(found: Found, limits: Limits | None = None) -> Instance:
     RefusedFileError
         With the one reason that the file is quarantined for.
     """
-    with _containing():
+    with containing():
         return _read(found, limits or Limits(), refuse_kind)
 
 
@@ -70,7 +57,7 @@ def read_any(found: Found, limits: Limits | None = None) -> Instance | Document:
     RefusedFileError
         As for `read_instance`, but not for kinds that are merely not understood as images.
     """
-    with _containing():
+    with containing():
         try:
             return _read(found, limits or Limits(), refuse_rewriting)
         except RefusedFileError as refusal:
@@ -87,107 +74,8 @@ def read_any(found: Found, limits: Limits | None = None) -> Instance | Document:
         return Document(header, syntax, sop_class)
 
 
-@dataclass(frozen=True)
-class Owners:
-    """Whose a file is.
-
-    Attributes
-    ----------
-    stated
-        Issuer and patient ID.
-    listed
-        Patient IDs of any issuer: in the records of a directory of media, or where damage may have taken the issuer.
-    named
-        Issuer and patient ID of those records that name both, or of what a damaged file may name together.
-    pointed
-        UIDs of the studies, series and instances that its records point to: many name no patient.
-    """
-
-    stated: tuple[str, str] | None = None
-    listed: frozenset[str] = frozenset()
-    named: frozenset[tuple[str, str]] = frozenset()
-    pointed: frozenset[str] = frozenset()
-
-    @property
-    def persons(self) -> frozenset[tuple[str, str]]:
-        """Issuer and patient ID of all whom the file names, in whatever way; no issuer where it may be any."""
-        stated = set() if self.stated is None else {self.stated}
-        return self.named | stated | {("", patient_id) for patient_id in self.listed}
-
-
-def read_owners(path: Path) -> Owners:
-    """Read whose this file is, even when it is damaged; nobody's when nothing says.
-
-    The records of a DICOMDIR seldom name an issuer (PS3.3 F.5.1). Where a data set cannot be parsed as far as the
-    person, any patient ID in its beginning counts.
-    """
-    try:
-        with _containing(), path.open("rb") as stream:
-            start = stream.read(_LONGEST_META)
-            if not is_dicom(start, os.fstat(stream.fileno()).st_size):
-                # Forced, pydicom walks through gigabytes of zeros.
-                return _parse_owners(BytesIO(start))
-            deflated = deflated_meta(path, start) is not None
-            beginning = BytesIO(inflate_beginning(path, _LONGEST_BEGINNING)) if deflated else stream
-            owners = _parse_owners(beginning)
-            if owners.stated or owners.listed:
-                return owners
-            beginning.seek(0)
-            return replace(_trace_owners(beginning.read(_LONGEST_BEGINNING)), pointed=owners.pointed)
-    except RefusedFileError:
-        return Owners()
-
-
-def _parse_owners(stream: BinaryIO) -> Owners:
-    nearing = _Nearing()
-    stream.seek(0)
-    try:
-        with _containing():
-            header = read_partial(stream, stop_when=nearing, force=True, specific_tags=[*_OWNERS])
-    except RefusedFileError:
-        return Owners()
-    stated = read_text(header, "IssuerOfPatientID"), read_text(header, "PatientID")
-    records = read_items(header, "DirectoryRecordSequence")
-    persons = {(read_text(record, "IssuerOfPatientID"), read_text(record, "PatientID")) for record in records}
-    listed = {patient_id for _, patient_id in persons} | (set() if nearing.passed else {stated[1]})
-    pointed = {read_text(record, name) for record in records for name in _POINTERS}
-    return Owners(stated if stated[1] else None, frozenset(listed - {""}), _named(persons), frozenset(pointed - {""}))
-
-
-def _trace_owners(beginning: bytes) -> Owners:
-    persons = find_persons(beginning)
-    return Owners(listed=frozenset(patient_id for _, patient_id in persons), named=_named(persons))
-
-
-def _named(persons: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-    return frozenset(person for person in persons if all(person))
-
-
-def read_uids(path: Path) -> frozenset[str]:
-    """Read by which UIDs directories of media may point to a file: its study, its series and itself."""
-    try:
-        with _containing(), path.open("rb") as stream:
-            header = read_partial(stream, stop_when=lambda tag, _, __: int(tag) > _SERIES, force=True)
-            return uids_in(header)
-    except RefusedFileError:
-        return frozenset()
-
-
-def owner_of(header: Dataset) -> tuple[str, str, str, str]:
-    """Give issuer, patient ID, study and series as a header states them."""
-    issuer, patient_id, study, series = (
-        read_text(header, name) for name in ("IssuerOfPatientID", "PatientID", "StudyInstanceUID", "SeriesInstanceUID")
-    )
-    return issuer, patient_id, study, series
-
-
-def uids_in(header: Dataset) -> frozenset[str]:
-    """Give the UIDs of study, series and instance that a header has."""
-    return frozenset(read_text(header, name) for name in _UIDS) - {""}
-
-
 @contextmanager
-def _containing() -> Iterator[None]:
+def containing() -> Iterator[None]:
     """Turn whatever pydicom raises into a refusal without its message, which quotes header values."""
     silence_pydicom()
     try:
@@ -251,7 +139,7 @@ def _parse(path: Path, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
     stream: BinaryIO = path.open("rb")
     try:
         size = os.fstat(stream.fileno()).st_size
-        start = stream.read(_LONGEST_META)
+        start = stream.read(LONGEST_META)
         if not is_dicom(start, size):
             raise RefusedFileError(Reason.NOT_DICOM, "neither a DICOM preamble nor a DICOM data set")
         meta = deflated_meta(path, start)
@@ -298,19 +186,6 @@ class _Stop:
         return False
 
 
-class _Nearing:
-    """Stops pydicom behind the person; `passed` says whether it came so far, or the file ended before."""
-
-    def __init__(self) -> None:
-        self.passed = False
-        self._left = _MOST_ELEMENTS
-
-    def __call__(self, tag: BaseTag, _vr: str | None, _length: int) -> bool:
-        self._left -= 1
-        self.passed = self.passed or int(tag) > _ISSUER
-        return self.passed or self._left < 0
-
-
 def _guess_syntax(header: Dataset) -> str:
     implicit, little = header.original_encoding
     if implicit:
@@ -342,6 +217,8 @@ def _explain_missing_pixels(header: Dataset, sop_class: str, stream: BinaryIO, s
 def _check_identity(header: Dataset) -> None:
     if not read_text(header, "PatientID"):
         raise RefusedFileError(Reason.EMPTY_PATIENT_ID, "no patient ID, so no subject")
+    if len(set(read_texts(header, "PatientID")) - {""}) > 1:
+        raise RefusedFileError(Reason.EMPTY_PATIENT_ID, "several patient IDs, so no one subject")
     for keyword in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"):
         if not read_text(header, keyword):
             raise RefusedFileError(Reason.UNREADABLE, f"no {keyword}")

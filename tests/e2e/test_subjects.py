@@ -161,7 +161,14 @@ def test_a_person_of_whom_files_are_only_held_is_told_and_erased(
     assert shell.json("quarantine", "list", "phantoms") == []
 
 
-@pytest.mark.parametrize("text", ["", "name\nPHANTOM", "patient_id\n\n ,\n", "patient_id,issuer\n,X\n", "\xff\xfe"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "name\nPHANTOM", "patient_id\n\n ,\n", "patient_id,issuer\n,X\n", "\xff\xfe"),
+        *('patient_id\n"PHANTOM-1\nPHANTOM-2\n', 'patient_id\n"PHANTOM-1\nPHANTOM-2"\n', "patient_id\nPHANTOM-1,X\n"),
+        *("patient_id,patient_id\nPHANTOM-1,PHANTOM-2\n", "patient_id,name\nPHANTOM-1,X\n"),
+    ],
+)
 def test_a_bad_list_is_one_line(shell: Shell, tmp_path: Path, text: str):
     (tmp_path / "list.csv").write_bytes(text.encode("latin-1"))
     code, out, err = shell("opposition", "add", "phantoms", tmp_path / "list.csv")
@@ -209,3 +216,8 @@ def test_erasing_removes_images_held_files_and_the_way_back(shell: Shell, origin
     assert shell("erase", "phantoms", "--subject", subject)[0] == 2
     for command in (("verify",), ("journal", "verify")):
         assert shell(*command, "phantoms")[0] == 0
+
+
+def test_a_list_of_a_french_spreadsheet_is_read(shell: Shell, tmp_path: Path):
+    (tmp_path / "list.csv").write_text("patient_id;issuer\r\nPHANTOM-1;PHANTOM, HOSPITAL\r\n", encoding="utf-8-sig")
+    assert shell.json("opposition", "add", "phantoms", tmp_path / "list.csv")["listed"] == 1

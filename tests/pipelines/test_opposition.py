@@ -337,3 +337,34 @@ def test_a_directory_that_may_list_another_person_is_told_apart(shell: Shell, he
     said = shell("opposition", "add", "phantoms", tmp_path / "list.csv")[1]
     assert "erase" not in said
     assert f"imaging quarantine refuse phantoms {held['id']}" in said
+
+
+def known_elsewhere(header: pydicom.Dataset, how: str) -> None:
+    """Make a header BETA's that tells ALPHA's ID besides."""
+    header.PatientID = BETA
+    if how == "other IDs":
+        header.OtherPatientIDs = ["PHANTOM-ELSEWHERE", ALPHA]
+    elif how == "sequence":
+        other = pydicom.Dataset()
+        other.PatientID, other.IssuerOfPatientID = ALPHA, ISSUER
+        header.OtherPatientIDsSequence = [other]
+    else:
+        header.PatientID = f"{BETA}\\{ALPHA}"
+
+
+@pytest.mark.parametrize("how", ["other IDs", "sequence", "second value"])
+@pytest.mark.parametrize("kind", ["image", "report"])
+def test_an_objection_holds_for_every_id_that_a_file_tells(
+    shell: Shell, header: pydicom.Dataset, tmp_path: Path, how: str, kind: str
+):
+    known_elsewhere(header, how)
+    (tmp_path / "one.dcm").write_bytes(of_class("88.11")(header) if kind == "report" else encode(header))
+    object_to(shell, tmp_path, ALPHA)
+    assert ingest(shell, tmp_path / "one.dcm") == {"one.dcm": "subject_opposed"}
+    assert ALPHA.encode() not in b"".join(path.read_bytes() for path in shell.workspace.rglob("*") if path.is_file())
+
+
+def test_a_file_of_several_patient_ids_is_nobodys(shell: Shell, header: pydicom.Dataset, tmp_path: Path):
+    known_elsewhere(header, "second value")
+    header.save_as(tmp_path / "one.dcm")
+    assert ingest(shell, tmp_path / "one.dcm") == {"one.dcm": "empty_patient_id"}

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from imaging.dicom.headers import Owners, read_owners
+from imaging.dicom.owners import Owners, read_owners
 from imaging.dicom.traces import find_persons
 
 ID, ISSUER = "PHA-0001", "PHANTOM-HOSPITAL"

@@ -12,11 +12,13 @@ import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from imaging.dicom.decode import read_frames
 from imaging.dicom.headers import read_any, read_instance
 from imaging.dicom.instance import Instance
 from imaging.dicom.profile import Profile
+from imaging.dicom.pseudonymise import pseudonymise
 from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.dicom.rewrite import rewrite
 from imaging.dicom.walk import Found
@@ -27,6 +29,17 @@ from tests.imaging.dicom.side_channels import CHANNELS
 
 OURS = Pseudonyms(b"a" * 32)
 PROFILE = Profile()
+
+
+def test_a_header_that_was_given_out_is_not_changed_by_the_next_file(tmp_path: Path):
+    """Files of one kind in two transfer syntaxes: what they share is built once."""
+    path = tmp_path / "one"
+    path.write_bytes(image(syntax=ExplicitVRLittleEndian))
+    first = pseudonymise(read_instance(Found(path, "x")).header, PROFILE, OURS)
+    second = rewrite(read_instance(Found(path, "x")), io.BytesIO(), profile=PROFILE, pseudonyms=OURS)
+    second.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    third = pseudonymise(read_instance(Found(path, "x")).header, PROFILE, OURS)
+    assert first.file_meta.TransferSyntaxUID == third.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
 
 
 def attempt(encoded: bytes, folder: Path) -> bytes | Reason:
