@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from imaging.contracts import Reader
@@ -136,17 +138,7 @@ def sort_arrivals(
         Is told the share of the files that were looked at, 0-1; what it raises stops the work.
     """
     arrivals = Arrivals()
-    read: list[tuple[Found, bytes]] = []
-    for item in files:
-        arrivals.files += 1
-        looked(0.0)
-        if isinstance(item, Refusal):
-            arrivals.refused.append(_hold_refusal(item, epochs))
-            continue
-        try:
-            read.append((item, fingerprint(item.path)))
-        except OSError:
-            arrivals.refused.append(FileToHold(item.name, None, Reason.UNREADABLE, "the file cannot be read"))
+    read = _fingerprint_all(files, arrivals, epochs, looked)
     taken = set(known_digests({digest for _, content in read for digest in epochs.digests(content)}))
     unseen = dict(earlier)
     for number, (found, content) in enumerate(read):
@@ -161,6 +153,33 @@ def sort_arrivals(
             taken.update(digests)
     _refuse_opposed(arrivals, epochs, opposed, looked)
     return arrivals
+
+
+def _fingerprint_all(
+    files: Iterable[Found | Refusal], arrivals: Arrivals, epochs: Epochs, looked: Callable[[float], None]
+) -> list[tuple[Found, bytes]]:
+    """Read every file once, several at a time; what cannot be read, or was refused before, is noted."""
+    read: list[tuple[Found, bytes]] = []
+    asked: list[tuple[Found, Future[bytes]]] = []
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        for item in files:
+            arrivals.files += 1
+            looked(0.0)
+            if isinstance(item, Refusal):
+                arrivals.refused.append(_hold_refusal(item, epochs))
+            else:
+                asked.append((item, pool.submit(fingerprint, item.path)))
+        for item, found in asked:
+            looked(0.0)
+            try:
+                read.append((item, found.result()))
+            except OSError:
+                arrivals.refused.append(FileToHold(item.name, None, Reason.UNREADABLE, "the file cannot be read"))
+    finally:
+        # Whoever stops does not wait for the files that nobody began with.
+        pool.shutdown(cancel_futures=True)
+    return read
 
 
 def _hold_refusal(refusal: Refusal, epochs: Epochs) -> FileToHold:

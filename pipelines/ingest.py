@@ -27,7 +27,6 @@ from imaging.errors import InvalidInputError, RefusedFileError, StateError
 from imaging.project.project import Project
 from imaging.text import load_detector
 from pipelines.arrivals import Arrivals, Arrived, PictureFile, sort_arrivals
-from pipelines.attaching import Attacher
 from pipelines.late import Unfinished, hold_late
 from pipelines.memory import return_freed_memory
 from pipelines.publication import Publisher, Source
@@ -262,6 +261,9 @@ class _Ingestion:
         """Bring segments and contours onto the images that they were drawn on, now that these are there."""
         if not self._arrivals.attachables:
             return
+        # What reads segments and contours takes longer to load than a short series to read.
+        from pipelines.attaching import Attacher
+
         attacher = Attacher(self._project, self._profile, self._project.images.catalogue())
         for item in self._arrivals.attachables:
             self._report(_WRITTEN_PERCENT, _ATTACHING)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +18,8 @@ from imaging.pyramid.manifest import Manifest, digest_file, headers_path, manife
 from imaging.pyramid.publish import publish, staging_folder
 from imaging.pyramid.write import PyramidWriter
 from pipelines.pyramids import ReadSlab, build_pyramid
+
+_TURN_S = 0.0005
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +37,7 @@ class Source:
     read
         Gives the stored values of a slab of level 0.
     headers
-        Packed pseudonymised headers; empty where the source has none.
+        Packs the pseudonymised headers, beside the writing of voxels; gives nothing where the source has none.
     digests
         Keyed digests of the files.
     names
@@ -48,7 +53,7 @@ class Source:
     shape: tuple[int, ...]
     dtype: str
     read: ReadSlab
-    headers: bytes
+    headers: Callable[[], bytes]
     digests: tuple[str, ...]
     names: tuple[str, ...]
 
@@ -68,12 +73,15 @@ class Publisher:
         try:
             layout = plan_layout(source.attributes.axes, source.shape, source.dtype, source.attributes.spacing_mm)
             writer = PyramidWriter.create(staging, layout, source.attributes)
-            build_pyramid(writer, source.read, workers=self._workers, done=done)
+            with _taking_turns(), ThreadPoolExecutor(1) as pool:
+                packing = pool.submit(source.headers)
+                build_pyramid(writer, source.read, workers=self._workers, done=done)
+                headers = packing.result()
             manifest = writer.finish()
             draft = self._draft(source)
 
             def prepare(key: ImageKey) -> None:
-                _place(staging, self._project.images.path(key), source.headers, manifest)
+                _place(staging, self._project.images.path(key), headers, manifest)
 
             return self._project.images.register(draft, prepare)
         finally:
@@ -99,6 +107,17 @@ class Publisher:
             number += 1
         self._counts[stem] = number
         return f"{stem} {number}"
+
+
+@contextmanager
+def _taking_turns() -> Iterator[None]:
+    """Let threads change more often: after each array operation one would wait 5 ms for who turns headers to text."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _place(staging: Path, final: Path, headers: bytes, manifest: Manifest) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from imaging.pyramid.layout import Slab
 from imaging.pyramid.write import PyramidWriter
+from pipelines.memory import trim_heaps
 
 ReadSlab = Callable[[Slab], NDArray[Any]]
 """Gives the stored values (z, y, x) of one slab of level 0."""
@@ -44,6 +45,7 @@ class _Work:
                 self._writer.build_slab(slab)
             else:
                 self._writer.write_slab(slab.start, self._read(slab), t=slab.t, c=slab.c)
+            trim_heaps()
         except BaseException as error:
             self.fail(error)
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.multival import MultiValue
 
@@ -15,7 +16,15 @@ from imaging.dicom.stack import Stack
 
 JsonObject = dict[str, Any]
 
+_Key = tuple[int, str, bytes, bool]
+_Shared = dict[_Key, JsonObject]
+"""What became of values that other headers of the image have too."""
+
 _LEVEL = 6
+_REMEMBERED = 4096
+_TEXTS = frozenset(("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "SH", "ST", "TM", "UI", "UT"))
+_ALONE = _TEXTS | {"FD", "FL", "SL", "SS", "UL", "US"}
+"""Value representations whose values mean the same in every header."""
 
 
 def pack_headers(stack: Stack, pseudonymised: Iterable[Dataset]) -> bytes:
@@ -30,8 +39,9 @@ def pack_headers(stack: Stack, pseudonymised: Iterable[Dataset]) -> bytes:
         for z, plane in enumerate(planes):
             tile = list(plane.tile[:2]) if plane.tile is not None else [0, 0]
             places.setdefault(id(plane.instance), []).append([t, z, plane.frame, *tile])
+    shared: _Shared = {}
     lines = [
-        _pack_line(places[id(instance)], header)
+        _pack_line(places[id(instance)], header, shared)
         for instance, header in zip(stack.instances, pseudonymised, strict=True)
     ]
     return _compress(lines)
@@ -39,7 +49,8 @@ def pack_headers(stack: Stack, pseudonymised: Iterable[Dataset]) -> bytes:
 
 def repack_headers(packed: bytes, rewrite: Callable[[Dataset], Dataset]) -> bytes:
     """Serialise what becomes of each header when it is rewritten; where its planes went stays."""
-    lines = [_pack_line(planes, rewrite(header)) for planes, header in _unpack(packed)]
+    shared: _Shared = {}
+    lines = [_pack_line(planes, rewrite(header), shared) for planes, header in _unpack(packed)]
     return _compress(lines)
 
 
@@ -62,26 +73,47 @@ def _compress(lines: Iterable[str]) -> bytes:
     return gzip.compress("".join(f"{line}\n" for line in lines).encode(), compresslevel=_LEVEL, mtime=0)
 
 
-def _pack_line(planes: Iterable[list[int]], header: Dataset) -> str:
+def _pack_line(planes: Iterable[list[int]], header: Dataset, shared: _Shared) -> str:
     record = {
         "planes": list(planes),
-        "meta": header.file_meta.to_json_dict(),
-        "header": _keep_decimals(header.to_json_dict(), header),
+        "meta": _to_json(header.file_meta, shared),
+        "header": _to_json(header, shared),
     }
     return json.dumps(record, separators=(",", ":"), sort_keys=True)
 
 
-def _keep_decimals(json_dict: JsonObject, header: Dataset) -> JsonObject:
-    """Write decimal strings as strings, which PS3.18 F.2.3 allows: as numbers they would lose their digits."""
-    for element in header:
-        entry = json_dict[f"{int(element.tag):08X}"]
-        if element.VR == "DS" and "Value" in entry:
-            values = element.value if isinstance(element.value, MultiValue) else [element.value]
-            entry["Value"] = [getattr(value, "original_string", None) or str(value) for value in values]
-        elif element.VR == "SQ":
-            for item_dict, item in zip(entry.get("Value", []), element.value, strict=True):
-                _keep_decimals(item_dict, item)
-    return json_dict
+def _to_json(header: Dataset, shared: _Shared) -> JsonObject:
+    """Give what `Dataset.to_json_dict` gives, but for decimal strings."""
+    made: JsonObject = {}
+    for tag, element in tuple(header.items()):
+        # The slices of a series share most of their values, and a tenth of the time goes into turning them.
+        key = _key_of(element) if isinstance(element, RawDataElement) else None
+        entry = shared.get(key) if key is not None else None
+        if entry is None:
+            entry = _turn(header[tag], shared)
+            if key is not None and len(shared) < _REMEMBERED:
+                shared[key] = entry
+        made[f"{int(tag):08X}"] = entry
+    return made
+
+
+def _key_of(raw: RawDataElement) -> _Key | None:
+    """Tell by what an element is the same in another header; None where more decides: an implicit VR, a charset."""
+    value = raw.value or b""
+    if raw.VR not in _ALONE or (raw.VR in _TEXTS and (not value.isascii() or b"\x1b" in value)):
+        return None
+    return int(raw.tag), raw.VR, value, raw.is_little_endian
+
+
+def _turn(element: DataElement, shared: _Shared) -> JsonObject:
+    """Turn one element; decimal strings stay strings (PS3.18 F.2.3): as numbers they would lose their digits."""
+    if element.VR == "SQ":
+        return {"vr": "SQ", "Value": [_to_json(item, shared) for item in element.value]}
+    entry: JsonObject = element.to_json_dict(None, 0)
+    if element.VR == "DS" and "Value" in entry:
+        values = element.value if isinstance(element.value, MultiValue) else [element.value]
+        entry["Value"] = [getattr(value, "original_string", None) or str(value) for value in values]
+    return entry
 
 
 def _restore_decimals(json_dict: JsonObject, header: Dataset) -> None:

@@ -64,6 +64,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'the series was published meanwhile': 'seriesMeanwhile',
   'this person objects to the use': 'objects',
   'no patient ID, so no subject': 'noPatient',
+  'several patient IDs, so no one subject': 'severalPatients',
   'no pixel data': 'noPixels',
   'a media directory': 'mediaDirectory',
   'an embedded document': 'document',
