@@ -88,16 +88,16 @@ def _encode_start(raw: RawDataElement, implicit: bool, little: bool) -> bytes | 
         return None
     if not implicit and (raw.VR is None or len(raw.VR) != 2):
         return None
-    start, length, most = _name(tag, "" if implicit else raw.VR or "", little)
+    start, length, most = _begin(tag, "" if implicit else raw.VR or "", little)
     return start + length.pack(size) if size <= most else None
 
 
 @lru_cache(maxsize=4096)
-def _name(tag: int, representation: str, little: bool) -> tuple[bytes, struct.Struct, int]:
+def _begin(tag: int, representation: str, little: bool) -> tuple[bytes, struct.Struct, int]:
     """Give tag and representation, how the length is packed, and the most that it can say."""
     order = "<" if little else ">"
     start = struct.pack(f"{order}HH", tag >> 16, tag & _LONGEST_SHORT) + representation.encode()
     if representation in _WIDE:
         start += b"\0\0"
-    short = representation and representation not in _WIDE
+    short = representation not in ("", *_WIDE)
     return start, struct.Struct(f"{order}{'H' if short else 'L'}"), _LONGEST_SHORT if short else UNDEFINED

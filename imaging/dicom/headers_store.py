@@ -86,7 +86,7 @@ def _to_json(header: Dataset, shared: _Shared) -> JsonObject:
     """Give what `Dataset.to_json_dict` gives, but for decimal strings."""
     made: JsonObject = {}
     for tag, element in tuple(header.items()):
-        # The slices of a series share most of their values, and a tenth of the time goes into turning them.
+        # The slices of a series share most of their values: each is turned once.
         key = _key_of(element) if isinstance(element, RawDataElement) else None
         entry = shared.get(key) if key is not None else None
         if entry is None:

@@ -227,12 +227,12 @@ class Rewriter:
         return result
 
     def _gather(self, level: _Level) -> Dataset:
-        sequences = [element for element in level.made.values() if isinstance(element, DataElement)]
+        converted = [element for element in level.made.values() if isinstance(element, DataElement)]
         result = Dataset(level.made)
         # Raw elements are written as they are only by a data set that says it was read in that encoding.
         implicit, little = level.source.original_encoding
         result.set_original_encoding(implicit, little, default_encoding)
-        for element in sequences:
+        for element in converted:
             # What is not raw goes pydicom's way: numbers in items are read by the sign that is stated around them.
             result.add(element)
         return result

@@ -10,10 +10,10 @@ from pathlib import Path
 import pydicom
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage, generate_uid
+from pydicom.uid import generate_uid
 
 from imaging.erasure import Certificate
+from tests.pipelines.opposed_files import directory
 from tests.shell import Shell
 
 SAMPLE = Path(__file__).parents[2] / "sample_dicom" / "images"
@@ -31,21 +31,7 @@ def subject_of(shell: Shell) -> str:
 
 def write_directory(path: Path, *patient_ids: str, pointed: Sequence[str] = ()) -> None:
     """Write a DICOMDIR with a record for each patient and image; as is usual, it names no issuer."""
-    directory = Dataset()
-    directory.file_meta = FileMetaDataset()
-    directory.file_meta.MediaStorageSOPClassUID = MediaStorageDirectoryStorage
-    directory.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    directory.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    directory.DirectoryRecordSequence = []
-    for uid in pointed:
-        record = Dataset()
-        record.DirectoryRecordType, record.ReferencedSOPInstanceUIDInFile = "IMAGE", uid
-        directory.DirectoryRecordSequence.append(record)
-    for patient_id in patient_ids:
-        record = Dataset()
-        record.DirectoryRecordType, record.PatientID, record.PatientName = "PATIENT", patient_id, "PHANTOM"
-        directory.DirectoryRecordSequence.append(record)
-    directory.save_as(path, enforce_file_format=True)
+    path.write_bytes(directory(*(("", patient_id) for patient_id in patient_ids), pointed=pointed))
 
 
 def everything(folder: Path) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -105,14 +105,23 @@ def without_series(header: pydicom.Dataset) -> bytes:
     return encode(header)
 
 
-def directory(*persons: tuple[str, str], syntax: str = ExplicitVRLittleEndian, undefined: bool = False) -> bytes:
-    """A DICOMDIR with a record for each patient, told by issuer and ID."""
+def directory(
+    *persons: tuple[str, str],
+    syntax: str = ExplicitVRLittleEndian,
+    undefined: bool = False,
+    pointed: Sequence[str] = (),
+) -> bytes:
+    """A DICOMDIR with a record for each image, by its UID, and for each patient, told by issuer and ID."""
     header = Dataset()
     header.file_meta = FileMetaDataset()
     header.file_meta.MediaStorageSOPClassUID = MediaStorageDirectoryStorage
     header.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     header.file_meta.TransferSyntaxUID = syntax
     header.DirectoryRecordSequence = []
+    for uid in pointed:
+        record = Dataset()
+        record.DirectoryRecordType, record.ReferencedSOPInstanceUIDInFile = "IMAGE", uid
+        header.DirectoryRecordSequence.append(record)
     for issuer, patient_id in persons:
         record = Dataset()
         record.DirectoryRecordType, record.PatientID, record.PatientName = "PATIENT", patient_id, "PHANTOM"

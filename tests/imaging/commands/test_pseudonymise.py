@@ -22,6 +22,7 @@ from pydicom.data import get_testdata_file
 
 from imaging.dicom import copying
 from imaging.dicom.batch import pseudonymise_folder
+from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonyms import Pseudonyms
 from tests.imaging.commands.pseudonymising import SAMPLE, Tool
 
@@ -149,7 +150,7 @@ def test_a_cut_off_run_goes_on_where_it_was(tool: Tool, monkeypatch: pytest.Monk
 def batch_run(tool: Tool) -> None:
     if not tool.key.exists():
         tool.key.write_text("ab" * 32)
-    order = copying.Order(bytes.fromhex("ab" * 32), copying.Profile.built_in("research"), 1)
+    order = copying.Order(bytes.fromhex("ab" * 32), Profile.built_in("research"), 1)
     pseudonymise_folder(SAMPLE, tool.folder / "out", order, lambda files: None)
 
 
