@@ -55,9 +55,15 @@ def calling(
     for name in classes:
         entity.add_requested_context(UID(name), ExplicitVRLittleEndian)
     association = entity.associate("127.0.0.1", port, ae_title=called)
+    connection = association.dul.socket and association.dul.socket.socket
     yield association
     if association.is_established:
         association.release()
+    if association.is_alive():
+        association.join(10)
+    if connection is not None:
+        # Where its peer was killed, the library does not always close it.
+        connection.close()
 
 
 def read_all(folder: Path) -> list[pydicom.Dataset]:
