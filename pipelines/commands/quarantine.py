@@ -65,7 +65,8 @@ def show(invocation: Invocation, project: str, item: int) -> None:
     """Show one held file."""
     (held,) = invocation.project(invocation.workspace(), project).quarantine.held(item)
     row = _row(held)
-    invocation.show(row, "\n".join(f"{name:<9}{printable(str(value))}" for name, value in row.items()))
+    told = {name: "none" if value is None else printable(str(value)) for name, value in row.items()}
+    invocation.show(row, "\n".join(f"{name:<9}{value}" for name, value in told.items()))
 
 
 @command.command("refuse")
