@@ -24,6 +24,8 @@ from pipelines.bench.ingest import SPACING_MM, make_volume
 
 _PATCH, _PEER_CHUNK = 96, 64
 _READS = 20
+_SPARE = (48, 512, 512)
+"""Of another volume: more than what our reader keeps unpacked, 16 MiB."""
 
 _Volume = NDArray[np.int16]
 
@@ -46,20 +48,26 @@ class Comparison:
 def bench_read(rounds: int, slices: int, report: Report) -> tuple[Comparison, ...]:
     """Read patches and planes at random from a CT volume, in turns with zarr-python on chunks of 64³ in plain zstd.
 
-    Both read what lies in memory of the file system: what is compared is finding, unpacking and putting together.
+    Both read what lies in memory of the file system: what is compared is finding, unpacking and putting together. What
+    our reader kept of earlier reads is displaced before each one, because the peer keeps nothing.
     """
     report(0, "making a volume")
     volume = make_volume(slices)
     with tempfile.TemporaryDirectory() as name:
         ours = _write_ours(Path(name) / "ours", volume)
         peer = _write_peer(Path(name) / "peer", volume)
+        spare = _write_ours(Path(name) / "spare", make_volume(_SPARE[0]))
+
+        def displace() -> None:
+            spare.region((0, _SPARE[0], 0, _SPARE[1], 0, _SPARE[2]))
+
         kinds = _list_reads(ours, peer, volume.shape)
         chance = np.random.default_rng(7)
         found = []
         for number, (kind, (read, other, length)) in enumerate(kinds.items()):
             report(20 + 80 * number // len(kinds), kind)
             places = chance.integers(0, length, (rounds, _READS, len(length)))
-            found.append(_compare(kind, "zarr-python, 64³ zstd", read, other, places))
+            found.append(_compare(kind, "zarr-python, 64³ zstd", read, other, places, displace))
     return tuple(found)
 
 
@@ -84,6 +92,7 @@ def bench_pyramid(rounds: int, slices: int, report: Report) -> tuple[Comparison,
                 lambda _: shrink_mean(volume, (2, 2, 2)),
                 lambda _, halve=halve: halve(volume),  # type: ignore[misc]
                 np.zeros((rounds, 1, 1), np.int64),
+                lambda: None,
             )
         )
     if not np.array_equal(shrink_mean(volume, (2, 2, 2)), _bin_shrink(volume)):
@@ -96,12 +105,15 @@ _Reading = tuple[_Read, _Read, tuple[int, ...]]
 """Ours, the peer's, and how many places there are along each coordinate."""
 
 
-def _compare(name: str, peer: str, ours: _Read, other: _Read, places: NDArray[np.int64]) -> Comparison:
-    """Time both at the same places, turn by turn: medians of all."""
+def _compare(
+    name: str, peer: str, ours: _Read, other: _Read, places: NDArray[np.int64], prepare: Callable[[], None]
+) -> Comparison:
+    """Time both at the same places, turn by turn, each after an untimed `prepare`: medians of all."""
     times: dict[int, list[float]] = {0: [], 1: []}
     for turn in places:
         for which, read in enumerate((ours, other)):
             for place in turn:
+                prepare()
                 before = perf_counter()
                 read(place)
                 times[which].append(perf_counter() - before)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 
 import click
 
@@ -15,6 +18,7 @@ from pipelines.bench.access import Comparison, bench_pyramid, bench_read
 from pipelines.bench.ingest import SLICES, Row, bench_ingest
 
 _NAMES = ("ingest", "read", "pyramid")
+_TOOLS = ("imaging-workspace", "zarr", "dask", "SimpleITK", "tensorstore", "numpy")
 _MEBI = 2**20
 
 
@@ -42,7 +46,12 @@ def command(name: str | None, rounds: int, slices: int, peer_python: Path, as_js
             else:
                 compared = (bench_read if chosen == "read" else bench_pyramid)(rounds, slices, draw)
                 shown, text = [asdict(row) for row in compared], _compare(compared)
-        click.echo(json.dumps(shown) if as_json else text)
+        document = {"bench": chosen, "slices": slices, "rounds": rounds, "versions": _find_versions(), "rows": shown}
+        click.echo(json.dumps(document) if as_json else text)
+
+
+def _find_versions() -> dict[str, str]:
+    return {"python": python_version(), "processors": str(os.cpu_count())} | {name: version(name) for name in _TOOLS}
 
 
 def _compare(rows: Sequence[Comparison]) -> str:

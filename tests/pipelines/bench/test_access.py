@@ -13,7 +13,9 @@ from pipelines.bench import access
 @pytest.mark.parametrize("name", ["read", "pyramid"])
 def test_each_comparison_names_its_peer(name: str, capsys: pytest.CaptureFixture[str]):
     assert cli.main(["bench", name, "--rounds", "1", "--slices", "8", "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
+    document = json.loads(capsys.readouterr().out)
+    rows = document["rows"]
+    assert (document["bench"], document["slices"], document["rounds"]) == (name, 8, 1)
     assert len(rows) == {"read": 4, "pyramid": 2}[name]
     for row in rows:
         assert row["peer"]

@@ -17,7 +17,8 @@ def test_each_tool_gets_a_row_and_nothing_is_left_behind(
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert cli.main(["bench", "ingest", "--rounds", "1", "--slices", "8", "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
+    document = json.loads(capsys.readouterr().out)
+    rows = document["rows"]
     assert [row["name"] for row in rows][:2] == [OURS, UNSCREENED]
     assert rows[-1]["name"] == f"{OURS}, 24 slices"
     # The same voxels with the look and without it; three times as many are more.
