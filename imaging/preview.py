@@ -21,7 +21,7 @@ from imaging.text import Box, names_detector
 
 
 class Look(Enum):
-    """How grey levels are shown: all of them, or each beside its neighbours, which brings faint text out."""
+    """How values are shown: all of them, or each beside its neighbours, which brings faint text out."""
 
     RANGE = "range"
     CONTRAST = "contrast"
@@ -75,7 +75,8 @@ def show_frame(path: Path, number: int, look: Look) -> NDArray[np.uint8]:
     Returns
     -------
     (y, x) or (y, x, 3)
-        Grey as `look` says, the greatest value white; colour as it is, 16 bits shown as 8.
+        Grey as `look` says, the greatest value white; colour as it is, 16 bits shown as 8, or each channel beside its
+        neighbours: text in another colour of the same brightness comes out too.
 
     Raises
     ------
@@ -89,8 +90,9 @@ def show_frame(path: Path, number: int, look: Look) -> NDArray[np.uint8]:
         raise NotFoundError("frame", number)
     stored = read_frame(opened, number) if isinstance(opened, Instance) else opened
     if stored.ndim == 3 and len(stored) == 3:
-        shown = stored if stored.dtype == np.uint8 else stored >> 8
-        return np.moveaxis(shown, 0, -1).astype(np.uint8)
+        eight = (stored if stored.dtype == np.uint8 else stored >> 8).astype(np.uint8)
+        shown = eight if look is Look.RANGE else np.stack([show_local_contrast(channel) for channel in stored])
+        return np.moveaxis(shown, 0, -1)
     grey = stored[0] if stored.ndim == 3 else stored
     return show_full_range(grey) if look is Look.RANGE else show_local_contrast(grey)
 

@@ -113,3 +113,34 @@ def test_what_was_decided_tells_boxes_and_the_search_for_text_apart(
         expect(page.get_by_test_id(f"kept-{held[name]}").get_by_text(told, exact=True)).to_be_visible()
     page.get_by_test_id("language-fr").click()
     expect(page.get_by_test_id(f"kept-{held['0.dcm']}")).to_contain_text("masquer 1 cadre tracé")
+
+
+def test_a_drag_from_beside_the_picture_paints_over_its_very_edge(page: Page, site: Site, held: dict[str, int]) -> None:
+    open_list(page, site)
+    open_file(page, held["one.png"])
+    expect(page.get_by_test_id("review-accept")).to_be_enabled()
+    picture = page.get_by_test_id("review-picture").bounding_box()
+    stage = page.get_by_test_id("review-stage").bounding_box()
+    assert picture is not None
+    assert stage is not None
+    assert picture["x"] - stage["x"] > 20
+    for start, end in (((-15, 40), (60, 80)), ((4, 5), (90, 30))):
+        page.mouse.move(picture["x"] + start[0], picture["y"] + start[1])
+        page.mouse.down()
+        page.mouse.move(picture["x"] + end[0], picture["y"] + end[1], steps=3)
+        page.mouse.up()
+    boxes = page.get_by_test_id("review-picture").locator("rect")
+    expect(boxes).to_have_count(2)
+    assert [box.get_attribute("x") for box in boxes.all()] == ["0", "0"]
+    assert boxes.last.get_attribute("y") == "0"
+
+
+def test_the_keys_go_on_from_where_a_dialog_was_opened(page: Page, site: Site, held: dict[str, int]) -> None:
+    open_list(page, site)
+    opener = page.get_by_test_id(f"review-{held['one.png']}")
+    opener.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(opener).to_be_focused()

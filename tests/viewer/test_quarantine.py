@@ -79,6 +79,23 @@ def test_a_held_picture_is_shown_whole(manager, held, url, look: str):
     assert shown[plain > 2500].mean() > 200
 
 
+def test_faint_text_in_colour_comes_out_though_it_is_as_bright_as_its_ground(manager, world, url, tmp_path: Path):
+    ground = np.full((*written(NAME, 20, 3000).shape, 3), (90, 90, 90), np.uint8)
+    text = written(NAME, 20, 3000) > 2500
+    ground[text] = (96, 87, 90)
+    Picture.fromarray(ground).save(tmp_path / "colour.png")
+    ours = world.ours.project
+    told = FileToHold("colour.png", tmp_path / "colour.png", Reason.BURNED_IN_RISK)
+    held = ours.quarantine.hold(ours.uploads.create("page"), told)
+    seen = {}
+    for look in ("range", "contrast"):
+        answer = manager.get(f"{url}/{held}/frame.png", params={"look": look})
+        shown = np.asarray(Picture.open(io.BytesIO(answer.content))).astype(int)
+        seen[look] = np.abs(shown[text].mean(axis=0) - shown[~text].mean(axis=0)).max()
+    assert seen["range"] < 10
+    assert seen["contrast"] > 60
+
+
 def test_what_is_painted_outside_the_echoes_is_told_before(manager, world, url, tmp_path: Path):
     make_ultrasound(np.zeros((2, 40, 60), np.uint8), (0, 10, 59, 39)).save_as(tmp_path / "us.dcm")
     ours = world.ours.project

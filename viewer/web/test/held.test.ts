@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseHeld, parseJob, parsePreview, parseStopped } from '@/api/parse'
-import { boxBetween, boxesOn, choicesOf, framesWithout, heldTogether, showsText, sizeOf, sortHeld, takenAlong, undecided, wordOf } from '@/domain/held'
+import { boxBetween, boxesOn, choicesOf, framesWithout, heldTogether, showsText, sizeOf, snapped, sortHeld, takenAlong, undecided, wordOf } from '@/domain/held'
 import type { HeldFile } from '@/domain/held'
 import { detailParts } from '@/domain/held-detail'
 
@@ -16,6 +16,10 @@ describe('a box over text', () => {
   it('ends where the picture ends', () => {
     const box = boxBetween({ x: -5, y: 90 }, { x: 900, y: 130 }, picture, 1)
     expect(box).toEqual({ top: 90, left: 0, rows: 10, columns: 200, frame: 1 })
+  })
+
+  it('reaches the edge where a hand comes close to it, or goes beyond', () => {
+    expect([-3, 2, 5, 95, 98, 120].map((place) => snapped(place, 100, 4))).toEqual([0, 0, 5, 95, 100, 100])
   })
 
   it('is none where the drag stays outside or goes nowhere', () => {

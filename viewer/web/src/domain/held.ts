@@ -121,6 +121,12 @@ export type Look = 'range' | 'contrast'
 
 const within = (value: number, end: number): number => Math.min(Math.max(value, 0), end)
 
+/** A place along a side of the frame, put on its end where it lies nearer to it than `near`, or beyond. */
+export function snapped(value: number, end: number, near: number): number {
+  if (value < near) return 0
+  return value > end - near ? end : value
+}
+
 /** The whole pixels that a drag from one corner to the other touches; null where it touches none. */
 export function boxBetween(from: Corner, to: Corner, { rows, columns }: Pick<Preview, 'rows' | 'columns'>, frame: number | null): PaintedBox | null {
   const left = Math.floor(within(Math.min(from.x, to.x), columns))
