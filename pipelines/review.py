@@ -227,11 +227,26 @@ def _tell(
                     waits_for=_undecided(item, items, refused) if waits else (),
                 )
             )
+        elif item.size and _lost_its_twin(item, items, images, refused):
+            outcomes.append(Reviewed(id=item.id, decision="held", reason=item.reason, detail=item.detail))
         elif item.size:
             outcomes.append(Reviewed(id=item.id, decision="duplicate"))
         else:
             outcomes.append(Reviewed(id=item.id, decision="held", reason=item.reason, detail="its bytes were not kept"))
     return tuple(outcomes)
+
+
+def _lost_its_twin(
+    item: HeldFile, items: Sequence[HeldFile], images: Collection[str], refused: Collection[str]
+) -> bool:
+    """Whether what a file repeats stays held itself: deleted as its duplicate, it might leave no copy at all."""
+    twins = {
+        str(one.id)
+        for one in items
+        if one.id != item.id
+        and ((item.digest and one.digest == item.digest) or (item.series and one.series == item.series))
+    }
+    return twins.isdisjoint(images) and not twins.isdisjoint(refused)
 
 
 def _undecided(item: HeldFile, items: Sequence[HeldFile], refused: Mapping[str, Held]) -> tuple[int, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
+from tempfile import mkstemp
 from typing import TypedDict, Unpack
 
 import click
@@ -21,6 +23,7 @@ from imaging.errors import InvalidInputError
 from imaging.store.keys import KEY_BYTES, create_key_file, make_secret
 
 _SHOWN = 40
+_COLUMNS = ["id_old", "id_new"]
 
 
 class _Options(TypedDict):
@@ -39,7 +42,7 @@ class _Options(TypedDict):
 @click.option("--key-file", required=True, type=click.Path(path_type=Path), help="256 bits; made when absent.")
 @click.option("--profile", default="research", metavar="NAME|FILE", help="research, basic, longitudinal, or TOML.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes; default one per processor.")
-@click.option("--mapping", type=click.Path(path_type=Path), help="Write old and new identifiers here (CSV, mode 0600).")
+@click.option("--mapping", type=click.Path(path_type=Path), help="Add old and new identifiers here (CSV, mode 0600).")
 @click.option("--report", type=click.Path(path_type=Path), help="Write what was done here, JSON and a page.")
 @click.option("--language", type=click.Choice(["en", "fr"]), default="en", help="Of the report's page.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -52,6 +55,7 @@ def command(source: Path, target: Path, **options: Unpack[_Options]) -> None:
     _check_outside(target, options["key_file"], options["mapping"])
     _check_apart(source, options["key_file"], options["mapping"], options["report"])
     _check_beside(options["mapping"], options["report"])
+    known = _read_mapping(options["mapping"])
     warn_without_detector()
     workers, absent = options["workers"] or os.cpu_count() or 1, not options["key_file"].exists()
     order = Order(read_key(options["key_file"]), profile, workers, mapped=options["mapping"] is not None)
@@ -61,7 +65,7 @@ def command(source: Path, target: Path, **options: Unpack[_Options]) -> None:
         # A mistyped name would otherwise give every person a second pseudonym without a word.
         click.echo("imaging: the key file was absent; a new key was made", err=True)
     if options["mapping"] is not None:
-        _write_mapping(options["mapping"], batch.pairs)
+        _write_mapping(options["mapping"], {*known, *batch.pairs.items()})
     if options["report"] is not None:
         _write_report(options["report"], batch, profile, options["language"])
     if batch.others:
@@ -129,21 +133,51 @@ def _check_beside(*written: Path | None) -> None:
         raise InvalidInputError("the folder for the mapping or the report is absent or not writable")
 
 
-def _write_mapping(path: Path, pairs: Mapping[str, str]) -> None:
+def _read_mapping(path: Path | None) -> set[tuple[str, str]]:
+    """Read what an earlier run wrote there: its way back stays, and no other file is written over."""
+    if path is None or not path.exists():
+        return set()
     try:
-        descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-            rows = csv.writer(stream)
-            rows.writerow(["id_old", "id_new"])
-            rows.writerows(sorted(pairs.items()))
+        with path.open(encoding="utf-8", newline="") as stream:
+            header, *rows = csv.reader(stream, strict=True)
+            pairs = {(old, new) for old, new in rows}
+    except (OSError, ValueError, csv.Error):
+        header, pairs = [], set()
+    if header != _COLUMNS:
+        raise InvalidInputError("a file lies where the mapping belongs that is none; name another")
+    return pairs
+
+
+def _write_mapping(path: Path, pairs: Collection[tuple[str, str]]) -> None:
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(_COLUMNS)
+    rows.writerows(sorted(pairs))
+    try:
+        _replace(path, text.getvalue(), mode=0o600)
     except OSError:
         raise InvalidInputError("the mapping cannot be written") from None
 
 
+def _replace(path: Path, text: str, *, mode: int) -> None:
+    """Write a file in one step, whatever lay there: what has another name, too, stays what it was under that."""
+    descriptor, partial = mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        os.chmod(descriptor, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(partial).replace(path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+
+
 def _write_report(path: Path, batch: Batch, profile: Profile, language: Language) -> None:
     try:
-        path.write_text(json.dumps(describe_run(batch, profile), indent=1) + "\n", encoding="utf-8")
-        path.with_suffix(".html").write_text(render_run(batch, profile, language), encoding="utf-8")
+        _replace(path, json.dumps(describe_run(batch, profile), indent=1) + "\n", mode=0o644)
+        _replace(path.with_suffix(".html"), render_run(batch, profile, language), mode=0o644)
     except OSError:
         raise InvalidInputError("the report cannot be written") from None
 

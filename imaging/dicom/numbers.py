@@ -65,7 +65,7 @@ def are_numbers(values: Iterable[object], representation: str, own: OwnWords) ->
         packed = struct.pack(f"<{len(numbers)}{code}", *numbers)
     except (struct.error, OverflowError):
         return False
-    return not is_text(packed) and not any(own.has_number(str(value)) for value in numbers if isinstance(value, int))
+    return not is_text(packed) and not any(own.has_number(str(value)) for value in numbers)
 
 
 def are_plausible(data: bytes, representation: str) -> bool:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal, InvalidOperation
 
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
@@ -22,6 +23,7 @@ _WORD = re.compile(r"[^\W_]{2,}")
 _LONG = 6
 _NUMBER = 5
 _DECIMALS = 7
+_LARGEST_POWER = 40
 _DIGITS = re.compile(r"\d+")
 _BIRTH_FORMATS = ("%Y%m%d", "%d%m%Y", "%m%d%Y", "%y%m%d", "%d%m%y", "%m%d%y")
 
@@ -46,8 +48,7 @@ class OwnWords:
 
     def has_number(self, text: str) -> bool:
         """Whether the digits of a number are those of an identifier or birth date, however they are written."""
-        mantissa = text.lower().partition("e")[0]
-        whole, _, rest = mantissa.lstrip("+-").partition(".")
+        whole, _, rest = _without_exponent(text).lstrip("+-").partition(".")
         # Decimals are long by measurement: only those as long as an identifier that does not arise by chance count.
         return whole.lstrip("0") in self.digits or (len(rest) >= _DECIMALS and rest.lstrip("0") in self.digits)
 
@@ -67,6 +68,18 @@ def read_own(header: Dataset) -> OwnWords:
     runs = {run.lstrip("0") for word in found for run in _DIGITS.findall(word)}
     long = frozenset(word for word in found if len(word) >= _LONG)
     return OwnWords(frozenset(found), long, frozenset(run for run in runs if len(run) >= _NUMBER))
+
+
+def _without_exponent(text: str) -> str:
+    """Write a number such as 1.25E4 out; anything else, and what is far from any identifier, is given back."""
+    mantissa, sign, exponent = text.lower().partition("e")
+    if not sign:
+        return text
+    try:
+        power = int(exponent)
+        return f"{Decimal(mantissa).scaleb(power):f}" if abs(power) <= _LARGEST_POWER else mantissa
+    except (ValueError, InvalidOperation):
+        return mantissa
 
 
 def words_in(value: object) -> list[str]:

@@ -39,7 +39,7 @@ from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.dicom.quiet import silence_pydicom
 from imaging.dicom.tables import is_consistent
-from imaging.dicom.values import read_text, read_texts
+from imaging.dicom.values import convert, read_text, read_texts
 from imaging.dicom.vocabulary import clean_text
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
@@ -263,10 +263,8 @@ class Rewriter:
         self._memory[key] = made
 
     def _carry_element(self, level: _Level, tag: BaseTag, action: Action) -> None:
-        try:
-            element = level.source[tag]
-        # A value that pydicom cannot convert is one that nobody can judge: it goes.
-        except Exception:
+        element = convert(level.source, tag)
+        if element is None:
             return
         if action is Action.DESCEND:
             self._descend(level, element)
@@ -362,8 +360,8 @@ class Rewriter:
         if isinstance(raw, RawDataElement):
             key = (int(tag), level.nested, representation, raw.VR, raw.value)
         if key is None or key not in self._memory:
-            element = level.source[tag]
-            if element.VR == "SQ" or representation != element.VR:
+            element = convert(level.source, tag)
+            if element is None or element.VR == "SQ" or representation != element.VR:
                 return Action.REMOVE
             self._write(level, element, representation, action)
             self._learn(key, level, tag)

@@ -7,7 +7,7 @@ import struct
 from functools import cache
 
 from pydicom.datadict import tag_for_keyword
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
@@ -23,6 +23,15 @@ _WHOLE_NUMBERS = {"US": ("H", 2), "SS": ("h", 2), "UL": ("L", 4), "SL": ("l", 4)
 def _find_tag(keyword: str) -> BaseTag | None:
     tag = tag_for_keyword(keyword)
     return None if tag is None else Tag(tag)
+
+
+def convert(header: Dataset, tag: BaseTag) -> DataElement | None:
+    """Give one element; None where pydicom cannot convert its value, so that nobody can judge it."""
+    try:
+        return header[tag]
+    # It raises whatever the value's converter raises.
+    except Exception:
+        return None
 
 
 def read_values(header: Dataset, keyword: str) -> tuple[object, ...]:

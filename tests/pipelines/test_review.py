@@ -121,6 +121,19 @@ def test_a_box_that_misses_the_picture_releases_nothing(
     assert project.images.list() == []
 
 
+def test_a_copy_of_a_file_that_stays_held_stays_too(project: Project, tmp_path: Path):
+    for name in ("a", "b"):
+        Picture.fromarray((written(NAME, 20, 3000) // 16).astype(np.uint8)).save(tmp_path / f"{name}.png")
+        take(project, tmp_path / f"{name}.png")
+    first, second = (item.id for item in project.quarantine.held())
+    outcomes = decide(project, first, second, boxes=(PaintedBox(top=0, left=SIDE, rows=5, columns=5),))
+    assert {outcome.decision for outcome in outcomes} == {"held"}
+    assert len(project.quarantine.held()) == 2
+    assert {event.action for event in project.journal.list()}.isdisjoint({"release", "redact"})
+    assert {outcome.decision for outcome in decide(project, first, second)} == {"released", "duplicate"}
+    assert project.quarantine.held() == []
+
+
 def test_a_picture_is_painted_too(project: Project, tmp_path: Path):
     Picture.fromarray((written(NAME, 20, 3000) // 16).astype(np.uint8)).save(tmp_path / "shot.png")
     take(project, tmp_path / "shot.png")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 from pathlib import Path
 
 import pydicom
@@ -19,6 +20,8 @@ from tests.imaging.commands.pseudonymising import SAMPLE, Tool
         ("--mapping", "key"),
         ("--report", "key"),
         ("--mapping", "link"),
+        ("--mapping", "second name of the key"),
+        ("--mapping", "notes.txt"),
         ("--mapping", "in/one.dcm"),
         ("--report", "in/one.json"),
         ("--mapping", "one.json", "--report", "one.json"),
@@ -31,11 +34,28 @@ def test_nothing_is_written_over_an_original_the_key_or_another_result(tool: Too
     shutil.copy(get_testdata_file("CT_small.dcm"), tool.folder / "in" / "one.dcm")
     tool.key.write_text("ab" * 32)
     (tool.folder / "link").symlink_to(tool.key)
+    (tool.folder / "second name of the key").hardlink_to(tool.key)
+    (tool.folder / "notes.txt").write_text("what somebody noted, and nobody else has")
     before = {path: path.read_bytes() for path in tool.folder.rglob("*") if path.is_file()}
     paths = [option if option.startswith("--") else str(tool.folder / option) for option in options]
     code, out, err = tool(tool.folder / "in", "out", *paths)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert {path: path.read_bytes() for path in tool.folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_mapping_keeps_the_way_back_of_earlier_runs_and_is_for_its_holder_only(tool: Tool, tmp_path: Path):
+    mapping, whole = tmp_path / "map.csv", tmp_path / "whole.csv"
+    tool.document(SAMPLE, "out", "--workers", "1", "--mapping", str(whole))
+    for number, path in enumerate(sorted(SAMPLE.iterdir())[:2]):
+        shutil.copy(path, tmp_path / f"{number}.dcm")
+        tool.document(tmp_path / f"{number}.dcm", f"out{number}", "--workers", "1", "--mapping", str(mapping))
+        mapping.chmod(0o644)
+    rows = set(mapping.read_text().splitlines())
+    tool.document(tmp_path / "0.dcm", "again", "--workers", "1", "--mapping", str(mapping))
+    assert set(mapping.read_text().splitlines()) == rows
+    assert rows < set(whole.read_text().splitlines())
+    assert len(rows) > 4
+    assert stat.S_IMODE(mapping.stat().st_mode) == 0o600
 
 
 def test_a_copy_of_an_earlier_run_is_never_replaced_by_another_file(tool: Tool, tmp_path: Path):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom import dcmread, dcmwrite
 
 from imaging.dicom.decode import read_slab
 from imaging.dicom.headers import read_instance
@@ -17,6 +19,7 @@ from imaging.dicom.series import group
 from imaging.dicom.walk import Found
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
+from tests.imaging.dicom.headers_made import make_header
 
 KEY = Pseudonyms(b"k" * 32)
 BUNDLED = [
@@ -74,3 +77,17 @@ def test_a_refusal_says_no_value_and_hides_its_cause(factory):
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
     assert "PHANTOM" not in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_private_value_of_another_kind_than_its_dictionary_says_goes_alone() -> None:
+    # Philips scanners write the pitch as text where pydicom's dictionary has a double; implicit files do not say which.
+    written = make_header(SliceThickness="5")
+    block = written.private_block(0x01F1, "ELSCINT1", create=True)
+    block.add_new(0x26, "LO", "0.391 ")
+    block.add_new(0x07, "DS", "1.5")
+    stream = BytesIO()
+    dcmwrite(stream, written, implicit_vr=True, little_endian=True)
+    header = dcmread(BytesIO(stream.getvalue()), force=True)
+    result = pseudonymise(header, Profile.built_in("research"), KEY)
+    assert result.SliceThickness == 5
+    assert (0x01F1, 0x1026) not in result

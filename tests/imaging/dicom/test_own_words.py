@@ -33,6 +33,7 @@ def test_an_own_number_written_elsewhere_is_blanked():
     ("identifier", "number"),
     [
         *(("PAT4711471", "4711471"), ("0004711471", "4711471"), ("4711471", "04711471"), ("4711471", "4711471E0")),
+        *(("4711471", "4.711471E6"), ("4711471", "+47114710e-1"), ("4711471", "4711471.0")),
         *(("4711471", ".4711471"), ("47114", "47114"), ("47-11471", "4711471")),
     ],
 )
@@ -50,6 +51,14 @@ def test_an_own_number_in_binary_goes_and_other_numbers_stay():
     result = pseudonymise(header, PROFILE, OURS)
     assert 0x00209057 not in result
     assert result[0x00209128].value == 4711472
+
+
+@pytest.mark.parametrize("value", [4711471.0, 4711471.25, 0.4711471, 4711471e-9])
+def test_an_own_number_in_floating_point_goes(value: float):
+    header = make_header(PatientID="4711471", SpiralPitchFactor=value, TotalCollimationWidth=0.984)
+    result = pseudonymise(header, PROFILE, OURS)
+    assert "SpiralPitchFactor" not in result
+    assert result.TotalCollimationWidth == 0.984
 
 
 def test_numbers_of_other_ids_of_the_person_are_blanked():
