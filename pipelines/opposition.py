@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
-from imaging.dicom.epochs import Epochs
+from imaging.dicom.epochs import Epochs, marks_in
 from imaging.dicom.owners import Owners, read_owners
 from imaging.dicom.pseudonyms import canonical
 from imaging.domain.outcome import Reason
@@ -24,7 +24,7 @@ class Objections:
     Parameters
     ----------
     opposed
-        Pseudonyms of who objects.
+        Pseudonyms of who objects, and marks of who does under a certain issuer.
     persons
         All whom files of the upload name: one that lists an ID without its issuer goes with those that tell it.
     """
@@ -32,6 +32,7 @@ class Objections:
     def __init__(self, epochs: Epochs, opposed: Collection[str], persons: Iterable[Person]) -> None:
         self._epochs = epochs
         self._opposed = opposed
+        self._marks = marks_in(opposed)
         self._persons = frozenset(person for person in persons if self._objects(*person))
         self._ids = frozenset(canonical(patient_id) for _, patient_id in self._persons)
 
@@ -58,7 +59,10 @@ class Objections:
             return False
         # An objection that names no issuer holds for this ID of every issuer, and each under every key.
         known = self._epochs.subjects(issuer, patient_id) | self._epochs.subjects("", patient_id)
-        return not known.isdisjoint(self._opposed)
+        if not known.isdisjoint(self._opposed):
+            return True
+        # A file without an issuer, as an ID beside the person's own, is of whoever of that ID objects.
+        return not canonical(issuer) and not self._marks.isdisjoint(self._epochs.without_issuer(patient_id))
 
 
 def whose(file: FileToHold) -> Owners:

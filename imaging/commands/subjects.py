@@ -10,7 +10,7 @@ import click
 
 from imaging.access import Action
 from imaging.cli import Invocation, workspace_options
-from imaging.dicom.epochs import Epochs
+from imaging.dicom.epochs import Epochs, subjects_in
 from imaging.dicom.pseudonyms import canonical
 from imaging.domain.subject import Identity
 from imaging.erasure import erase_subject, find_held_of
@@ -112,7 +112,7 @@ def list_opposed(invocation: Invocation, project: str) -> None:
     opened = invocation.project(invocation.workspace(), project)
     # Whoever may only upload is told of their own files.
     opened.require(Action.DECIDE_QUARANTINE)
-    opposed = sorted(opened.subjects.opposed())
+    opposed = subjects_in(opened.subjects.opposed())
     invocation.show(opposed, "\n".join(opposed) or "nobody objects")
 
 
@@ -129,7 +129,7 @@ def withdraw(invocation: Invocation, project: str, list_file: Path) -> None:
 
 def _persons(project: Project, identities: Iterable[Identity]) -> set[frozenset[str]]:
     epochs = Epochs(project.secrets.epochs())
-    return {epochs.subjects(identity.issuer, identity.patient_id) for identity in identities}
+    return {epochs.objection(identity.issuer, identity.patient_id) for identity in identities}
 
 
 def _read_identities(path: Path) -> list[Identity]:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 
 from imaging.dicom.pseudonyms import Pseudonyms, canonical
 from imaging.domain.epoch import KeyEpoch, RotationPolicy
+
+_NONE = "(no issuer)"
+_MARK = "~"
+
+
+def marks_in(remembered: Iterable[str]) -> frozenset[str]:
+    """Give the marks for files without issuer among what objections are remembered by."""
+    return frozenset(one.partition(_MARK)[0] for one in remembered if _MARK in one)
+
+
+def subjects_in(remembered: Iterable[str]) -> list[str]:
+    """Give the pseudonyms among what objections are remembered by, in order."""
+    return sorted(one for one in remembered if _MARK not in one)
 
 
 class Epochs:
@@ -60,6 +73,20 @@ class Epochs:
     def subjects(self, issuer: str, patient_id: str) -> frozenset[str]:
         """Give the pseudonyms of a person under all keys, over breaks too: an objection holds under every one."""
         return frozenset(key.subject(issuer, patient_id) for key in self._all)
+
+    def objection(self, issuer: str, patient_id: str) -> frozenset[str]:
+        """Give what an objection is remembered by: pseudonyms, and marks that files without issuer meet."""
+        subjects = self.subjects(issuer, patient_id)
+        if not canonical(issuer):
+            return subjects
+        # Told with its issuer, so that who withdraws takes back no mark of another person of the same ID.
+        return subjects | {
+            f"{key.subject(_NONE, patient_id)}{_MARK}{key.subject(issuer, patient_id)}" for key in self._all
+        }
+
+    def without_issuer(self, patient_id: str) -> frozenset[str]:
+        """Give the marks that an ID meets where no issuer is told; `marks_in` finds them in what is remembered."""
+        return self.subjects(_NONE, patient_id)
 
     def uids(self, uid: str) -> frozenset[str]:
         """Give what a UID may have become, under any key."""

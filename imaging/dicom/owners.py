@@ -59,7 +59,8 @@ class Owners:
     def persons(self) -> frozenset[tuple[str, str]]:
         """Issuer and patient ID of all whom the file names, in whatever way; no issuer where it may be any."""
         stated = set() if self.stated is None else {self.stated}
-        return self.named | stated | {("", patient_id) for patient_id in self.listed}
+        told = {patient_id for _, patient_id in self.named | stated}
+        return self.named | stated | {("", patient_id) for patient_id in self.listed - told}
 
 
 def read_owners(path: Path) -> Owners:

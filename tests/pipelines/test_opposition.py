@@ -142,6 +142,23 @@ def test_an_objection_with_an_issuer_covers_this_issuer_alone(shell: Shell, head
     assert len(copies(shell)) == 2
 
 
+def test_a_file_without_an_issuer_is_of_whoever_of_its_id_objects(
+    shell: Shell, header: pydicom.Dataset, tmp_path: Path
+):
+    (tmp_path / "bare").write_bytes(of_class("88.11")(copy.deepcopy(header)))
+    header.PatientID, header.OtherPatientIDs, header.IssuerOfPatientID = BETA, ALPHA, "PHANTOM-CLINIC"
+    (tmp_path / "beside").write_bytes(of_class("88.12")(header))
+    other = object_to(shell, tmp_path, ALPHA, "PHANTOM-CLINIC")
+    shell.json("opposition", "withdraw", "phantoms", other)
+    mine = object_to(shell, tmp_path, ALPHA, ISSUER)
+    assert len(shell.json("opposition", "list", "phantoms")) == 1
+    for name in ("bare", "beside"):
+        assert ingest(shell, tmp_path / name) == {name: "subject_opposed"}
+    assert not copies(shell)
+    shell.json("opposition", "withdraw", "phantoms", mine)
+    assert ingest(shell, tmp_path / "bare") == {"bare": "no_pixels"}
+
+
 def test_what_names_no_issuer_goes_with_the_files_beside_it_that_do(
     shell: Shell, header: pydicom.Dataset, tmp_path: Path
 ):
