@@ -13,7 +13,7 @@ from imaging.access import Action
 from imaging.cli import Report
 from imaging.dicom.decode import read_frames
 from imaging.dicom.instance import Stored
-from imaging.dicom.overpaint import cover_text
+from imaging.dicom.overpaint import cover_text, shows_text
 from imaging.dicom.redact import paint
 from imaging.dicom.regions import list_outside
 from imaging.dicom.series import VOLUME_WAITS
@@ -67,10 +67,11 @@ def review(project: Project, work: ReviewWork, report: Report) -> tuple[Reviewed
 
 
 def _find_detector(decisions: Mapping[int, Decision]) -> TextDetector | None:
-    if not any(decision.find for decision in decisions.values()):
+    """Load what finds text where it is to be painted over, and to look after boxes that somebody drew."""
+    if not any(decision.find or decision.boxes for decision in decisions.values()):
         return None
     detector = load_detector()
-    if detector is None:
+    if detector is None and any(decision.find for decision in decisions.values()):
         raise UnavailableError("text detector", "install the extra text, or name the boxes to paint over")
     return detector
 
@@ -85,7 +86,7 @@ def _carry_out(project: Project, outcome: Reviewed, decision: Decision | None) -
         if outcome.reason is None:
             project.quarantine.release(outcome.id, "release", detail)
     elif outcome.reason is None:
-        detail |= {"boxes": len(outcome.painted), "found": decision.find}
+        detail |= {"boxes": len(outcome.painted), "found": decision.find, "text_left": outcome.text_left}
         project.quarantine.release(outcome.id, decision.word, detail)
     elif outcome.decision == "decided":
         project.quarantine.remember(outcome.id, decision)
@@ -126,6 +127,8 @@ class _Marking:
     detector: TextDetector | None
     painted: dict[str, tuple[PaintedBox, ...]] = field(default_factory=dict)
     """What is painted over in each file that was marked, by its id."""
+    left: set[str] = field(default_factory=set)
+    """Those of them on which text is found still, though nothing but the drawn boxes was to be painted over."""
 
     def mark(self, arrivals: Arrivals) -> None:
         """Let the files pass, painted over as asked; one on which that cannot be done holds all of its series."""
@@ -164,13 +167,19 @@ class _Marking:
         outside = list_outside(seen.header, rows, columns) if decision.find else ()
         painted = self._paint(decision, (seen.frames, rows, columns), lambda: read_frames(seen), outside)
         self.painted[item.found.name] = painted
+        self._look_after(item.found.name, decision, lambda: read_frames(seen))
         return replace(item, instance=replace(seen, reviewed=True, painted=painted))
 
     def _mark_picture(self, picture: PictureFile, decision: Decision) -> PictureFile:
         stored = picture.reader.read(picture.found.path).stored
         shape = (1, *stored.shape[-2:])
-        painted = self._paint(decision, shape, lambda: [stored.reshape(-1, *shape[1:])])
+
+        def read() -> Iterable[Stored]:
+            return [stored.reshape(-1, *shape[1:])]
+
+        painted = self._paint(decision, shape, read)
         self.painted[picture.found.name] = painted
+        self._look_after(picture.found.name, decision, read)
         return replace(picture, reviewed=True, painted=painted)
 
     def _paint(
@@ -191,6 +200,14 @@ class _Marking:
         if not decision.find or self.detector is None:
             return known
         return (*known, *cover_text((paint(frame, n, known) for n, frame in enumerate(read())), self.detector))
+
+    def _look_after(self, name: str, decision: Decision, read: Callable[[], Iterable[Stored]]) -> None:
+        """Note that text stays where somebody painted over some of it: they may not have seen the rest."""
+        if self.detector is None or decision.find or not decision.boxes:
+            return
+        boxes = self.painted[name]
+        if any(shows_text(frame, number, boxes, self.detector) for number, frame in enumerate(read())):
+            self.left.add(name)
 
 
 def _hold_series(arrivals: Arrivals, short: Collection[str]) -> None:
@@ -214,7 +231,8 @@ def _tell(
         key = str(item.id)
         if key in images:
             boxes = marking.painted.get(key, ())
-            outcomes.append(Reviewed(id=item.id, decision="released", image=images[key], painted=boxes))
+            left = key in marking.left
+            outcomes.append(Reviewed(id=item.id, decision="released", image=images[key], painted=boxes, text_left=left))
         elif key in refused:
             why = refused[key]
             waits = item.id in asked and key in marking.painted and why.detail == VOLUME_WAITS

@@ -137,6 +137,8 @@ class Reviewed(Record):
         be made that the file is a slice of.
     painted
         What was painted over in it, drawn or found.
+    text_left
+        Whether text is found on it still where nothing but drawn boxes was painted over.
     waits_for
         Other held files of its series that may carry text and on which nobody has decided.
     """
@@ -145,6 +147,7 @@ class Reviewed(Record):
     decision: Literal["released", "duplicate", "held", "decided"]
     image: ImageKey | None = None
     painted: tuple[PaintedBox, ...] = ()
+    text_left: bool = False
     waits_for: tuple[int, ...] = ()
     reason: Reason | None = None
     detail: str = ""

@@ -44,7 +44,10 @@ class ProjectSecrets:
         # Secret and event are written together: whoever holds a pseudonym of an epoch finds it in the journal.
         with self._gate.change(Action.ROTATE_KEY) as change:
             if jobs.any_unfinished(change.transaction, project, _PSEUDONYMISING):
-                raise StateError("project", "files are being ingested; wait for its jobs to end, or cancel them")
+                raise StateError(
+                    "project",
+                    "files are being ingested; wait for its jobs to end, or cancel them; after a kill, imaging worker --once ends them",
+                )
             sealed = projects.read_sealed(change.transaction, project)
             grown, number = add_epoch(sealed, self._gate.wrapper, project, policy)
             projects.update_project(change.transaction, project, {"secret": grown, "updated": change.at})

@@ -277,7 +277,8 @@ def _outcome(outcome: Reviewed, work: ReviewWork) -> str:
         return "a duplicate of what is published; deleted"
     # What only came along was not to be painted over; in what was, a 0 must not look like the same.
     painting = work.decision.word == "redact" and outcome.id in work.items
-    return f"part of image {outcome.image}{_count_boxes(len(outcome.painted)) if painting or outcome.painted else ''}"
+    boxes = _count_boxes(len(outcome.painted)) if painting or outcome.painted else ""
+    return f"part of image {outcome.image}{boxes}{'; text is still found on it' if outcome.text_left else ''}"
 
 
 def _count_boxes(count: int) -> str:

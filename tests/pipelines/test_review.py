@@ -86,6 +86,22 @@ def test_a_box_is_painted_exactly_and_on_its_frame_only(project: Project, volume
     assert stored[1, BOX.top, BOX.left] < 200
 
 
+def test_text_that_the_drawn_boxes_miss_is_told(project: Project, volume: np.ndarray, tmp_path: Path):
+    take(project, tmp_path / "in")
+    key = shown(project)
+    outcomes = decide(project, key, boxes=(PaintedBox(top=90, left=4, rows=8, columns=8),))
+    assert {outcome.id for outcome in outcomes if outcome.text_left} == {key}
+    assert {outcome.decision for outcome in outcomes} == {"released"}
+    detail = next(event.detail for event in project.journal.list() if event.key == key and event.action == "redact")
+    assert isinstance(detail, dict)
+    assert detail["text_left"] is True
+
+
+def test_nothing_is_told_of_text_where_the_drawn_boxes_cover_it(project: Project, volume: np.ndarray, tmp_path: Path):
+    take(project, tmp_path / "in")
+    assert not any(outcome.text_left for outcome in decide(project, shown(project), boxes=(BOX,)))
+
+
 def test_an_accepted_file_keeps_every_pixel(project: Project, volume: np.ndarray, tmp_path: Path):
     take(project, tmp_path / "in")
     decide(project, shown(project))

@@ -152,16 +152,17 @@ describe('what came of a job', () => {
     const box = { top: 0, left: 0, rows: 1, columns: 1, frame: null }
     const released = { decision: 'released', image: 7, painted: [box, box] }
     const result = [released, { ...released, painted: [box] }, { decision: 'duplicate', image: null }, { decision: 'held', reason: 'unreadable' }]
-    expect(outcomes(result)).toEqual({ images: [7], duplicates: 1, attached: 0, held: [['unreadable', 1]], painted: 3, decided: 0 })
+    expect(outcomes(result)).toEqual({ images: [7], duplicates: 1, attached: 0, held: [['unreadable', 1]], painted: 3, decided: 0, shown: 0 })
   })
 
   it('tells what is decided and waits apart from what is still held', () => {
     const waits = { decision: 'decided', reason: 'burned_in_risk' }
+    expect(outcomes([{ decision: 'released', image: 7, painted: [], text_left: true }])).toMatchObject({ shown: 1 })
     expect(outcomes([waits, { decision: 'held', reason: 'burned_in_risk' }])).toMatchObject({ held: [['burned_in_risk', 1]], decided: 1 })
   })
 
   it('tells no boxes of an upload', () => {
-    expect(outcomes({ images: [{ id: 4 }, { id: 5 }], quarantined: [], documents: [{ image: 4 }], duplicates: 0 })).toEqual({ images: [4, 5], duplicates: 0, attached: 1, held: [], painted: null, decided: 0 })
+    expect(outcomes({ images: [{ id: 4 }, { id: 5 }], quarantined: [], documents: [{ image: 4 }], duplicates: 0 })).toEqual({ images: [4, 5], duplicates: 0, attached: 1, held: [], painted: null, decided: 0, shown: 0 })
   })
 })
 

@@ -202,13 +202,14 @@ function parseOutcomes(json: unknown): Outcomes | null {
     const painted = json.reduce((sum: number, item) => sum + list(fields(item).painted).length, 0)
     const decided = json.filter((item) => fields(item).decision === 'decided')
     const held = countReasons(json.filter((item) => !decided.includes(item)))
-    return { images: idsOf(json, 'image'), duplicates, attached: 0, held, painted, decided: decided.length }
+    const shown = json.filter((item) => fields(item).text_left === true).length
+    return { images: idsOf(json, 'image'), duplicates, attached: 0, held, painted, decided: decided.length, shown }
   }
   const report = fields(json)
   if (!Array.isArray(report.images) || !Array.isArray(report.quarantined)) return null
   const held = countReasons(report.quarantined)
   const attached = list(report.documents).length
-  return { images: idsOf(report.images, 'id'), duplicates: number(report.duplicates), attached, held, painted: null, decided: 0 }
+  return { images: idsOf(report.images, 'id'), duplicates: number(report.duplicates), attached, held, painted: null, decided: 0, shown: 0 }
 }
 
 export function parseHeld(json: unknown): HeldFile {

@@ -39,6 +39,8 @@ export interface Outcomes {
   readonly held: readonly (readonly [string, number])[]
   /** How many boxes were painted over on the way; null where nobody decided on it. */
   readonly painted: number | null
+  /** On how many files text is found still, where somebody painted over nothing but the boxes that they drew. */
+  readonly shown: number
   /** How many files were decided on whose volume still waits for a decision on others. */
   readonly decided: number
 }
