@@ -46,7 +46,7 @@ class ProjectSecrets:
             if jobs.any_unfinished(change.transaction, project, _PSEUDONYMISING):
                 raise StateError(
                     "project",
-                    "files are being ingested; wait for its jobs to end, or cancel them; after a kill, imaging worker --once ends them",
+                    "files are being ingested; wait for its jobs to end, or cancel them; after a kill: worker --once",
                 )
             sealed = projects.read_sealed(change.transaction, project)
             grown, number = add_epoch(sealed, self._gate.wrapper, project, policy)
