@@ -65,6 +65,8 @@ def are_numbers(values: Iterable[object], representation: str, own: OwnWords) ->
         packed = struct.pack(f"<{len(numbers)}{code}", *numbers)
     except (struct.error, OverflowError):
         return False
+    if code == "f" and any(own.has_single(value) for value in numbers):
+        return False
     return not is_text(packed) and not any(own.has_number(str(value)) for value in numbers)
 
 

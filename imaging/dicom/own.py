@@ -7,7 +7,9 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 
+import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
@@ -51,6 +53,14 @@ class OwnWords:
         whole, _, rest = _without_exponent(text).lstrip("+-").partition(".")
         # Decimals are long by measurement: only those as long as an identifier that does not arise by chance count.
         return whole.lstrip("0") in self.digits or (len(rest) >= _DECIMALS and rest.lstrip("0") in self.digits)
+
+    def has_single(self, value: float) -> bool:
+        """Whether a number of single precision is what an identifier becomes in it."""
+        return value in self._singles
+
+    @cached_property
+    def _singles(self) -> frozenset[float]:
+        return frozenset(float(np.float32(digits)) for digits in self.digits if len(digits) <= _LARGEST_POWER - 2)
 
 
 def read_own(header: Dataset) -> OwnWords:

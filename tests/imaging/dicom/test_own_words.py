@@ -53,6 +53,13 @@ def test_an_own_number_in_binary_goes_and_other_numbers_stay():
     assert result[0x00209128].value == 4711472
 
 
+def test_an_own_number_that_single_precision_rounds_goes():
+    header = make_header(PatientID="90417733", DistanceSourceToIsocenter=90417736.0, BeamAngle=90417728.0)
+    result = pseudonymise(header, PROFILE, OURS)
+    assert "DistanceSourceToIsocenter" not in result
+    assert result.BeamAngle == 90417728.0
+
+
 @pytest.mark.parametrize("value", [4711471.0, 4711471.25, 0.4711471, 4711471e-9])
 def test_an_own_number_in_floating_point_goes(value: float):
     header = make_header(PatientID="4711471", SpiralPitchFactor=value, TotalCollimationWidth=0.984)
