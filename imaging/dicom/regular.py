@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.dicom.stack import Plane
+from imaging.dicom.values import read_number
 from imaging.domain.image import Irregularity
 from imaging.geometry import Matrix, normal_of
 
@@ -42,7 +43,8 @@ def number_places(planes: Sequence[Plane]) -> list[int]:
 def find_irregularity(planes: Sequence[Plane]) -> Irregularity | None:
     """Judge planes that are already sorted along the normal and lie at different places.
 
-    Tilt is judged by the drift across the normal; a gap is a step of at least one and a half usual ones.
+    Tilt is judged by the drift across the normal; a gap is a step of at least one and a half usual ones, or of
+    as many times the distance that the header states where there are two planes.
     """
     if len(planes) < 2:
         return None
@@ -53,7 +55,7 @@ def find_irregularity(planes: Sequence[Plane]) -> Irregularity | None:
     across = float(np.max(np.linalg.norm(drift, axis=1)))
     if across > _DRIFT_FLOOR_MM and across > _TILT_TANGENT * float(np.sum(steps)):
         return Irregularity.TILT
-    if _gaps(steps).any():
+    if _gaps(planes, steps).any():
         return Irregularity.GAP
     mean = float(np.mean(steps))
     if float(np.max(np.abs(steps - mean))) > max(_SPACING_FLOOR_MM, _SPACING_TOLERANCE * mean):
@@ -63,13 +65,17 @@ def find_irregularity(planes: Sequence[Plane]) -> Irregularity | None:
 
 def split_at_gaps(planes: Sequence[Plane]) -> list[tuple[Plane, ...]]:
     """Part planes that are sorted along the normal where some are missing between them."""
-    ends = [*(np.flatnonzero(_gaps(np.diff(heights(planes)))) + 1).tolist(), len(planes)]
+    ends = [*(np.flatnonzero(_gaps(planes, np.diff(heights(planes)))) + 1).tolist(), len(planes)]
     return [tuple(planes[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def _gaps(steps: Matrix) -> NDArray[np.bool_]:
+def _gaps(planes: Sequence[Plane], steps: Matrix) -> NDArray[np.bool_]:
     """Tell which steps are at least one and a half usual ones."""
     usual = float(np.sort(steps)[(len(steps) - 1) // 2])
+    if len(steps) == 1:
+        # A single step is usual by itself: what the header says of it decides (0018,0088; some devices sign it).
+        stated = abs(read_number(planes[0].instance.header, "SpacingBetweenSlices") or 0.0)
+        usual = stated if 0 < stated < usual else usual
     return np.asarray(steps >= 1.5 * usual)
 
 

@@ -88,6 +88,17 @@ def test_what_is_no_even_grid_is_refused_with_the_reason(factory, read: Read, he
     assert outcomes(grouped) == [(Reason.IRREGULAR_GEOMETRY, detail)] * len(heights)
 
 
+@pytest.mark.parametrize(("stated", "images"), [("5", 0), ("-5", 0), ("85", 1), ("60", 1), ("", 1), ("0", 1)])
+def test_two_slices_are_a_volume_only_at_the_distance_that_their_headers_state(
+    factory, read: Read, stated: str, images: int
+):
+    grouped = group(read(factory.series([0, 85], SpacingBetweenSlices=stated)))
+    assert len(grouped.stacks) == images
+    assert outcomes(grouped) == ([] if images else [(Reason.IRREGULAR_GEOMETRY, "gap")] * 2)
+    parted = group(read(factory.series([0, 85], SpacingBetweenSlices=stated)), parted=True)
+    assert [stack.shape[0] for stack in parted.stacks] == ([2] if images else [1, 1])
+
+
 def test_gantry_tilt_is_refused(factory, read: Read):
     paths = [factory.slice(0, ImagePositionPatient=[0, 0.268 * z, z]) for z in range(5)]
     assert outcomes(group(read(paths))) == [(Reason.IRREGULAR_GEOMETRY, "tilt")] * 5
