@@ -10,13 +10,17 @@ from imaging.contracts import Reader
 
 READERS = "imaging.readers"
 _START_BYTES = 16
+_PREAMBLE, _PREFIX = 128, b"DICM"
+"""A DICOM file may begin as a TIFF file does (PS3.10 7.1)."""
 
 
 def find_reader(path: Path) -> Reader | None:
     """Give the reader that recognises a file by its first bytes; OSError when it cannot be read."""
     with path.open("rb") as stream:
-        start = stream.read(_START_BYTES)
-    return next((reader for reader in _load_readers() if reader.recognises(start)), None)
+        start = stream.read(_PREAMBLE + len(_PREFIX))
+    if start[_PREAMBLE:] == _PREFIX:
+        return None
+    return next((reader for reader in _load_readers() if reader.recognises(start[:_START_BYTES])), None)
 
 
 @cache

@@ -17,7 +17,7 @@ _SAID_ELSEWHERE = ("find_doubt", "_find_obstacle", "_find_member_problem", "_fin
 
 
 def _find_details() -> Iterator[str]:
-    for folder in ("imaging", "pipelines"):
+    for folder in ("imaging", "pipelines", "plugins"):
         for path in sorted((_ROOT / folder).rglob("*.py")):
             tree = ast.parse(path.read_text())
             for node in ast.walk(tree):
