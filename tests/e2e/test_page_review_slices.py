@@ -147,6 +147,6 @@ def test_deleting_a_slice_warns_of_the_gap_that_its_series_may_have(
     expect(page.get_by_test_id("review-gap")).to_have_count(0)
     refuse.click()
     expect(page.get_by_test_id("review-gap")).to_have_text(
-        "Without this file a slice may be missing: the 3 other held files of its series would then become several "
-        "images, parted where it was."
+        "If this is a slice of a volume, the 3 other held files of its series become several images without it, "
+        "parted where it was."
     )
