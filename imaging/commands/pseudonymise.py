@@ -135,7 +135,7 @@ def _check_beside(*written: Path | None) -> None:
 
 def _read_mapping(path: Path | None) -> set[tuple[str, str]]:
     """Read what an earlier run wrote there: its way back stays, and no other file is written over."""
-    if path is None or not path.exists():
+    if path is None or not path.exists() or (path.is_file() and path.stat().st_size == 0):
         return set()
     try:
         with path.open(encoding="utf-8", newline="") as stream:

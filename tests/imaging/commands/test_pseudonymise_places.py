@@ -45,6 +45,7 @@ def test_nothing_is_written_over_an_original_the_key_or_another_result(tool: Too
 
 def test_a_mapping_keeps_the_way_back_of_earlier_runs_and_is_for_its_holder_only(tool: Tool, tmp_path: Path):
     mapping, whole = tmp_path / "map.csv", tmp_path / "whole.csv"
+    whole.touch()
     tool.document(SAMPLE, "out", "--workers", "1", "--mapping", str(whole))
     for number, path in enumerate(sorted(SAMPLE.iterdir())[:2]):
         shutil.copy(path, tmp_path / f"{number}.dcm")
