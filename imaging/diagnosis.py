@@ -94,8 +94,12 @@ def _torch_version() -> str:
 
 def _scheduler() -> Finding:
     address = os.environ.get("DASK_SCHEDULER_ADDRESS")
-    value = "threads of this machine" if address is None else "an external scheduler"
-    return Finding(name="dask scheduler", health=Health.OK, value=value)
+    if not address:
+        return Finding(name="dask scheduler", health=Health.OK, value="threads of this machine")
+    if find_spec("distributed") is None:
+        remedy = "pip install 'imaging-workspace[cluster]'"
+        return Finding(name="dask scheduler", health=Health.BAD, value="what talks to it is missing", remedy=remedy)
+    return Finding(name="dask scheduler", health=Health.OK, value="an external scheduler")
 
 
 def _text_detector() -> Finding:

@@ -27,6 +27,7 @@ from imaging.errors import InvalidInputError, RefusedFileError, StateError
 from imaging.project.project import Project
 from imaging.text import load_detector
 from pipelines.arrivals import Arrivals, Arrived, PictureFile, sort_arrivals
+from pipelines.cluster import find_crew
 from pipelines.late import Unfinished, hold_late
 from pipelines.memory import return_freed_memory
 from pipelines.publication import Publisher, Source
@@ -196,11 +197,16 @@ class _Ingestion:
 
     def publish_all(self, workers: int) -> None:
         """Make every image that can be made."""
-        publisher = Publisher(self._project, workers=workers, existing=self._existing)
         stacks = [*self._stacks()]
         if stacks:
             self._project.profile.record(self._profile)
         candidates = [*stacks, *self._pictures()]
+        if candidates:
+            with find_crew(workers) as crew:
+                self._publish(candidates, Publisher(self._project, crew=crew, existing=self._existing))
+        self._attach()
+
+    def _publish(self, candidates: Sequence[_Candidate], publisher: Publisher) -> None:
         total, before = sum(len(candidate.files) for candidate in candidates), 0
         left = Counter(candidate.series for candidate in candidates)
         for candidate in candidates:
@@ -212,7 +218,6 @@ class _Ingestion:
             before += count
             if not left[candidate.series]:
                 self._unfinished.end(candidate.series)
-        self._attach()
 
     def forget_withdrawn(self) -> None:
         """Let no refusal stand for an objection where the same file came again and its person objects no longer."""

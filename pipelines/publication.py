@@ -17,7 +17,7 @@ from imaging.pyramid.layout import plan_layout
 from imaging.pyramid.manifest import Manifest, digest_file, headers_path, manifest_path, save_bytes, save_manifest
 from imaging.pyramid.publish import publish, staging_folder
 from imaging.pyramid.write import PyramidWriter
-from pipelines.pyramids import ReadSlab, build_pyramid
+from pipelines.pyramids import Crew, ReadSlab
 
 _TURN_S = 0.0005
 
@@ -61,9 +61,9 @@ class Source:
 class Publisher:
     """Publishes the images of one ingest under neutral names."""
 
-    def __init__(self, project: Project, *, workers: int, existing: Sequence[Image]) -> None:
+    def __init__(self, project: Project, *, crew: Crew, existing: Sequence[Image]) -> None:
         self._project = project
-        self._workers = workers
+        self._crew = crew
         self._names = {image.name for image in existing}
         self._counts: dict[str, int] = {}
 
@@ -75,7 +75,7 @@ class Publisher:
             writer = PyramidWriter.create(staging, layout, source.attributes)
             with _taking_turns(), ThreadPoolExecutor(1) as pool:
                 packing = pool.submit(source.headers)
-                build_pyramid(writer, source.read, workers=self._workers, done=done)
+                self._crew.build(writer, source.read, done)
                 headers = packing.result()
             manifest = writer.finish()
             draft = self._draft(source)

@@ -1,10 +1,11 @@
-"""Runs the writing of one pyramid as a Dask graph: one task per shard slab, nothing but slabs' names passed around."""
+"""Runs the writing of one pyramid with Dask: one task per shard slab, nothing but slabs' names passed around."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 from dask.base import compute
 from dask.callbacks import Callback
@@ -12,11 +13,62 @@ from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
 
 from imaging.pyramid.layout import Slab
-from imaging.pyramid.write import PyramidWriter
+from imaging.pyramid.write import PyramidWriter, SlabWriter
 from pipelines.memory import trim_heaps
 
 ReadSlab = Callable[[Slab], NDArray[Any]]
 """Gives the stored values (z, y, x) of one slab of level 0."""
+
+Done = Callable[[float], None]
+"""Is told the finished share, 0-1, from the calling thread; what it raises stops the work."""
+
+
+@runtime_checkable
+class PortableRead(Protocol):
+    """A `ReadSlab` of which another process can be given what it needs for one slab."""
+
+    def __call__(self, slab: Slab) -> NDArray[Any]:
+        """Give the stored values (z, y, x) of one slab of level 0."""
+
+    def take(self, slab: Slab) -> Callable[[], NDArray[Any]]:
+        """Give what reads this one slab: small, and naming nobody, for it crosses a network."""
+
+
+class Crew(Protocol):
+    """Who writes the slabs of an image."""
+
+    def build(self, writer: PyramidWriter, read: ReadSlab, done: Done) -> None:
+        """Write level 0 from `read` and every coarser level from the one below."""
+
+
+@dataclass(frozen=True)
+class Threads:
+    """Threads of this process; each of the `workers` holds one slab and a bit."""
+
+    workers: int
+
+    def build(self, writer: PyramidWriter, read: ReadSlab, done: Done) -> None:
+        """Write level 0 from `read` and every coarser level from the one below."""
+        work = _Work(writer, read)
+        tasks: dict[Slab, Delayed] = {}
+        run = delayed(work.run, pure=False, traverse=False)
+        for level in range(len(writer.layout.levels)):
+            for slab in writer.layout.slabs(level):
+                below = [tasks[source] for source in writer.needs(slab)] if level else []
+                tasks[slab] = run(slab, *below)
+        with _Progress(len(tasks), done, work):
+            compute(*tasks.values(), scheduler="threads", num_workers=self.workers)
+        if work.failure is not None:
+            raise work.failure
+
+
+def make_slab(writer: SlabWriter, slab: Slab, read: Callable[[], NDArray[Any]]) -> None:
+    """Write one slab of level 0 from `read`, or compute one of a coarser level."""
+    if slab.level:
+        writer.build_slab(slab)
+    else:
+        writer.write_slab(slab.start, read(), t=slab.t, c=slab.c)
+    trim_heaps()
 
 
 class _Work:
@@ -41,40 +93,13 @@ class _Work:
         if self.failure is not None:
             return
         try:
-            if slab.level:
-                self._writer.build_slab(slab)
-            else:
-                self._writer.write_slab(slab.start, self._read(slab), t=slab.t, c=slab.c)
-            trim_heaps()
+            make_slab(self._writer, slab, lambda: self._read(slab))
         except BaseException as error:
             self.fail(error)
 
 
-def build_pyramid(writer: PyramidWriter, read: ReadSlab, *, workers: int, done: Callable[[float], None]) -> None:
-    """Write level 0 from `read` and every coarser level from the one below.
-
-    Parameters
-    ----------
-    workers
-        Tasks at a time; each holds one slab and a bit.
-    done
-        Is told the finished share, 0-1, from the calling thread; what it raises stops the work.
-    """
-    work = _Work(writer, read)
-    tasks: dict[Slab, Delayed] = {}
-    run = delayed(work.run, pure=False, traverse=False)
-    for level in range(len(writer.layout.levels)):
-        for slab in writer.layout.slabs(level):
-            below = [tasks[source] for source in writer.needs(slab)] if level else []
-            tasks[slab] = run(slab, *below)
-    with _Progress(len(tasks), done, work):
-        compute(*tasks.values(), scheduler="threads", num_workers=workers)  # type: ignore[no-untyped-call]
-    if work.failure is not None:
-        raise work.failure
-
-
 class _Progress(Callback):
-    def __init__(self, total: int, done: Callable[[float], None], work: _Work) -> None:
+    def __init__(self, total: int, done: Done, work: _Work) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._total = total
         self._done = done

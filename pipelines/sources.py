@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -136,8 +136,31 @@ def _cleaned(instance: Instance, faceless: bool) -> list[Cleaned]:
 
 
 def _reader(stack: Stack) -> ReadSlab:
-    if stack.channels == 1:
-        return lambda slab: read_slab(stack, slab.start, slab.stop, t=slab.t, c=slab.c)
-    # Red, green and blue are decoded together but written as slabs of their own.
-    channels = lru_cache(maxsize=2)(lambda t, start, stop: read_channels(stack, start, stop, t=t))
-    return lambda slab: channels(slab.t, slab.start, slab.stop)[slab.c]
+    return _StackRead(stack) if stack.channels == 1 else _ColourRead(stack)
+
+
+class _StackRead:
+    """Reads slabs of a stack here, and gives others what they need to read one."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+
+    def __call__(self, slab: Slab) -> Stored:
+        return read_slab(self._stack, slab.start, slab.stop, t=slab.t, c=slab.c)
+
+    def take(self, slab: Slab) -> Callable[[], Stored]:
+        """Give what reads one slab, without anything of the headers."""
+        part = self._stack.without_headers(slab.start, slab.stop, t=slab.t)
+        return partial(read_slab, part, 0, slab.stop - slab.start, c=slab.c)
+
+
+class _ColourRead(_StackRead):
+    """Red, green and blue are decoded together but written as slabs of their own."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__(stack)
+        self._channels = lru_cache(maxsize=2)(lambda t, start, stop: read_channels(stack, start, stop, t=t))
+
+    def __call__(self, slab: Slab) -> Stored:
+        channels: Stored = self._channels(slab.t, slab.start, slab.stop)[slab.c]
+        return channels

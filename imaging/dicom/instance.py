@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,17 @@ from imaging.domain.upload import PaintedBox
 Stored = NDArray[np.integer]
 
 _COLOUR = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420", "YBR_PARTIAL_422"})
+
+_PALETTE = tuple(
+    keyword.format(colour)
+    for colour in ("Red", "Green", "Blue")
+    for keyword in (
+        "{}PaletteColorLookupTableDescriptor",
+        "{}PaletteColorLookupTableData",
+        "Segmented{}PaletteColorLookupTableData",
+    )
+)
+"""What a palette is applied with (PS3.3 C.7.6.3.1.5, C.7.9)."""
 
 
 @dataclass(frozen=True)
@@ -125,3 +136,11 @@ class Instance:
     def owner(self) -> tuple[str, str, str, str]:
         """What instances of one series must share: person, study and series."""
         return (self.issuer, self.patient_id, self.study, self.series)
+
+    def without_header(self) -> Instance:
+        """Give what decoding takes and nothing that names anybody: no UID, no person, no header but a palette."""
+        kept = Dataset()
+        for keyword in _PALETTE:
+            if keyword in self.header:
+                kept[keyword] = self.header[keyword]
+        return replace(self, header=kept, name="", uid="", series="", study="", issuer="", patient_id="")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -95,6 +95,13 @@ class Stack:
             "x": self.plane_shape[1],
         }
         return tuple(extents[axis] for axis in self.axes)
+
+    def without_headers(self, start: int, stop: int, *, t: int) -> Stack:
+        """Give planes start..stop−1 of one time point with what decoding them takes, and nothing that names anybody."""
+        planes = self.planes[t][start:stop]
+        bare = {id(plane.instance): plane.instance.without_header() for plane in planes}
+        kept = tuple(replace(plane, instance=bare[id(plane.instance)], labels={}) for plane in planes)
+        return replace(self, planes=(kept,), attributes=self.attributes.model_copy(update={"positions_lps": ()}))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -14,26 +14,16 @@ from imaging.pyramid.metadata import image_group, print_group
 from imaging.pyramid.shrink import shrink_mean
 
 
-class PyramidWriter:
-    """Writes one image into a staging folder.
+class SlabWriter:
+    """Writes the slabs of one image: in any order, by several threads or processes, one writer per slab.
 
-    Slabs of a level may be written in any order and by several threads, one writer per slab; a slab of a coarser level
-    needs the slabs below it (`needs`). The group's own zarr.json comes last, so what is unfinished is no image.
+    A slab of a coarser level needs the slabs below it (`needs`). It can be sent to another process, and to another
+    machine that sees the same folder; it carries nothing of the image but its layout.
     """
 
-    def __init__(self, target: Path, layout: Layout, attributes: ImageAttributes) -> None:
-        self.target = target
+    def __init__(self, layout: Layout, arrays: tuple[StoredArray, ...]) -> None:
         self.layout = layout
-        self.attributes = attributes
-        self._arrays: tuple[StoredArray, ...] = tuple(
-            create_array(target / str(level), array_metadata(layout, level), keep_empty=True)
-            for level in range(len(layout.levels))
-        )
-
-    @classmethod
-    def create(cls, target: Path, layout: Layout, attributes: ImageAttributes) -> PyramidWriter:
-        """Make the folder and an empty array for each level."""
-        return cls(target, layout, attributes)
+        self._arrays = arrays
 
     def write_slab(self, start: int, stored: Stored, *, t: int = 0, c: int = 0) -> None:
         """Write stored values (z, y, x) of level 0 from z plane `start`; whole shards, but for the last."""
@@ -64,11 +54,6 @@ class PyramidWriter:
             for number in range(first, last + 1)
         )
 
-    def finish(self) -> Manifest:
-        """Write the group's metadata and digest every file."""
-        (self.target / "zarr.json").write_bytes(print_group(image_group(self.layout, self.attributes)))
-        return take_manifest(self.target)
-
     def _where(self, start: int, stop: int, *, t: int, c: int) -> tuple[int | slice, ...]:
         front = tuple({"t": t, "c": c}[axis] for axis in self.layout.axes[:-3])
         return (*front, slice(start, stop), slice(None), slice(None))
@@ -78,6 +63,33 @@ class PyramidWriter:
         if stored.dtype != np.dtype(self.layout.dtype) or stored.shape[1:] != expected:
             raise ValueError(f"a slab of {stored.dtype} {stored.shape[1:]} does not fit {self.layout.dtype} {expected}")
         return stored
+
+
+class PyramidWriter(SlabWriter):
+    """Writes one image into a staging folder; the group's own zarr.json comes last: what is unfinished is no image."""
+
+    def __init__(self, target: Path, layout: Layout, attributes: ImageAttributes) -> None:
+        arrays = (
+            create_array(target / str(level), array_metadata(layout, level), keep_empty=True)
+            for level in range(len(layout.levels))
+        )
+        super().__init__(layout, tuple(arrays))
+        self.target = target
+        self.attributes = attributes
+
+    @classmethod
+    def create(cls, target: Path, layout: Layout, attributes: ImageAttributes) -> PyramidWriter:
+        """Make the folder and an empty array for each level."""
+        return cls(target, layout, attributes)
+
+    def for_others(self) -> SlabWriter:
+        """Give what another process needs to write slabs of this image."""
+        return SlabWriter(self.layout, self._arrays)
+
+    def finish(self) -> Manifest:
+        """Write the group's metadata and digest every file."""
+        (self.target / "zarr.json").write_bytes(print_group(image_group(self.layout, self.attributes)))
+        return take_manifest(self.target)
 
 
 def write_pyramid(target: Path, stored: Stored, attributes: ImageAttributes) -> Manifest:

@@ -1,0 +1,222 @@
+"""Lets the workers of a Dask cluster write the slabs of an image, where there is one.
+
+Scheduler and workers are Dask's own (`dask scheduler`, `dask worker`), found and secured by Dask's own configuration:
+`DASK_SCHEDULER_ADDRESS`, and `distributed.comm.tls` for certificates. Workers see the same folders as this process.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import dask.config
+from numpy.typing import NDArray
+
+from imaging.domain.outcome import Reason
+from imaging.errors import InvalidInputError, RefusedFileError, UnavailableError
+from imaging.pyramid.layout import Slab
+from imaging.pyramid.write import PyramidWriter, SlabWriter
+from pipelines.pyramids import Crew, Done, PortableRead, ReadSlab, Threads, make_slab
+
+if TYPE_CHECKING:
+    from dask.typing import Key
+    from distributed import Client, Future
+
+_PART = "the Dask cluster"
+_CONNECT_SECONDS = 10
+_AHEAD = 2
+"""Tasks handed out for each thread of the cluster: none waits for this process, and few are left when it stops."""
+
+_LISTEN_SECONDS = 2.0
+_ALONE_SECONDS = 60.0
+"""For so long a cluster may be without any worker, as when all of them are started anew."""
+
+
+@contextmanager
+def find_crew(workers: int) -> Iterator[Crew]:
+    """Give the cluster that Dask's configuration names, or else `workers` threads of this process.
+
+    Raises
+    ------
+    InvalidInputError
+        The scheduler is on another machine and not reached over TLS.
+    UnavailableError
+        The scheduler does not answer, or what talks to it is not installed.
+    """
+    address = dask.config.get("scheduler-address", None)
+    if not address:
+        yield Threads(workers)
+        return
+    _require_safe(str(address))
+    with _connect(str(address)) as client:
+        yield Cluster(client, Threads(workers))
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Workers of a Dask scheduler; what cannot be sent to them is done by `here`."""
+
+    client: Client
+    here: Threads
+
+    def build(self, writer: PyramidWriter, read: ReadSlab, done: Done) -> None:
+        """Write level 0 from `read` and every coarser level from the one below.
+
+        Tasks are handed out as workers get free, and none any more once one has failed or `done` raises; what runs
+        is waited for, since it writes into a folder that is about to be removed.
+        """
+        if not isinstance(read, PortableRead):
+            self.here.build(writer, read, done)
+            return
+        work = _Work(self.client, writer, read)
+        try:
+            for share in work.run():
+                done(share)
+        finally:
+            work.wait()
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a slab was not written: a refusal, or else the name of an error's type.
+
+    Workers log what a task raises together with its arguments, so a task raises nothing.
+    """
+
+    reason: Reason | None
+    detail: str
+
+
+class _Work:
+    """The tasks of one image on their way through the cluster."""
+
+    def __init__(self, client: Client, writer: PyramidWriter, read: PortableRead) -> None:
+        self._client = client
+        self._writer = writer
+        self._portable = writer.for_others()
+        self._read = read
+        self._name = uuid4().hex
+        self._slabs = [slab for level in range(len(writer.layout.levels)) for slab in writer.layout.slabs(level)]
+        self._waiting = dict.fromkeys(self._slabs)
+        self._written: set[Slab] = set()
+        self._running: dict[Key, tuple[Slab, Future[Any]]] = {}
+
+    def run(self) -> Iterator[float]:
+        """Hand out every slab; gives the finished share every few seconds at least."""
+        alone = 0.0
+        self._hand_out(self._count_threads())
+        while self._running:
+            for future in self._listen():
+                slab, _ = self._running.pop(future.key)
+                _require_written(future)
+                self._written.add(slab)
+            threads = self._count_threads()
+            alone = 0.0 if threads else alone + _LISTEN_SECONDS
+            if alone > _ALONE_SECONDS:
+                raise UnavailableError(_PART, "it has had no worker for a minute")
+            self._hand_out(threads)
+            yield len(self._written) / len(self._slabs)
+
+    def wait(self) -> None:
+        """Wait for what still runs, as long as there is anybody to run it."""
+        with suppress(UnavailableError):
+            while self._running and self._count_threads():
+                for future in self._listen():
+                    del self._running[future.key]
+
+    def _listen(self) -> set[Future[Any]]:
+        """Give the tasks that have ended; none where none does for a moment."""
+        from distributed import CancelledError, wait
+
+        futures = [future for _, future in self._running.values()]
+        try:
+            with self._client.as_current():
+                ended: set[Future[Any]] = wait(futures, _LISTEN_SECONDS, return_when="FIRST_COMPLETED").done
+        except TimeoutError:
+            return set()
+        except CancelledError:
+            # Nobody cancels them: it is what a scheduler says that was started anew.
+            raise UnavailableError(_PART, "it forgot what it was doing") from None
+        return ended
+
+    def _count_threads(self) -> int:
+        return sum(self._client.nthreads().values())
+
+    def _hand_out(self, threads: int) -> None:
+        room = _AHEAD * max(1, threads) - len(self._running)
+        ready = [slab for slab in self._waiting if not slab.level or self._written.issuperset(self._writer.needs(slab))]
+        for slab in ready[:room]:
+            del self._waiting[slab]
+            read = _read_nothing if slab.level else self._read.take(slab)
+            key = f"slab-{self._name}-{slab.level}-{slab.t}-{slab.c}-{slab.start}"
+            future = self._client.submit(_make_slab, self._portable, slab, read, key=key, pure=False)
+            self._running[key] = (slab, future)
+
+
+def _make_slab(writer: SlabWriter, slab: Slab, read: Callable[[], NDArray[Any]]) -> _Failure | None:
+    """Run on a worker."""
+    try:
+        make_slab(writer, slab, read)
+    except RefusedFileError as error:
+        return _Failure(error.reason, error.detail)
+    except Exception as error:
+        return _Failure(None, type(error).__name__)
+    return None
+
+
+def _read_nothing() -> NDArray[Any]:
+    raise NotImplementedError("a coarser level is computed from the one below")
+
+
+def _require_written(future: Future[Any]) -> None:
+    try:
+        # A worker that ended since takes the answer with it; another does the slab again.
+        failure: _Failure | None = future.result(timeout=_ALONE_SECONDS)
+    # KilledWorker, FutureCancelledError, TimeoutError and others: a task itself raises nothing.
+    except Exception:
+        raise UnavailableError(_PART, "its workers ended while they wrote an image") from None
+    if failure is None:
+        return
+    if failure.reason is not None:
+        raise RefusedFileError(failure.reason, failure.detail)
+    raise UnavailableError(_PART, f"a worker failed by {failure.detail}; does it see the folders of the workspace?")
+
+
+def _require_safe(address: str) -> None:
+    """Refuse what others could listen to or take for ours."""
+    parts = urlsplit(address)
+    if parts.scheme == "tls":
+        return
+    host = parts.hostname or ""
+    try:
+        near = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        near = host == "localhost"
+    if not near or parts.scheme != "tcp":
+        raise InvalidInputError(
+            "a Dask scheduler on another machine is reached by TLS only: give it as tls://HOST:PORT"
+        )
+
+
+@contextmanager
+def _connect(address: str) -> Iterator[Client]:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UnavailableError(_PART, "pip install 'imaging-workspace[cluster]'") from None
+    try:
+        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+    # TimeoutError, OSError, or what the certificates raise; the message holds addresses and paths only.
+    except Exception:
+        raise UnavailableError(_PART, "start its scheduler, or unset DASK_SCHEDULER_ADDRESS") from None
+    try:
+        if not client.nthreads():
+            raise UnavailableError(_PART, "it has no worker; start some with `dask worker`")
+        yield client
+    finally:
+        client.close()
