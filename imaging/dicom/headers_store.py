@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -52,6 +53,30 @@ def repack_headers(packed: bytes, rewrite: Callable[[Dataset], Dataset]) -> byte
     shared: _Shared = {}
     lines = [_pack_line(planes, rewrite(header), shared) for planes, header in _unpack(packed)]
     return _compress(lines)
+
+
+class PlanePlace(NamedTuple):
+    """Where one plane of an image came from: t and z in the image; the frame, and where in it, in the file."""
+
+    t: int
+    z: int
+    frame: int
+    top: int
+    left: int
+
+
+@dataclass(frozen=True, eq=False)
+class StoredInstance:
+    """One file that an image was made of, as far as it is kept beside the voxels."""
+
+    header: Dataset
+    places: tuple[PlanePlace, ...]
+
+
+def unpack_instances(packed: bytes) -> Iterator[StoredInstance]:
+    """Read back each header with where its planes went."""
+    for planes, header in _unpack(packed):
+        yield StoredInstance(header, tuple(PlanePlace(*place) for place in planes))
 
 
 def unpack_headers(packed: bytes) -> Iterator[Dataset]:

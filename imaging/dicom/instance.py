@@ -16,7 +16,7 @@ Stored = NDArray[np.integer]
 
 _COLOUR = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420", "YBR_PARTIAL_422"})
 
-_PALETTE = tuple(
+PALETTE = tuple(
     keyword.format(colour)
     for colour in ("Red", "Green", "Blue")
     for keyword in (
@@ -140,7 +140,7 @@ class Instance:
     def without_header(self) -> Instance:
         """Give what decoding takes and nothing that names anybody: no UID, no person, no header but a palette."""
         kept = Dataset()
-        for keyword in _PALETTE:
+        for keyword in PALETTE:
             if keyword in self.header:
                 kept[keyword] = self.header[keyword]
         return replace(self, header=kept, name="", uid="", series="", study="", issuer="", patient_id="")
