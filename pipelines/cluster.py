@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from imaging.domain.outcome import Reason
 from imaging.errors import InvalidInputError, RefusedFileError, UnavailableError
 from imaging.pyramid.layout import Slab
+from imaging.pyramid.manifest import VoxelDigest
 from imaging.pyramid.write import PyramidWriter, SlabWriter
 from pipelines.pyramids import Crew, Done, PortableRead, ReadSlab, Threads, make_slab
 
@@ -64,21 +65,21 @@ class Cluster:
     client: Client
     here: Threads
 
-    def build(self, writer: PyramidWriter, read: ReadSlab, done: Done) -> None:
-        """Write level 0 from `read` and every coarser level from the one below.
+    def build(self, writer: PyramidWriter, read: ReadSlab, done: Done) -> list[VoxelDigest]:
+        """Write level 0 from `read` and every coarser level from the one below; gives what the voxels are.
 
         Tasks are handed out as workers get free, and none any more once one has failed or `done` raises; what runs
         is waited for, since it writes into a folder that is about to be removed.
         """
         if not isinstance(read, PortableRead):
-            self.here.build(writer, read, done)
-            return
+            return self.here.build(writer, read, done)
         work = _Work(self.client, writer, read)
         try:
             for share in work.run():
                 done(share)
         finally:
             work.wait()
+        return work.voxels
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class _Work:
         self._slabs = [slab for level in range(len(writer.layout.levels)) for slab in writer.layout.slabs(level)]
         self._waiting = dict.fromkeys(self._slabs)
         self._written: set[Slab] = set()
+        self.voxels: list[VoxelDigest] = []
         self._running: dict[Key, tuple[Slab, Future[Any]]] = {}
 
     def run(self) -> Iterator[float]:
@@ -113,8 +115,10 @@ class _Work:
         while self._running:
             for future in self._listen():
                 slab, _ = self._running.pop(future.key)
-                _require_written(future)
+                made = _require_written(future)
                 self._written.add(slab)
+                if made is not None:
+                    self.voxels.append(made)
             threads = self._count_threads()
             alone = 0.0 if threads else alone + _LISTEN_SECONDS
             if alone > _ALONE_SECONDS:
@@ -158,33 +162,32 @@ class _Work:
             self._running[key] = (slab, future)
 
 
-def _make_slab(writer: SlabWriter, slab: Slab, read: Callable[[], NDArray[Any]]) -> _Failure | None:
+def _make_slab(writer: SlabWriter, slab: Slab, read: Callable[[], NDArray[Any]]) -> VoxelDigest | _Failure | None:
     """Run on a worker."""
     try:
-        make_slab(writer, slab, read)
+        return make_slab(writer, slab, read)
     except RefusedFileError as error:
         return _Failure(error.reason, error.detail)
     except Exception as error:
         return _Failure(None, type(error).__name__)
-    return None
 
 
 def _read_nothing() -> NDArray[Any]:
     raise NotImplementedError("a coarser level is computed from the one below")
 
 
-def _require_written(future: Future[Any]) -> None:
+def _require_written(future: Future[Any]) -> VoxelDigest | None:
     try:
         # A worker that ended since takes the answer with it; another does the slab again.
-        failure: _Failure | None = future.result(timeout=_ALONE_SECONDS)
+        made: VoxelDigest | _Failure | None = future.result(timeout=_ALONE_SECONDS)
     # KilledWorker, FutureCancelledError, TimeoutError and others: a task itself raises nothing.
     except Exception:
         raise UnavailableError(_PART, "its workers ended while they wrote an image") from None
-    if failure is None:
-        return
-    if failure.reason is not None:
-        raise RefusedFileError(failure.reason, failure.detail)
-    raise UnavailableError(_PART, f"a worker failed by {failure.detail}; does it see the folders of the workspace?")
+    if not isinstance(made, _Failure):
+        return made
+    if made.reason is not None:
+        raise RefusedFileError(made.reason, made.detail)
+    raise UnavailableError(_PART, f"a worker failed by {made.detail}; does it see the folders of the workspace?")
 
 
 def _require_safe(address: str) -> None:

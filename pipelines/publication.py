@@ -75,9 +75,9 @@ class Publisher:
             writer = PyramidWriter.create(staging, layout, source.attributes)
             with _taking_turns(), ThreadPoolExecutor(1) as pool:
                 packing = pool.submit(source.headers)
-                self._crew.build(writer, source.read, done)
+                voxels = self._crew.build(writer, source.read, done)
                 headers = packing.result()
-            manifest = writer.finish()
+            manifest = writer.finish(voxels)
             draft = self._draft(source)
 
             def prepare(key: ImageKey) -> None:

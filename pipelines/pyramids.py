@@ -13,6 +13,7 @@ from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
 
 from imaging.pyramid.layout import Slab
+from imaging.pyramid.manifest import VoxelDigest
 from imaging.pyramid.write import PyramidWriter, SlabWriter
 from pipelines.memory import trim_heaps
 
@@ -37,8 +38,8 @@ class PortableRead(Protocol):
 class Crew(Protocol):
     """Who writes the slabs of an image."""
 
-    def build(self, writer: PyramidWriter, read: ReadSlab, done: Done) -> None:
-        """Write level 0 from `read` and every coarser level from the one below."""
+    def build(self, writer: PyramidWriter, read: ReadSlab, done: Done) -> list[VoxelDigest]:
+        """Write level 0 from `read` and every coarser level from the one below; gives what the voxels are."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class Threads:
 
     workers: int
 
-    def build(self, writer: PyramidWriter, read: ReadSlab, done: Done) -> None:
-        """Write level 0 from `read` and every coarser level from the one below."""
+    def build(self, writer: PyramidWriter, read: ReadSlab, done: Done) -> list[VoxelDigest]:
+        """Write level 0 from `read` and every coarser level from the one below; gives what the voxels are."""
         work = _Work(writer, read)
         tasks: dict[Slab, Delayed] = {}
         run = delayed(work.run, pure=False, traverse=False)
@@ -60,15 +61,18 @@ class Threads:
             compute(*tasks.values(), scheduler="threads", num_workers=self.workers)
         if work.failure is not None:
             raise work.failure
+        return work.voxels
 
 
-def make_slab(writer: SlabWriter, slab: Slab, read: Callable[[], NDArray[Any]]) -> None:
-    """Write one slab of level 0 from `read`, or compute one of a coarser level."""
+def make_slab(writer: SlabWriter, slab: Slab, read: Callable[[], NDArray[Any]]) -> VoxelDigest | None:
+    """Write one slab of level 0 from `read` and tell what it was, or compute one of a coarser level."""
+    made = None
     if slab.level:
         writer.build_slab(slab)
     else:
-        writer.write_slab(slab.start, read(), t=slab.t, c=slab.c)
+        made = writer.write_slab(slab.start, read(), t=slab.t, c=slab.c)
     trim_heaps()
+    return made
 
 
 class _Work:
@@ -82,6 +86,7 @@ class _Work:
         self._read = read
         self._failing = threading.Lock()
         self.failure: BaseException | None = None
+        self.voxels: list[VoxelDigest] = []
 
     def fail(self, error: BaseException) -> None:
         """Keep the first failure."""
@@ -93,7 +98,9 @@ class _Work:
         if self.failure is not None:
             return
         try:
-            make_slab(self._writer, slab, lambda: self._read(slab))
+            made = make_slab(self._writer, slab, lambda: self._read(slab))
+            if made is not None:
+                self.voxels.append(made)
         except BaseException as error:
             self.fail(error)
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from imaging.domain.base import ImageKey, Record, SegmentationKey
 from imaging.errors import VerificationError
@@ -23,11 +27,28 @@ class FileDigest(Record):
     sha256: str
 
 
+class VoxelDigest(Record):
+    """The SHA-256, hex, of the stored voxels z planes start..stop−1 of level 0: little-endian, C order (z, y, x).
+
+    It stays what it is when voxels are compressed or cut in another way.
+    """
+
+    t: int
+    c: int
+    start: int
+    stop: int
+    sha256: str
+
+
 class Manifest(Record):
-    """All files of one group, sorted by path; `headers` is that of the pseudonymised headers beside an image."""
+    """All files of one group, sorted by path, and the voxels of an image.
+
+    `headers` is the file of pseudonymised headers beside an image.
+    """
 
     files: tuple[FileDigest, ...]
     headers: FileDigest | None = None
+    voxels: tuple[VoxelDigest, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -66,9 +87,16 @@ def digest_file(path: Path, name: str) -> FileDigest:
         return FileDigest(path=name, bytes=stream.tell(), sha256=digest)
 
 
-def take_manifest(group: Path) -> Manifest:
+def digest_voxels(stored: NDArray[Any]) -> str:
+    """Note what some stored voxels are, however they come to be stored."""
+    plain = np.ascontiguousarray(stored, stored.dtype.newbyteorder("<"))
+    return hashlib.sha256(plain.data).hexdigest()
+
+
+def take_manifest(group: Path, voxels: Iterable[VoxelDigest] = ()) -> Manifest:
     """Digest every file of a group; the segmentations inside an image keep manifests of their own."""
-    return Manifest(files=tuple(digest_file(path, name) for name, path in sorted(_files(group))))
+    files = tuple(digest_file(path, name) for name, path in sorted(_files(group)))
+    return Manifest(files=files, voxels=tuple(sorted(voxels, key=lambda part: (part.t, part.c, part.start))))
 
 
 def save_manifest(manifest: Manifest, target: Path) -> None:

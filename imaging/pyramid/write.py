@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from imaging.domain.image import ImageAttributes
 from imaging.pyramid.arrays import StoredArray, create_array
 from imaging.pyramid.layout import Layout, Slab, Stored, array_metadata, plan_layout
-from imaging.pyramid.manifest import Manifest, take_manifest
+from imaging.pyramid.manifest import Manifest, VoxelDigest, digest_voxels, take_manifest
 from imaging.pyramid.metadata import image_group, print_group
 from imaging.pyramid.shrink import shrink_mean
 
@@ -25,9 +26,11 @@ class SlabWriter:
         self.layout = layout
         self._arrays = arrays
 
-    def write_slab(self, start: int, stored: Stored, *, t: int = 0, c: int = 0) -> None:
-        """Write stored values (z, y, x) of level 0 from z plane `start`; whole shards, but for the last."""
-        self._arrays[0].write(self._where(start, start + len(stored), t=t, c=c), self._checked(stored))
+    def write_slab(self, start: int, stored: Stored, *, t: int = 0, c: int = 0) -> VoxelDigest:
+        """Write stored values (z, y, x) of level 0 from z plane `start`, whole shards but for the last; digest them."""
+        stop = start + len(stored)
+        self._arrays[0].write(self._where(start, stop, t=t, c=c), self._checked(stored))
+        return VoxelDigest(t=t, c=c, start=start, stop=stop, sha256=digest_voxels(stored))
 
     def build_slab(self, slab: Slab) -> None:
         """Compute one slab of a coarser level from the level below it."""
@@ -86,10 +89,10 @@ class PyramidWriter(SlabWriter):
         """Give what another process needs to write slabs of this image."""
         return SlabWriter(self.layout, self._arrays)
 
-    def finish(self) -> Manifest:
-        """Write the group's metadata and digest every file."""
+    def finish(self, voxels: Iterable[VoxelDigest] = ()) -> Manifest:
+        """Write the group's metadata and digest every file; `voxels` are the digests of all slabs of level 0."""
         (self.target / "zarr.json").write_bytes(print_group(image_group(self.layout, self.attributes)))
-        return take_manifest(self.target)
+        return take_manifest(self.target, voxels)
 
 
 def write_pyramid(target: Path, stored: Stored, attributes: ImageAttributes) -> Manifest:
@@ -104,10 +107,11 @@ def write_pyramid(target: Path, stored: Stored, attributes: ImageAttributes) -> 
     """
     layout = plan_layout(attributes.axes, stored.shape, stored.dtype.name, attributes.spacing_mm)
     writer = PyramidWriter.create(target, layout, attributes)
+    voxels = []
     for slab in layout.slabs(0):
         front = tuple({"t": slab.t, "c": slab.c}[axis] for axis in layout.axes[:-3])
-        writer.write_slab(slab.start, stored[front][slab.start : slab.stop], t=slab.t, c=slab.c)
+        voxels.append(writer.write_slab(slab.start, stored[front][slab.start : slab.stop], t=slab.t, c=slab.c))
     for level in range(1, len(layout.levels)):
         for slab in layout.slabs(level):
             writer.build_slab(slab)
-    return writer.finish()
+    return writer.finish(voxels)

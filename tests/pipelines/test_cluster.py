@@ -28,7 +28,9 @@ from imaging.dicom.walk import Found
 from imaging.errors import UnavailableError
 from imaging.project.project import Project
 from imaging.project.verification import verify_project
+from imaging.pyramid.beside import read_manifest
 from imaging.pyramid.layout import Slab
+from imaging.pyramid.manifest import digest_voxels
 from pipelines import cluster, sources
 from pipelines.ingest import ingest
 from pipelines.pyramids import PortableRead, Threads
@@ -136,6 +138,9 @@ def test_a_cluster_writes_what_threads_write(
     assert [image.shape for image in made.images] == [(PLANES, 24, 20)]
     np.testing.assert_array_equal(voxels_of(project), voxels)
     assert is_whole(project)
+    parts = read_manifest(project.images.path(project.images.list()[0].id)).voxels
+    assert [part.sha256 for part in parts] == [digest_voxels(voxels[part.start : part.stop]) for part in parts]
+    assert len(parts) == 3
 
 
 @pytest.mark.parametrize("name", ["examples_ybr_color.dcm", "examples_palette.dcm", "SC_rgb_jpeg_dcmtk.dcm"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from imaging.domain.image import Image
 from imaging.domain.people import Role
 from imaging.errors import InvalidInputError
 from imaging.project.project import Project
+from imaging.pyramid.beside import read_manifest
 from imaging.workspace import Workspace
 from pipelines import rebuild as pipeline
 from pipelines.ingest import ingest
@@ -226,3 +228,15 @@ def test_nothing_is_replaced_and_nothing_half_made_stays(
     with pytest.raises(InvalidInputError):
         pipeline.rebuild_dicom(project, image, tmp_path / "new" / "out", silent)
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_the_manifest_holds_what_the_decoded_pixels_were(
+    project: Project, make_series: MakeSeries, tmp_path: Path
+) -> None:
+    voxels = make_series(tmp_path / "in", planes=70)
+    take(project, tmp_path / "in")
+    (image,) = project.images.list()
+    parts = read_manifest(project.images.path(image.id)).voxels
+    assert [(part.t, part.c, part.start, part.stop) for part in parts] == [(0, 0, 0, 64), (0, 0, 64, 70)]
+    for part in parts:
+        assert part.sha256 == hashlib.sha256(voxels[part.start : part.stop].astype("<i2").tobytes()).hexdigest()
