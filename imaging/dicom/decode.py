@@ -1,16 +1,16 @@
-"""Decodes stored values of a stack; native frames by offset, compressed ones through an explicit pydicom plugin."""
+"""Decodes stored values of a stack; native frames by offset, compressed ones in processes that may die."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
-from pydicom.encaps import encapsulate
 from pydicom.pixels.processing import apply_color_lut
 
-from imaging.dicom.codecs import BIG_ENDIAN, EXPLICIT, LOSSY, NATIVE, PLUGINS, RIGHT_ALIGNED, find_decoder
+from imaging.dicom.codecs import BIG_ENDIAN, EXPLICIT, LOSSY, NATIVE, RIGHT_ALIGNED, decode_samples
+from imaging.dicom.decoders import decoders
 from imaging.dicom.headers import open_pixels
 from imaging.dicom.instance import Instance, PixelFormat, Stored
 from imaging.dicom.quiet import silence_pydicom
@@ -167,7 +167,7 @@ def _decode(instance: Instance, data: bytes) -> Stored:
         container = np.frombuffer(data, pixel_format.dtype.newbyteorder(">" if big else "<"))
         plane = container.reshape(pixel_format.rows, pixel_format.columns).astype(pixel_format.dtype, copy=False)
         return extend_sign(plane, pixel_format, right_aligned=False)[np.newaxis]
-    decoded = _decode_by_pydicom(instance, data)
+    decoded = _decode_samples(instance, data)
     if pixel_format.photometric == "PALETTE COLOR":
         return np.moveaxis(np.asarray(apply_color_lut(decoded, instance.header)), -1, 0)
     if decoded.ndim == 3:
@@ -180,30 +180,12 @@ def _decode(instance: Instance, data: bytes) -> Stored:
     return extend_sign(stored, pixel_format, right_aligned=instance.syntax in RIGHT_ALIGNED)[np.newaxis]
 
 
-def _decode_by_pydicom(instance: Instance, data: bytes) -> Stored:
-    pixel_format = instance.format
-    native = instance.syntax in NATIVE
-    big = instance.syntax == BIG_ENDIAN and pixel_format.bits_allocated > 8
-    syntax = instance.syntax if not native else BIG_ENDIAN if big else EXPLICIT
-    options: dict[str, Any] = {
-        "rows": pixel_format.rows,
-        "columns": pixel_format.columns,
-        "samples_per_pixel": pixel_format.samples,
-        "number_of_frames": 1,
-        "bits_allocated": pixel_format.bits_allocated,
-        "bits_stored": pixel_format.bits_stored,
-        "pixel_representation": int(pixel_format.signed),
-        "photometric_interpretation": pixel_format.photometric,
-        "planar_configuration": pixel_format.planar,
-        "pixel_keyword": "PixelData",
-    }
-    decoded, _ = find_decoder(syntax).as_array(
-        data if native else encapsulate([data], has_bot=False),
-        index=0,
-        decoding_plugin="" if native else PLUGINS[syntax],
-        **options,
-    )
-    return cast("Stored", decoded)
+def _decode_samples(instance: Instance, data: bytes) -> Stored:
+    """Decode in this process what no codec has to touch, all else in one that may die of it."""
+    if instance.syntax not in NATIVE:
+        return decoders().decode(data, instance.syntax, instance.format)
+    big = instance.syntax == BIG_ENDIAN and instance.format.bits_allocated > 8
+    return decode_samples(data, BIG_ENDIAN if big else EXPLICIT, instance.format)
 
 
 def _clip(stored: Stored, pixel_format: PixelFormat) -> Stored:

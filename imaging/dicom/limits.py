@@ -38,3 +38,27 @@ class Limits:
 
     frames: int = 2**17
     """Frames of one file."""
+
+
+@dataclass(frozen=True)
+class DecodeLimits:
+    """What one compressed frame may take in its process, by the bytes that it decodes to.
+
+    Codecs need up to 13 times the frame (measured: sub-sampled JPEG in colour) and decode 14 MB/s at least (JPEG 2000).
+    """
+
+    seconds: float = 30.0
+    """Processor time, besides a second for every `bytes_per_second` of the decoded frame."""
+
+    bytes_per_second: int = 2**20
+
+    elapsed: int = 4
+    """Times the processor time that may pass: a loaded machine is slow, and a codec that waits for ever uses none."""
+
+    memory_bytes: int = 256 * 2**20
+    """Address space, besides `memory_ratio` times the decoded frame."""
+
+    memory_ratio: int = 16
+
+    idle_seconds: float = 60.0
+    """A process that has had nothing to do for so long ends."""

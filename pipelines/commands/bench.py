@@ -15,9 +15,11 @@ import click
 
 from imaging.cli import draw_progress
 from pipelines.bench.access import Comparison, bench_pyramid, bench_read
+from pipelines.bench.decoding import bench_decode
 from pipelines.bench.ingest import SLICES, Row, bench_ingest
 
-_NAMES = ("ingest", "read", "pyramid")
+_NAMES = ("ingest", "decode", "read", "pyramid")
+_COMPARED = {"decode": bench_decode, "read": bench_read, "pyramid": bench_pyramid}
 _TOOLS = ("imaging-workspace", "zarr", "dask", "SimpleITK", "tensorstore", "numpy")
 _MEBI = 2**20
 
@@ -44,7 +46,7 @@ def command(name: str | None, rounds: int, slices: int, peer_python: Path, as_js
                 rows = bench_ingest(rounds, slices, peer_python, draw)
                 shown, text = [asdict(row) for row in rows], _tabulate(rows)
             else:
-                compared = (bench_read if chosen == "read" else bench_pyramid)(rounds, slices, draw)
+                compared = _COMPARED[chosen](rounds, slices, draw)
                 shown, text = [asdict(row) for row in compared], _compare(compared)
         document = {"bench": chosen, "slices": slices, "rounds": rounds, "versions": _find_versions(), "rows": shown}
         click.echo(json.dumps(document) if as_json else text)

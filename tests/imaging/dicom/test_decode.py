@@ -113,6 +113,43 @@ def test_lossless_codecs_give_the_stored_values(factory, read: Read, syntax: str
         assert np.array_equal(read_slab(stack, 0, 1, t=time)[0], frames[time])
 
 
+@pytest.mark.parametrize(("syntax", "name"), [("80", "jpegls"), ("90", "jpeg2k"), ("201", "htj2k"), ("5", "rle")])
+@pytest.mark.parametrize("stored", [12, 16])
+def test_signed_values_come_through_every_lossless_codec(factory, read: Read, syntax: str, name: str, stored: int):
+    """JPEG-LS and RLE know no sign: they hold two's complement, of BitsStored or of the whole container."""
+    half = 2 ** (stored - 1)
+    frame = np.random.default_rng(3).integers(-half, half, (16, 24)).astype(np.int16)
+    frame[0, :2] = -half, half - 1
+    header = factory.header(BitsStored=stored, HighBit=stored - 1, Rows=16, Columns=24)
+    if name == "rle":
+        header.PixelData = frame.tobytes()
+        header.file_meta = pydicom.dataset.FileMetaDataset()
+        header.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+        header.compress("1.2.840.10008.1.2.5", encoding_plugin="pydicom", generate_instance_uid=False)
+    else:
+        bare = (frame.view(np.uint16) & (2 * half - 1)).astype(np.uint16)
+        encoded = {
+            "jpegls": lambda: imagecodecs.jpegls_encode(bare),
+            "jpeg2k": lambda: imagecodecs.jpeg2k_encode(frame, codecformat="j2k", reversible=True),
+            "htj2k": lambda: imagecodecs.htj2k_encode(frame, reversible=True),
+        }[name]()
+        header.PixelData = encapsulate([encoded])
+        header["PixelData"].VR = "OB"
+        header["PixelData"].is_undefined_length = True
+    syntax = f"1.2.840.10008.1.2.{'' if name == 'rle' else '4.'}{syntax}"
+    (stack,) = group(read([factory.write(header, None, syntax=syntax)])).stacks
+    assert np.array_equal(read_slab(stack, 0, 1)[0], frame)
+
+
+def test_an_rle_frame_that_ends_early_is_refused(factory, read: Read):
+    header = factory.header(Rows=16, Columns=24)
+    header.PixelData = encapsulate([b"\2\0\0\0\x40\0\0\0\x50\0\0\0" + bytes(52) + b"\x0fabcdefgh" * 3])
+    header["PixelData"].VR = "OB"
+    header["PixelData"].is_undefined_length = True
+    grouped = group(read([factory.write(header, None, syntax="1.2.840.10008.1.2.5")]))
+    assert [reason for _, reason, _ in grouped.refused] == [Reason.DECODE_FAILED]
+
+
 def test_twelve_bit_jpeg_decodes(factory, read: Read):
     frame = (np.add.outer(np.arange(16), np.arange(24)) * 100).astype(np.uint16)
     header = factory.header(BitsStored=12, HighBit=11, PixelRepresentation=0, Rows=16, Columns=24)

@@ -1,4 +1,4 @@
-"""`imaging bench read` and `pyramid` compare the same work: what both give is equal."""
+"""`imaging bench decode`, `read` and `pyramid` compare the same work: what both give is equal."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from imaging import cli
 from pipelines.bench import access
 
 
-@pytest.mark.parametrize("name", ["read", "pyramid"])
+@pytest.mark.parametrize("name", ["decode", "read", "pyramid"])
 def test_each_comparison_names_its_peer(name: str, capsys: pytest.CaptureFixture[str]):
     assert cli.main(["bench", name, "--rounds", "1", "--slices", "8", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     rows = document["rows"]
     assert (document["bench"], document["slices"], document["rounds"]) == (name, 8, 1)
-    assert len(rows) == {"read": 4, "pyramid": 2}[name]
+    assert len(rows) == {"decode": 4, "read": 4, "pyramid": 2}[name]
     for row in rows:
         assert row["peer"]
         assert row["ratio"] == pytest.approx(row["milliseconds"] / row["peer_milliseconds"])

@@ -113,6 +113,8 @@ const NAMES: Readonly<Record<string, string>> = {
   'a compressed frame does not follow its format': 'frameFormat',
   'the decoded frame has another size than the header says': 'frameSize',
   'the pixels cannot be decoded': 'undecoded',
+  'its pixels take too long to decode': 'decodeLong',
+  'its pixels take too much memory to decode': 'decodeMemory',
   'the archive is empty': 'archiveEmpty',
   'the archive is damaged or of an unknown kind': 'archiveDamaged',
   'the archive unpacks to too much': 'archiveLarge',
