@@ -125,7 +125,8 @@ def find_window(real: NDArray[np.float64]) -> Window:
     if real.size == 0:
         return Window(center=0, width=1)
     low, high = np.percentile(real, (0.5, 99.5))
-    return Window(center=float(low + high) / 2, width=max(float(high - low), 1.0))
+    # DICOM's function counts in whole units, and doses in gray differ by less: so both ends are met exactly.
+    return Window(center=float(low + high) / 2 + 0.5, width=max(float(high - low), 1e-3) + 1)
 
 
 def encode_picture(pixels: Grey, encoding: Encoding, *, max_size: int | None = None) -> bytes:

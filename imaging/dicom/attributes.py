@@ -7,8 +7,9 @@ from typing import cast
 
 import numpy as np
 
+from imaging.dicom.dose import units_of
 from imaging.dicom.instance import Instance, PixelFormat
-from imaging.dicom.kinds import is_cross_sectional
+from imaging.dicom.kinds import is_cross_sectional, is_dose
 from imaging.dicom.stack import Plane
 from imaging.dicom.values import read_integer, read_number, read_numbers, read_text
 from imaging.domain.image import Affine, ImageAttributes, Padding, Rescale, Window
@@ -68,16 +69,18 @@ def _affine(planes: Sequence[Plane], *, placed: bool) -> Affine:
             step=step if len(planes) > 1 else normal_of(first.orientation),
         )
     else:
-        row_mm, column_mm = first.pixel_spacing or (1.0, 1.0)
-        matrix = np.array([[0, 0, column_mm, 0], [0, row_mm, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]], float)
+        z_mm, y_mm, x_mm = (length or 1.0 for length in _spacing(planes, placed=False))
+        matrix = np.array([[0, 0, x_mm, 0], [0, y_mm, 0, 0], [z_mm, 0, 0, 0], [0, 0, 0, 1]], float)
     return cast("Affine", tuple(tuple(float(value) for value in row) for row in matrix))
 
 
 def _spacing(planes: Sequence[Plane], *, placed: bool) -> tuple[float | None, float | None, float | None]:
     row_mm, column_mm = planes[0].pixel_spacing or (None, None)
     first, last = planes[0].position, planes[-1].position
-    if not placed or len(planes) < 2 or first is None or last is None:
+    if len(planes) < 2:
         return None, row_mm, column_mm
+    if not placed or first is None or last is None:
+        return planes[0].step, row_mm, column_mm
     length = float(np.linalg.norm(np.array(last) - np.array(first)))
     return length / (len(planes) - 1), row_mm, column_mm
 
@@ -101,10 +104,12 @@ def _shows(plane: Plane, center: float, width: float) -> bool:
 
 
 def _units(plane: Plane) -> str:
-    """Hounsfield units only where a CT is rescaled and names no other unit (PS3.3 C.11.1.1.2)."""
+    """Gray of a dose; Hounsfield units only where a CT is rescaled and names no other unit (PS3.3 C.11.1.1.2)."""
     instance = plane.instance
     if instance.format.colour:
         return ""
+    if is_dose(instance.sop_class):
+        return units_of(instance.header)
     modality = _modality(instance)
     if modality == "PT":
         return "BQML" if read_text(instance.header, "Units") == "BQML" else "stored"

@@ -7,10 +7,15 @@ from imaging.domain.outcome import Reason
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
-ENHANCED = frozenset(_STORAGE + tail for tail in ("2.1", "2.2", "4.1", "4.3", "4.4", "128.1", "130"))
-"""Enhanced CT, MR and PET: geometry per frame in functional groups (PS3.3 C.7.6.16)."""
+_ENHANCED = frozenset(
+    _STORAGE + tail for tail in ("2.1", "2.2", "4.1", "4.3", "4.4", "13.1.1", "13.1.2", "128.1", "130")
+)
+"""Enhanced CT, MR, PET and X-ray volumes: geometry per frame in functional groups (PS3.3 C.7.6.16)."""
 
-_CROSS_SECTIONAL = ENHANCED | {_STORAGE + tail for tail in ("2", "4", "128")}
+_DOSE = _STORAGE + "481.2"
+_TOMOSYNTHESIS = _STORAGE + "13.1.3"
+_MAMMOGRAPHY = frozenset(_STORAGE + tail for tail in ("1.2", "1.2.1"))
+_CROSS_SECTIONAL = _ENHANCED | {_DOSE} | {_STORAGE + tail for tail in ("2", "4", "128")}
 _SECONDARY_CAPTURE = frozenset(_STORAGE + tail for tail in ("7", "7.1", "7.2", "7.3", "7.4"))
 _ULTRASOUND = frozenset(_STORAGE + tail for tail in ("3", "3.1", "6", "6.1", "6.2"))
 _DOCUMENT_PREFIX = _STORAGE + "104."
@@ -19,9 +24,7 @@ _SEGMENTATION = frozenset(_STORAGE + tail for tail in ("66.4", "66.7"))
 _NOT_A_GRID = {
     **dict.fromkeys(_SEGMENTATION, "segmentation objects are not read yet"),
     _STORAGE + "30": "parametric maps are not read yet",
-    _STORAGE + "481.2": "dose grids are not read yet",
     _STORAGE + "77.1.6": "whole-slide images are not read yet",
-    _STORAGE + "13.1.3": "tomosynthesis is not read yet",
 }
 
 
@@ -33,6 +36,26 @@ def is_segmentation(sop_class: str) -> bool:
 def is_structure_set(sop_class: str) -> bool:
     """Whether a file of this class holds contours on the planes of another (RTSTRUCT)."""
     return sop_class == _STORAGE + "481.3"
+
+
+def is_dose(sop_class: str) -> bool:
+    """Whether the frames of a file are the planes of a dose grid (RTDOSE)."""
+    return sop_class == _DOSE
+
+
+def has_functional_groups(sop_class: str) -> bool:
+    """Whether files of this class say of each frame where it lies."""
+    return sop_class in _ENHANCED or sop_class == _TOMOSYNTHESIS
+
+
+def is_breast(sop_class: str) -> bool:
+    """Whether frames of this class lie behind each other in a breast, also where none says where."""
+    return sop_class == _TOMOSYNTHESIS or sop_class in _MAMMOGRAPHY
+
+
+def is_one_volume(sop_class: str) -> bool:
+    """Whether a file of several frames is a volume by itself, whatever else is in its series."""
+    return is_dose(sop_class) or is_breast(sop_class)
 
 
 def is_cross_sectional(sop_class: str) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from pydicom.dataset import Dataset
 
+from imaging.dicom.dose import cut_dose
 from imaging.dicom.instance import Instance
-from imaging.dicom.kinds import ENHANCED
+from imaging.dicom.kinds import has_functional_groups, is_breast, is_dose
 from imaging.dicom.mosaic import cut_mosaic, is_mosaic
 from imaging.dicom.stack import Plane
 from imaging.dicom.values import read_item, read_items, read_number, read_numbers, read_text, read_texts, read_values
@@ -28,12 +29,14 @@ def cut_planes(instance: Instance) -> tuple[Plane, ...]:
     """
     if is_mosaic(instance):
         return cut_mosaic(instance, _plain(instance, 0))
-    if instance.sop_class in ENHANCED:
+    if has_functional_groups(instance.sop_class):
         return cut_functional_groups(instance)
-    if instance.frames == 1:
-        return (_plain(instance, 0),)
-    _check_cine(instance)
-    return tuple(_plain(instance, frame) for frame in range(instance.frames))
+    planes = tuple(_plain(instance, frame) for frame in range(instance.frames))
+    if is_dose(instance.sop_class):
+        return cut_dose(planes)
+    if instance.frames > 1 and not is_breast(instance.sop_class):
+        _check_cine(instance)
+    return planes
 
 
 def _plain(instance: Instance, frame: int) -> Plane:
@@ -50,6 +53,7 @@ def _plain(instance: Instance, frame: int) -> Plane:
         windows=_windows(header),
         image_type=read_texts(header, "ImageType"),
         labels=_labels(header, frame),
+        step=_step(header),
     )
 
 
@@ -85,7 +89,12 @@ def _enhanced(instance: Instance, number: int, shared: Dataset, frame: Dataset) 
     frame_type = next(
         (
             pick(name)
-            for name in ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence", "PETFrameTypeSequence")
+            for name in (
+                "MRImageFrameTypeSequence",
+                "CTImageFrameTypeSequence",
+                "PETFrameTypeSequence",
+                "XRay3DFrameTypeSequence",
+            )
             if name in frame or name in shared
         ),
         Dataset(),
@@ -101,6 +110,7 @@ def _enhanced(instance: Instance, number: int, shared: Dataset, frame: Dataset) 
         rescale_type=_rescale_type(transformation),
         windows=_windows(pick("FrameVOILUTSequence")),
         image_type=read_texts(frame_type, "FrameType"),
+        step=_step(pick("PixelMeasuresSequence")),
         labels=_frame_labels(instance, number, pick),
     )
 
@@ -153,6 +163,11 @@ def _vector(header: Dataset, keyword: str) -> Vector | None:
 def _spacing(header: Dataset) -> tuple[float, float] | None:
     numbers = read_numbers(header, "PixelSpacing", 2)
     return (numbers[0], numbers[1]) if numbers and min(numbers) > 0 else None
+
+
+def _step(header: Dataset) -> float | None:
+    stated = abs(read_number(header, "SpacingBetweenSlices") or 0.0)
+    return stated or None
 
 
 def _windows(header: Dataset) -> tuple[tuple[float, float], ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from imaging.dicom.attributes import describe, stored_dtype
 from imaging.dicom.decode import read_frame
 from imaging.dicom.instance import Instance
-from imaging.dicom.kinds import is_cross_sectional
+from imaging.dicom.kinds import is_breast, is_cross_sectional, is_one_volume
 from imaging.dicom.planes import cut_planes
 from imaging.dicom.regular import (
     angle_between,
@@ -157,12 +157,16 @@ def pixel_digest(instance: Instance) -> bytes:
 def _bucket(planes: Iterable[Plane]) -> list[list[Plane]]:
     """Bring together what could be one image: same series, frame of reference, shape, spacing and pixel format."""
     buckets: dict[tuple[object, ...], list[Plane]] = {}
+    key: tuple[object, ...]
     for plane in planes:
         instance = plane.instance
         spacing = plane.pixel_spacing and tuple(round(value, 4) for value in plane.pixel_spacing)
         pixels = (instance.format.photometric, stored_dtype(instance).str, instance.format.samples)
         frame_of_reference = read_text(instance.header, "FrameOfReferenceUID")
         key = (*instance.owner, frame_of_reference, plane.shape, spacing, pixels, "LOCALIZER" in plane.image_type)
+        if instance.frames > 1 and is_one_volume(instance.sop_class):
+            # A large one may have been parted (PS3.3 C.7.6.16.2.2.4).
+            key = (*key, read_text(instance.header, "ConcatenationUID") or instance.uid)
         buckets.setdefault(key, []).append(plane)
     return list(buckets.values())
 
@@ -189,7 +193,7 @@ def _judge(bucket: list[Plane], *, parted: bool) -> list[_Verdict]:
 
 
 def _judge_pictures(planes: list[Plane]) -> list[_Verdict]:
-    """Planes without a place: a picture or cine per file, unless the device should have given a place."""
+    """Planes without a place: a picture, a cine or a breast per file, unless the device should have given a place."""
     by_instance: dict[int, list[Plane]] = {}
     for plane in planes:
         by_instance.setdefault(id(plane.instance), []).append(plane)
@@ -197,6 +201,8 @@ def _judge_pictures(planes: list[Plane]) -> list[_Verdict]:
     for frames in by_instance.values():
         if is_cross_sectional(frames[0].instance.sop_class):
             verdicts.append(_refuse(frames, Irregularity.NO_POSITION))
+        elif is_breast(frames[0].instance.sop_class):
+            verdicts.append(_Verdict((tuple(frames),)))
         else:
             verdicts.append(_Verdict(tuple((frame,) for frame in frames)))
     return verdicts

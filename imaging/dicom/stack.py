@@ -29,6 +29,8 @@ class Plane:
         (0028,0030); None where the source gives none.
     rescale_type
         (0028,1054), "" where the rescaling names no unit, None where nothing is rescaled.
+    step : mm
+        From plane to plane as stated (0018,0088), None where it is not; counts only where no plane has a position.
     labels
         What may tell time points apart, by name: sortable tuples of numbers.
     """
@@ -45,6 +47,7 @@ class Plane:
     image_type: tuple[str, ...]
     labels: dict[str, tuple[float, ...]]
     tile: tuple[int, int, int, int] | None = None
+    step: float | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

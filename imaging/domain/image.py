@@ -72,7 +72,7 @@ class ImageAttributes(Record):
     spacing_mm
         (z, y, x); None where the source gives none (z of a 2-D picture; y and x of an uncalibrated one).
     units
-        "HU", "BQML", "stored" where no unit is known, or "" for a colour picture.
+        "HU", "BQML", "GY", "stored" where no unit is known, or "" for a colour picture.
     photometric
         "MONOCHROME1", "MONOCHROME2" or "RGB": how stored values are to be shown. MONOCHROME1 shows low values bright.
     windows

@@ -149,7 +149,7 @@ KINDS: dict[str, tuple[Make, str]] = {
     "patient ID in the wrong place": (in_wrong_order, "no_pixels"),
     "document": (of_class("104.1"), "embedded_document"),
     "segmentation": (of_class("66.4", pixels=True), "irregular_geometry"),
-    "dose": (of_class("481.2", pixels=True), "irregular_geometry"),
+    "parametric map": (of_class("30", pixels=True), "irregular_geometry"),
     "cut in its pixels": (cut_in_pixels, "truncated"),
     "cut behind the person": (cut_behind_person, "no_pixels"),
     "garbled behind the person": (garbled_behind_person, "unreadable"),

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 
 from imaging.project.project import Project
 from imaging.project.verification import verify_project
+from tests.imaging.dicom.conftest import Factory
+from tests.imaging.dicom.test_breasts import tomosynthesis
 from tests.pipelines.ingesting import take, voxels_of
 
 
@@ -51,3 +54,18 @@ def test_lossless_syntaxes_publish_the_same_voxels(project: Project, shared_data
     assert len(made.images) == 5 - made.duplicates - len(made.quarantined) >= 1
     for number in range(1, len(made.images)):
         np.testing.assert_array_equal(voxels_of(project, number), voxels_of(project))
+
+
+def test_a_real_dose_grid_is_published_whole(project: Project, shared_data: Path) -> None:
+    path = shared_data / "rt_sr" / "rtdose.dcm"
+    (made,) = take(project, path).images
+    assert (made.modality, made.shape, made.dtype, made.spacing_mm) == ("RTDOSE", (15, 10, 10), "uint32", (5, 10, 10))
+    np.testing.assert_array_equal(voxels_of(project), pydicom.dcmread(path).pixel_array)
+    assert verify_project(project).ok
+
+
+def test_a_stack_without_a_distance_is_published_without_one(project: Project, tmp_path: Path) -> None:
+    (made,) = take(project, tomosynthesis(Factory(tmp_path), 4, placed=False, step=None)).images
+    assert (made.modality, made.axes, made.shape, made.spacing_mm) == ("MG", "zyx", (4, 4, 6), (None, 0.1, 0.1))
+    np.testing.assert_array_equal(voxels_of(project).ravel(), np.arange(96))
+    assert verify_project(project).ok

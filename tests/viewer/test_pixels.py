@@ -86,9 +86,16 @@ def test_colours_of_8_bits_pass_and_deeper_ones_keep_their_high_bits():
 
 def test_without_a_window_the_values_choose_one():
     window = find_window(np.linspace(0.0, 1000.0, 10_001))
-    assert (window.center, window.width) == (pytest.approx(500), pytest.approx(990))
-    assert find_window(np.full(10, 7.0)).width == 1.0
+    assert (window.center, window.width) == (pytest.approx(500.5), pytest.approx(991))
+    assert find_window(np.full(10, 7.0)).width > 1.0
     assert find_window(np.empty(0)).width == 1
+
+
+def test_a_dose_of_less_than_a_gray_has_shades():
+    dose = np.linspace(0.0, 0.4, 401)
+    grey = apply_window(dose, find_window(dose))
+    assert grey[[0, 200, 400]].tolist() == [0, 128, 255]
+    assert len(np.unique(grey)) > 200
 
 
 def test_presets_are_documented_ct_windows():

@@ -36,6 +36,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'frames of this kind are not read yet': 'framesKind',
   'several frames share one position': 'framesPlace',
   'functional groups and frames do not match': 'framesGroups',
+  'a dose grid does not say where its frames lie': 'doseFrames',
   'segmentation objects are not read yet': 'segmentation',
   'a contour has points without three coordinates': 'contourPoints',
   'a contour is of a kind that lies on no plane': 'contourKind',
