@@ -11,7 +11,7 @@ from imaging.contracts import Reader
 from imaging.dicom.epochs import Epochs
 from imaging.dicom.headers import read_any, read_instance
 from imaging.dicom.instance import Instance
-from imaging.dicom.kinds import is_segmentation, is_structure_set
+from imaging.dicom.kinds import is_presentation, is_report, is_segmentation, is_structure_set
 from imaging.dicom.owners import others_in, owner_of
 from imaging.dicom.pseudonyms import Pseudonyms, fingerprint
 from imaging.dicom.walk import Found, Refusal
@@ -22,6 +22,13 @@ from imaging.domain.upload import FileToHold, PaintedBox
 from imaging.errors import RefusedFileError
 from imaging.readers import find_reader
 from pipelines.opposition import Objections, Person, refuse_archives, whose
+
+_KINDS = {
+    AttachmentKind.SEGMENTATION: is_segmentation,
+    AttachmentKind.STRUCTURE_SET: is_structure_set,
+    AttachmentKind.REPORT: is_report,
+    AttachmentKind.PRESENTATION: is_presentation,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +65,10 @@ class Arrived:
 
 @dataclass(frozen=True, eq=False)
 class Attachable:
-    """One file of segments or contours; `series`, `study` and `subject` are pseudonyms, made by `pseudonyms`.
+    """One file of segments, contours, findings or graphics.
 
-    `reviewed` says whether a person let it pass: then nobody looks for text in it again.
+    `series`, `study` and `subject` are pseudonyms, made by `pseudonyms`. `reviewed` says whether a person let it pass:
+    then nobody looks for text in it again.
     """
 
     found: Found
@@ -242,13 +250,12 @@ def _sort_one(found: Found, content: bytes, arrivals: Arrivals, epochs: Epochs) 
 
 
 def _read_attachable(found: Found, content: bytes, epochs: Epochs) -> Attachable | None:
-    """Read whose segments or contours a file holds; None for any other file, and for one that cannot be read."""
+    """Read whose segments, contours or markings a file holds; None for any other, and for one that cannot be read."""
     try:
         parsed = read_any(found)
     except (RefusedFileError, OSError):
         return None
-    kinds = {AttachmentKind.SEGMENTATION: is_segmentation, AttachmentKind.STRUCTURE_SET: is_structure_set}
-    kind = next((kind for kind, fits in kinds.items() if fits(parsed.sop_class)), None)
+    kind = next((kind for kind, fits in _KINDS.items() if fits(parsed.sop_class)), None)
     if kind is None:
         return None
     issuer, patient_id, study, series = owner_of(parsed.header)

@@ -1,4 +1,4 @@
-"""Brings segments and contours that come with images into the source layer of the image that they were drawn on."""
+"""Brings segments, contours, findings and graphics into the source layer of the image that they were drawn on."""
 
 from __future__ import annotations
 
@@ -7,34 +7,43 @@ from contextlib import suppress
 
 import numpy as np
 
+from imaging.dicom.findings import read_findings
+from imaging.dicom.headers_store import PlanePlace, find_planes
+from imaging.dicom.markings import MarkedImages
+from imaging.dicom.presentations import read_presentation
 from imaging.dicom.profile import Profile
 from imaging.dicom.screen import screen_picture
 from imaging.dicom.segmentation import SegmentationObject, read_segmentation
 from imaging.dicom.structures import StructureSet, read_structure_set
 from imaging.domain.annotation import AnnotationDraft
 from imaging.domain.attachment import Attachment, AttachmentKind, IngestedDocument
+from imaging.domain.base import ImageKey
 from imaging.domain.image import Image
 from imaging.domain.outcome import Reason
 from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, RefusedFileError, StateError
 from imaging.project.drawing import draw, plane_of
 from imaging.project.project import Project
 from imaging.project.segmentations import SegmentationDraft
+from imaging.pyramid.beside import read_headers
 from imaging.text import load_detector
 from pipelines.arrivals import Attachable
 from pipelines.contours import lay_contours
 from pipelines.dicom_objects import LaidLabels, draft_segmentation, part_segments
 from pipelines.drawing_files import Drawn
+from pipelines.markings import lay_markings
 
 _WITHOUT_IMAGE = {
     AttachmentKind.SEGMENTATION: Reason.IRREGULAR_GEOMETRY,
     AttachmentKind.STRUCTURE_SET: Reason.NO_PIXELS,
+    AttachmentKind.REPORT: Reason.NO_PIXELS,
+    AttachmentKind.PRESENTATION: Reason.NO_PIXELS,
 }
 """What a file is held for that belongs to nothing here."""
 
 _ABSENT = "the image that it belongs to is not here"
 _TERMS_LACK = "the ontology lacks its terms: a manager may accept it"
 
-_Read = SegmentationObject | StructureSet
+_Read = SegmentationObject | StructureSet | MarkedImages
 _Laid = list[LaidLabels] | list[Drawn]
 
 
@@ -53,6 +62,7 @@ class Attacher:
         self._images = images
         self._detector = load_detector()
         self._terms = {term.name: term for term in project.ontology.terms()}
+        self._planes: dict[ImageKey, dict[str, tuple[PlanePlace, ...]]] = {}
 
     def attach(self, item: Attachable) -> IngestedDocument:
         """Put what a file holds into the source layer of its image.
@@ -63,15 +73,15 @@ class Attacher:
             With the reason that the file is held for: its image is not here, it lies off its planes, it shows text or
             may show a face, or its terms are not in the ontology and the member may not add them.
         """
+        read = _read(item, self._profile)
         if self._profile.faces == "removed":
             raise RefusedFileError(Reason.FACE_RISK, "segments and contours of a head may show a face")
-        read = _read(item, self._profile)
         grounds = self._find_grounds(item, read)
         fitting: list[tuple[Image, _Laid]] = []
         for image in grounds:
             # Several images come of one series at times; it lies on one of them.
-            with suppress(InvalidInputError):
-                fitting.append((image, _lay(read, image)))
+            with suppress(InvalidInputError, NotFoundError):
+                fitting.append((image, self._lay(item, read, image)))
             if len(fitting) > 1:
                 break
         if len(fitting) != 1:
@@ -82,6 +92,16 @@ class Attacher:
             # Somebody deleted the image meanwhile.
             raise RefusedFileError(_WITHOUT_IMAGE[item.kind], _ABSENT) from None
         return IngestedDocument(name=item.found.name, **made.model_dump())
+
+    def _lay(self, item: Attachable, read: _Read, image: Image) -> _Laid:
+        """Lay what was read on an image; InvalidInputError where it lies off it or there is nothing."""
+        if isinstance(read, SegmentationObject):
+            return part_segments(read, image)
+        if isinstance(read, StructureSet):
+            return _lay_contours(read, image)
+        if image.id not in self._planes:
+            self._planes[image.id] = find_planes(read_headers(self._project.images.path(image.id)))
+        return lay_markings(read, image, lambda uid: self._planes[image.id].get(item.pseudonyms.uid(uid), ()))
 
     def _find_grounds(self, item: Attachable, read: _Read) -> list[Image]:
         """Find the images of the person that the file names, by series or else study, in its frame of reference."""
@@ -140,15 +160,18 @@ def _find_attach_problem(grounds: Sequence[Image], *, several: bool) -> str:
 
 
 def _read(item: Attachable, profile: Profile) -> _Read:
-    if item.kind is AttachmentKind.SEGMENTATION:
-        return read_segmentation(item.found, profile)
-    return read_structure_set(item.found, profile)
+    match item.kind:
+        case AttachmentKind.SEGMENTATION:
+            return read_segmentation(item.found, profile)
+        case AttachmentKind.STRUCTURE_SET:
+            return read_structure_set(item.found, profile)
+        case AttachmentKind.REPORT:
+            return read_findings(item.found)
+        case AttachmentKind.PRESENTATION:
+            return read_presentation(item.found)
 
 
-def _lay(read: _Read, image: Image) -> _Laid:
-    """Lay segments or contours on an image; InvalidInputError where they lie off it or there are none."""
-    if isinstance(read, SegmentationObject):
-        return part_segments(read, image)
+def _lay_contours(read: StructureSet, image: Image) -> list[Drawn]:
     names = {contour.region: read.name(contour.region) for contour in read.contours}
     drawn = lay_contours(read.contours, names, image)
     for one in drawn:

@@ -61,8 +61,8 @@ def lay_contours(contours: Sequence[Contour], names: Mapping[int, str], image: I
     found = []
     for contour in contours:
         voxels = world_to_voxel(affine, contour.points)
-        axis, index = _find_plane(voxels, image)
-        shapes = _shapes(contour.kind, _on_plane(voxels, axis, image))
+        axis, index = find_plane(voxels, image)
+        shapes = _shapes(contour.kind, on_plane(voxels, axis, image))
         if contour.kind in _SURFACES and shapes[0].area > 0:
             place = _Place(contour.region, axis, index, combined=contour.kind is ContourKind.COMBINED)
             surfaces.setdefault(place, []).extend(shapes)
@@ -75,7 +75,7 @@ def lay_contours(contours: Sequence[Contour], names: Mapping[int, str], image: I
     return found
 
 
-def _find_plane(voxels: NDArray[np.float64], image: Image) -> tuple[Axis, int]:
+def find_plane(voxels: NDArray[np.float64], image: Image) -> tuple[Axis, int]:
     """Find the plane that all points lie on, along z where several are possible."""
     for place, axis in enumerate(_AXES):
         index = round(float(np.median(voxels[:, place])))
@@ -86,7 +86,7 @@ def _find_plane(voxels: NDArray[np.float64], image: Image) -> tuple[Axis, int]:
     raise InvalidInputError("a contour lies on no plane of the image")
 
 
-def _on_plane(voxels: NDArray[np.float64], axis: Axis, image: Image) -> NDArray[np.float64]:
+def on_plane(voxels: NDArray[np.float64], axis: Axis, image: Image) -> NDArray[np.float64]:
     """Give (points, 2): pixels of the plane, origin lower-left. The centre of the first voxel is at half a pixel."""
     columns, rows = {Axis.Z: (2, 1), Axis.Y: (2, 0), Axis.X: (1, 0)}[axis]
     height = plane_of(image, axis).height

@@ -21,6 +21,7 @@ _Key = tuple[int, str, bytes, bool]
 _Shared = dict[_Key, JsonObject]
 """What became of values that other headers of the image have too."""
 
+_INSTANCE = "00080018"
 _LEVEL = 6
 _REMEMBERED = 4096
 _TEXTS = frozenset(("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "SH", "ST", "TM", "UI", "UT"))
@@ -82,6 +83,15 @@ def unpack_instances(packed: bytes) -> Iterator[StoredInstance]:
 def unpack_headers(packed: bytes) -> Iterator[Dataset]:
     """Read the headers back, each with its file meta."""
     return (header for _, header in _unpack(packed))
+
+
+def find_planes(packed: bytes) -> dict[str, tuple[PlanePlace, ...]]:
+    """Tell for each instance, by its pseudonymous UID, which planes of the image came from it."""
+    records = (json.loads(line) for line in gzip.decompress(packed).decode().splitlines())
+    return {
+        str(record["header"][_INSTANCE]["Value"][0]): tuple(PlanePlace(*place) for place in record["planes"])
+        for record in records
+    }
 
 
 def _unpack(packed: bytes) -> Iterator[tuple[list[list[int]], Dataset]]:

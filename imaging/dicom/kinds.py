@@ -18,6 +18,8 @@ _MAMMOGRAPHY = frozenset(_STORAGE + tail for tail in ("1.2", "1.2.1"))
 _CROSS_SECTIONAL = _ENHANCED | {_DOSE} | {_STORAGE + tail for tail in ("2", "4", "128")}
 _SECONDARY_CAPTURE = frozenset(_STORAGE + tail for tail in ("7", "7.1", "7.2", "7.3", "7.4"))
 _ULTRASOUND = frozenset(_STORAGE + tail for tail in ("3", "3.1", "6", "6.1", "6.2"))
+_REPORTS = frozenset(_STORAGE + tail for tail in ("88.22", "88.33", "88.34", "88.50", "88.65", "88.69"))
+_PRESENTATIONS = frozenset(_STORAGE + tail for tail in ("11.1", "11.2", "11.3"))
 _DOCUMENT_PREFIX = _STORAGE + "104."
 _VISIBLE_LIGHT_PREFIX = _STORAGE + "77.1."
 _SEGMENTATION = frozenset(_STORAGE + tail for tail in ("66.4", "66.7"))
@@ -56,6 +58,16 @@ def is_breast(sop_class: str) -> bool:
 def is_one_volume(sop_class: str) -> bool:
     """Whether a file of several frames is a volume by itself, whatever else is in its series."""
     return is_dose(sop_class) or is_breast(sop_class)
+
+
+def is_report(sop_class: str) -> bool:
+    """Whether a file of this class may say what regions of images show (SR): enhanced, comprehensive, of detection."""
+    return sop_class in _REPORTS
+
+
+def is_presentation(sop_class: str) -> bool:
+    """Whether a file of this class says how images were shown, and what was drawn on them (PR)."""
+    return sop_class in _PRESENTATIONS
 
 
 def is_cross_sectional(sop_class: str) -> bool:

@@ -12,11 +12,12 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from imaging.dicom.converting import fill_text
+from imaging.dicom.own import OwnWords
 from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonymise import pseudonymise
 from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.dicom.values import read_integer, read_item, read_items, read_text
-from imaging.dicom.vocabulary import find_keyword
+from imaging.dicom.vocabulary import clean_text, find_keyword
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
 
@@ -109,6 +110,11 @@ def _numbered(header: Dataset, sequence: str, keyword: str) -> Mapping[int, Data
     if len(found) < len(read_items(header, sequence)) or not all(0 <= number <= _LAST_NUMBER for number in found):
         raise RefusedFileError(Reason.UNREADABLE, "segments or regions have no numbers of their own")
     return found
+
+
+def name_concept(code: Dataset, own: OwnWords) -> str:
+    """Give the dictionary's words for a code, else what the vocabulary knows of its meaning, else nothing."""
+    return (_concept(code) or clean_text(read_text(code, "CodeMeaning"), own.all))[:_LONGEST]
 
 
 def _concept(code: Dataset) -> str:

@@ -12,6 +12,8 @@ class AttachmentKind(Enum):
 
     SEGMENTATION = "segmentation"
     STRUCTURE_SET = "structure_set"
+    REPORT = "report"
+    PRESENTATION = "presentation"
 
 
 class Attachment(Record):
