@@ -11,7 +11,7 @@ from pathlib import Path
 import shapely
 from pydantic import JsonValue
 
-from imaging.domain.annotation import Annotation, AnnotationDraft
+from imaging.domain.annotation import Annotation, AnnotationDraft, Measurement
 from imaging.domain.base import TermKey
 from imaging.domain.image import Axis, Image
 from imaging.errors import InvalidInputError
@@ -35,6 +35,7 @@ class Drawn:
     t: int = 0
     c: int = 0
     image: str = ""
+    measurements: tuple[Measurement, ...] = ()
 
     def names_another(self, image: Image) -> bool:
         """Whether the file says that the drawing lies on another image."""
@@ -50,6 +51,7 @@ class Drawn:
             t=self.t,
             c=self.c,
             terms=tuple(terms),
+            measurements=self.measurements,
         )
 
 
@@ -112,6 +114,7 @@ def write_geojson(
             "c": annotation.c,
             "terms": [names[term] for term in annotation.terms],
             "reviewed": annotation.reviewed,
+            "measurements": [measurement.model_dump() for measurement in annotation.measurements],
         }
         geometry = json.loads(shapely.to_geojson(parse_wkt(wkt)))
         features.append({"type": "Feature", "id": annotation.id, "geometry": geometry, "properties": properties})

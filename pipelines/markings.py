@@ -44,14 +44,14 @@ def _lay(marking: Marking, image: Image, find: Find) -> Iterator[Drawn]:
     if not marking.frames:
         axis, index, flat = _lay_in_patient(marking, image)
         for shape in _shapes(marking.shape, flat):
-            yield Drawn(format_wkt(shape), terms, axis, index)
+            yield Drawn(format_wkt(shape), terms, axis, index, measurements=marking.measurements)
         return
     height = plane_of(image, Axis.Z).height
     for went in _find_planes(marking, find):
         flat = marking.points - [went.left, went.top]
         flat[:, 1] = height - flat[:, 1]
         for shape in _shapes(marking.shape, flat):
-            yield Drawn(format_wkt(shape), terms, Axis.Z, went.z, went.t)
+            yield Drawn(format_wkt(shape), terms, Axis.Z, went.z, went.t, measurements=marking.measurements)
 
 
 def _lay_in_patient(marking: Marking, image: Image) -> tuple[Axis, int, NDArray[np.float64]]:

@@ -1,7 +1,8 @@
 """Reads the image regions of a structured report (PS3.3 A.35, PS3.16 TID 1500), and nothing else of it.
 
-A report tells who observed whom in words of its own. Of all that stays: shapes, and what a code of the standard calls
-them. Texts, names of persons, dates and UIDs of its own are not read.
+A report tells who observed whom in words of its own. Of all that stays: shapes, what a code of the standard calls them,
+and numbers with the codes of what they are and of their unit. Texts, names of persons, dates and UIDs of its own are
+not read.
 """
 
 from __future__ import annotations
@@ -17,23 +18,29 @@ from imaging.dicom.kinds import is_report
 from imaging.dicom.markings import FrameOf, MarkedImages, Marking, find_series, read_frames_of, read_shape
 from imaging.dicom.naming import name_concept
 from imaging.dicom.own import OwnWords, read_own
-from imaging.dicom.values import read_item, read_items, read_numbers, read_text
+from imaging.dicom.values import read_item, read_items, read_number, read_numbers, read_text
+from imaging.dicom.vocabulary import find_meaning
 from imaging.dicom.walk import Found
+from imaging.domain.annotation import Measurement
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
 
-_FINDING = ("121071", "DCM")
+_FINDING, _DERIVATION = ("121071", "DCM"), ("121401", "DCM")
 _AXES = {"SCOORD": 2, "SCOORD3D": 3}
 _EVIDENCE = ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence")
 
 
 @dataclass(frozen=True, eq=False)
 class _Place:
-    """A content item and the codes of what it is about: the finding of its group, and what it is itself a part of."""
+    """A content item and the codes of what it is about: the finding of its group, and what it is itself a part of.
+
+    `numbers` are the measurement that it is the place of, or all that stand beside it.
+    """
 
     item: Dataset
     about: Dataset | None = None
     within: Dataset | None = None
+    numbers: tuple[Dataset, ...] = ()
 
 
 def read_findings(found: Found) -> MarkedImages:
@@ -73,6 +80,19 @@ class _Names:
         key = (read_text(code, "CodeValue"), read_text(code, "CodingSchemeDesignator"))
         return known or self._unknown.setdefault(key, f"finding {len(self._unknown) + 1}")
 
+    def measurement(self, item: Dataset) -> Measurement | None:
+        """Give a number whose meaning and unit are codes of the dictionary, and that is none of the person's own."""
+        name = name_concept(_concept(item), self._own)
+        measured = read_item(item, "MeasuredValueSequence")
+        unit = read_item(measured, "MeasurementUnitsCodeSequence")
+        value, symbol = read_number(measured, "NumericValue"), read_text(unit, "CodeValue")
+        known = read_text(unit, "CodingSchemeDesignator") == "UCUM" and find_meaning(symbol, "UCUM") is not None
+        if not name or value is None or not known or self._own.has_number(read_text(measured, "NumericValue")):
+            return None
+        derivation = _find_code(read_items(item, "ContentSequence"), _DERIVATION)
+        how = "" if derivation is None else name_concept(derivation, self._own).lower()
+        return Measurement(name=f"{name}, {how}" if how else name, value=value, unit=symbol)
+
 
 def _find_regions(header: Dataset) -> Iterator[_Place]:
     """Walk the tree in its order; not by calls of its own depth, which a hostile file chooses."""
@@ -82,9 +102,11 @@ def _find_regions(header: Dataset) -> Iterator[_Place]:
         if _kind(place.item) in _AXES:
             yield place
         inner = read_items(place.item, "ContentSequence")
-        about = next((code for child in inner if (code := _finding(child)) is not None), place.about)
+        about = _find_code(inner, _FINDING) or place.about
         within = _meaning(place.item) or place.within
-        waiting += [_Place(child, about, within) for child in reversed(inner)]
+        measured = _kind(place.item) == "NUM"
+        numbers = (place.item,) if measured else tuple(child for child in inner if _kind(child) == "NUM")
+        waiting += [_Place(child, about, within, numbers) for child in reversed(inner)]
 
 
 def _read_region(place: _Place, root: Dataset, names: _Names) -> Marking:
@@ -94,17 +116,20 @@ def _read_region(place: _Place, root: Dataset, names: _Names) -> Marking:
     if axes == 2 and not frames:
         raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, "a region names no image")
     code = place.about or place.within or _concept(place.item)
-    return Marking(shape, points, frames, names.name(code) if "CodeValue" in code else "")
+    measured = tuple(filter(None, (names.measurement(number) for number in place.numbers)))
+    return Marking(shape, points, frames, names.name(code) if "CodeValue" in code else "", measured)
 
 
-def _finding(item: Dataset) -> Dataset | None:
-    concept = _concept(item)
-    if (
-        _kind(item) != "CODE"
-        or (read_text(concept, "CodeValue"), read_text(concept, "CodingSchemeDesignator")) != _FINDING
-    ):
-        return None
-    return read_item(item, "ConceptCodeSequence")
+def _find_code(items: tuple[Dataset, ...], concept: tuple[str, str]) -> Dataset | None:
+    """Give the code that the first of some items states for a concept."""
+    for item in items:
+        named = _concept(item)
+        if (
+            _kind(item) == "CODE"
+            and (read_text(named, "CodeValue"), read_text(named, "CodingSchemeDesignator")) == concept
+        ):
+            return read_item(item, "ConceptCodeSequence")
+    return None
 
 
 def _meaning(item: Dataset) -> Dataset | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from imaging.dicom.values import read_items, read_numbers, read_text
+from imaging.domain.annotation import Measurement
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
 
@@ -50,12 +51,15 @@ class Marking:
         What the shape is drawn on.
     name
         What it shows, empty where nothing says.
+    measurements
+        What is told to have been measured on it.
     """
 
     shape: Shape
     points: NDArray[np.float64]
     frames: tuple[FrameOf, ...]
     name: str = ""
+    measurements: tuple[Measurement, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,14 @@ class Layer(Record):
     model: ModelKey | None = None
 
 
+class Measurement(Record):
+    """What was measured on a drawing before it came here: a word of the dictionary, a number, a unit of UCUM."""
+
+    name: str
+    value: float
+    unit: str
+
+
 class Annotation(Record):
     """A drawing on one plane of one image.
 
@@ -36,6 +44,7 @@ class Annotation(Record):
     the API border flips it to Cytomine's lower-left.
     `index` is the voxel index along `axis`; `t` and `c` are 0 where the image has no such axis.
     `area_mm2` and `length_mm` are None where the plane is not calibrated.
+    `measurements` are those of its source, told as they were: nobody computed them here.
     """
 
     id: AnnotationKey
@@ -49,6 +58,7 @@ class Annotation(Record):
     c: int = 0
     wkt: str
     terms: tuple[TermKey, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
     reviewed: bool = False
     area_px: float = 0.0
     length_px: float = 0.0
@@ -69,6 +79,7 @@ class AnnotationDraft(Record):
     t: int = 0
     c: int = 0
     terms: tuple[TermKey, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
 
 
 class Box(Record):

@@ -209,6 +209,7 @@ def _new(draft: AnnotationDraft, drawing: Drawing, key: AnnotationKey, layer: La
         layer=layer.id,
         user=layer.user,
         terms=tuple(dict.fromkeys(draft.terms)),
+        measurements=draft.measurements,
         created=at,
         updated=at,
     )

@@ -175,7 +175,7 @@ def _on_slices(transaction: Transaction, project: ProjectKey, slices: Sequence[i
 
 def _values(record: Annotation) -> dict[str, object]:
     values = record.model_dump(exclude={"terms", "user", "axis"})
-    return values | {"account": record.user, "axis": record.axis.value}
+    return values | {"account": record.user, "axis": record.axis.value, "measurements": values["measurements"] or None}
 
 
 def _records(transaction: Transaction, rows: Sequence[RowMapping]) -> list[Annotation]:
@@ -191,5 +191,6 @@ def _records(transaction: Transaction, rows: Sequence[RowMapping]) -> list[Annot
 
 def _record(row: RowMapping, terms: tuple[TermKey, ...]) -> Annotation:
     values = dict(row)
-    user = values.pop("account")
+    user, measured = values.pop("account"), values.pop("measurements") or ()
+    values |= {"measurements": measured}
     return Annotation.model_validate(values | {"user": user, "axis": Axis(str(row["axis"])), "terms": terms})

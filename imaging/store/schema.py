@@ -248,6 +248,7 @@ annotation = Table(
     Column("updated", Moment, nullable=False),
     Column("version", Integer, nullable=False),
     Column("token", String(64), nullable=True),
+    _json("measurements", optional=True),
     Index(None, "project", "id"),
     Index(None, "layer", "token", unique=True),
     Index(None, "image", "axis", "index"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import highdicom.sr as sr
@@ -21,6 +22,7 @@ from imaging.domain.outcome import Reason
 from imaging.geometry import parse_wkt
 from imaging.project.project import Project
 from imaging.project.verification import verify_project
+from pipelines.drawing_files import write_geojson
 from pipelines.review import review
 from tests.pipelines.conftest import MakeSeries
 from tests.pipelines.ingesting import silent, take
@@ -138,6 +140,7 @@ def test_what_a_length_was_measured_on_is_called_after_it(
     take(project, series, write_report(tmp_path / "r.dcm", source, [group]))
     (one,) = drawn(project)
     assert (one.index, terms_of(project, one)) == (2, ["Length"])
+    assert told(one) == [("Length", 5, "mm")]
 
 
 def test_a_finding_of_detection_by_computer_names_the_regions_below_it(
@@ -171,6 +174,44 @@ def test_a_code_that_no_dictionary_knows_keeps_only_words_of_radiology(
     named = [terms_of(project, one) for one in drawn(project)]
     assert named[1] == named[2] == ["finding 1"]
     assert named[0] == ["nodule"]
+
+
+def told(one: Annotation) -> list[tuple[str, float, str]]:
+    return [(measured.name, measured.value, measured.unit) for measured in one.measurements]
+
+
+def test_coded_numbers_come_with_their_region(
+    project: Project, series: Path, source: list[Dataset], tmp_path: Path
+) -> None:
+    source[0].PatientBirthDate = "19500203"
+    mean = sr.Measurement(codes.DCM.AttenuationCoefficient, -12.5, codes.UCUM.HounsfieldUnit, derivation=codes.SCT.Mean)
+    groups = [
+        finding(
+            region("POLYLINE", SQUARE, source[0]),
+            NODULE,
+            mean,
+            sr.Measurement(codes.SCT.Area, 1.7, codes.UCUM.SquareCentimeter),
+        ),
+        finding(
+            region("POINT", [[2, 2]], source[1]),
+            NODULE,
+            sr.Measurement(Code("M1", "99PHANTOM", "PHANTOM ALPHA"), 3, codes.UCUM.Millimeter),
+            sr.Measurement(codes.SCT.Length, 4, Code("ALPHA", "99PHANTOM", "PHANTOM")),
+            sr.Measurement(codes.SCT.Length, 19500203, codes.UCUM.Millimeter),
+        ),
+    ]
+    take(project, series, write_report(tmp_path / "r.dcm", source, groups))
+    first, second = drawn(project)
+    assert told(first) == [("Attenuation coefficient, mean", -12.5, "[hnsf'U]"), ("Area", 1.7, "cm2")]
+    assert told(second) == []
+    dump = tmp_path / "out.geojson"
+    images = {image.id: image for image in project.images.list()}
+    write_geojson(drawn(project), images, {term.id: term.name for term in project.ontology.terms()}, dump)
+    assert json.loads(dump.read_text())["features"][0]["properties"]["measurements"][1] == {
+        "name": "Area",
+        "value": 1.7,
+        "unit": "cm2",
+    }
 
 
 def test_nothing_that_a_person_wrote_stays(

@@ -21,6 +21,14 @@ class Centroid(Shape):
     y: float
 
 
+class MeasurementShape(Shape):
+    """A number that came with a drawing; `unit` is a code of UCUM."""
+
+    name: str
+    value: float
+    unit: str
+
+
 class AnnotationShape(Thing):
     """A drawing on one plane; `slice` is null on planes other than z."""
 
@@ -52,6 +60,7 @@ class AnnotationShape(Thing):
     layer: int
     length_mm: float | None
     area_mm2: float | None = Field(alias="areaMm2")
+    measurements: list[MeasurementShape] = Field(description="What its source says was measured on it.")
 
     @classmethod
     def of(cls, drawn: Annotation, image: Image, *, site: str, with_location: bool = True) -> Self:
@@ -88,6 +97,7 @@ class AnnotationShape(Thing):
             layer=drawn.layer,
             length_mm=drawn.length_mm,
             area_mm2=drawn.area_mm2,
+            measurements=[MeasurementShape(**one.model_dump()) for one in drawn.measurements],
         )
 
 
