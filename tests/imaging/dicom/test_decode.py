@@ -11,7 +11,7 @@ import pydicom
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import apply_color_lut, pack_bits, pixel_array
 
 from imaging.dicom.codecs import PLUGINS, find_decoder, is_supported
@@ -141,12 +141,24 @@ def test_signed_values_come_through_every_lossless_codec(factory, read: Read, sy
     assert np.array_equal(read_slab(stack, 0, 1)[0], frame)
 
 
-def test_an_rle_frame_that_ends_early_is_refused(factory, read: Read):
-    header = factory.header(Rows=16, Columns=24)
-    header.PixelData = encapsulate([b"\2\0\0\0\x40\0\0\0\x50\0\0\0" + bytes(52) + b"\x0fabcdefgh" * 3])
+@pytest.mark.parametrize("missing", [3, 20, 200, 1000])
+@pytest.mark.parametrize("syntax", [*LOSSLESS, "1.2.840.10008.1.2.5"])
+def test_a_frame_that_ends_early_is_refused_and_never_filled_up(factory, read: Read, syntax: str, missing: int):
+    noise = np.random.default_rng(4).integers(0, 30, (64, 64))
+    frame = (np.add.outer(np.arange(64), np.arange(64)) * 20 + noise).astype(np.uint16)
+    header = factory.header(PixelRepresentation=0, Rows=64, Columns=64)
+    if syntax in LOSSLESS:
+        encoded = bytes(LOSSLESS[syntax](frame))
+    else:
+        header.PixelData = frame.tobytes()
+        header.file_meta = pydicom.dataset.FileMetaDataset()
+        header.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+        header.compress(syntax, encoding_plugin="pydicom", generate_instance_uid=False)
+        encoded = next(generate_frames(header.PixelData, number_of_frames=1))
+    header.PixelData = encapsulate([encoded[:-missing]])
     header["PixelData"].VR = "OB"
     header["PixelData"].is_undefined_length = True
-    grouped = group(read([factory.write(header, None, syntax="1.2.840.10008.1.2.5")]))
+    grouped = group(read([factory.write(header, None, syntax=syntax)]))
     assert [reason for _, reason, _ in grouped.refused] == [Reason.DECODE_FAILED]
 
 
