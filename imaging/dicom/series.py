@@ -98,7 +98,8 @@ def _screened(
         return None
 
     passed, with_text = [], []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
         judged = list(instances)
         for instance, refusal in zip(judged, pool.map(judge, judged), strict=True):
             if refusal is None:
@@ -107,6 +108,9 @@ def _screened(
             grouped.refused.append((instance, refusal.reason, refusal.detail))
             if refusal.reason is Reason.BURNED_IN_RISK:
                 with_text.append(instance)
+    finally:
+        # Whoever stops does not wait for the files that nobody began with.
+        pool.shutdown(cancel_futures=True)
     return passed, with_text
 
 
