@@ -77,7 +77,8 @@ def apply_window(real: NDArray[np.float64], window: Window) -> Grey:
     """
     if window.width <= 1:
         return np.where(real > window.center - 0.5, np.uint8(255), np.uint8(0))
-    share = (real - (window.center - 0.5)) / (window.width - 1) + 0.5
+    # Where a floating-point volume has no number it is as black as air.
+    share = (np.nan_to_num(real, nan=-np.inf) - (window.center - 0.5)) / (window.width - 1) + 0.5
     return np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
 
 
@@ -122,10 +123,11 @@ def find_window(real: NDArray[np.float64]) -> Window:
     real : any shape
         Values without padding.
     """
-    if real.size == 0:
+    known = real[np.isfinite(real)]
+    if known.size == 0:
         return Window(center=0, width=1)
-    low, high = np.percentile(real, (0.5, 99.5))
-    # DICOM's function counts in whole units, and doses in gray differ by less: so both ends are met exactly.
+    low, high = np.percentile(known, (0.5, 99.5))
+    # DICOM's function takes one off the width, and fractions and doses differ by less: so both ends are met exactly.
     return Window(center=float(low + high) / 2 + 0.5, width=max(float(high - low), 1e-3) + 1)
 
 

@@ -98,6 +98,23 @@ def test_a_dose_of_less_than_a_gray_has_shades():
     assert len(np.unique(grey)) > 200
 
 
+def test_what_is_no_number_is_black_and_chooses_no_window():
+    values = np.linspace(0.0, 1000.0, 10_001)
+    values[:100] = np.nan
+    window = find_window(values)
+    assert window.width == pytest.approx(980, rel=0.01)
+    shown = apply_window(np.array([np.nan, -np.inf, 500.0, np.inf]), Window(center=500, width=100))
+    assert shown[[0, 1, 3]].tolist() == [0, 0, 255]
+    assert find_window(np.full(10, np.nan)).width == 1
+
+
+def test_fractions_are_shown_from_black_to_white():
+    shares = np.linspace(0.0, 1.0, 10_001)[:-50]
+    shown = apply_window(shares, find_window(shares))
+    assert shown[[0, -1]].tolist() == [0, 255]
+    assert 120 < shown[5000] < 135
+
+
 def test_presets_are_documented_ct_windows():
     assert PRESETS["lung"] == Window(center=-600, width=1500)
     assert len(PRESETS) == 8
