@@ -1,7 +1,8 @@
-"""What a plugin satisfies: a `Reader` of foreign picture formats, a `Network` to train.
+"""What a plugin satisfies: a `Reader` of foreign pictures, a `VolumeReader` of foreign volumes, a `Network` to train.
 
-Plugins are found by entry points: group `imaging.readers` names a `Reader`, group `imaging.networks` a
-`NetworkFactory`. They load in the worker and the command line, never in the web process.
+Plugins are found by entry points: group `imaging.readers` names a `Reader`, group `imaging.volume_readers` a
+`VolumeReader`, group `imaging.networks` a `NetworkFactory`. Networks load in the worker and the command line, never in
+the web process; readers also where a held file is shown.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.domain.job import Task
+from imaging.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,26 @@ class Reader(Protocol):
 
     def read(self, path: Path) -> Picture:
         """Decode the file; raise RefusedFileError for anything wrong with it."""
+        ...
+
+
+class VolumeReader(Protocol):
+    """Turns one foreign file into a volume; words, names and extensions in its header are dropped."""
+
+    def recognises(self, path: Path) -> bool:
+        """Tell from how the file begins whether it is ours, never from its name; OSError when it cannot be read."""
+        ...
+
+    def open(self, path: Path, scratch: Path, *, decided: bool) -> Volume:
+        """Read the header, and find where the voxels lie; RefusedFileError for anything wrong with them.
+
+        Parameters
+        ----------
+        scratch
+            Where voxels may be unpacked; they are read from there for as long as the volume is used.
+        decided
+            Whether a person let the file pass that is held where its header says two things.
+        """
         ...
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -16,8 +19,9 @@ from imaging.dicom.instance import Instance, Stored
 from imaging.dicom.regions import list_outside
 from imaging.dicom.walk import Found
 from imaging.errors import NotFoundError
-from imaging.readers import find_reader
+from imaging.readers import find_reader, find_volume_reader
 from imaging.text import Box, names_detector
+from imaging.volume import Volume
 
 
 class Look(Enum):
@@ -56,12 +60,14 @@ def describe_frames(path: Path) -> Preview:
     RefusedFileError
         The file shows nothing: no picture, damaged, of a kind that is not read.
     """
-    opened, finds = _open(path), names_detector()
-    if isinstance(opened, Instance):
-        rows, columns = opened.format.rows, opened.format.columns
-        return Preview(opened.frames, rows, columns, finds, list_outside(opened.header, rows, columns) if finds else ())
-    rows, columns = opened.shape[-2:]
-    return Preview(1, rows, columns, finds)
+    finds = names_detector()
+    with _opened(path) as opened:
+        if isinstance(opened, Instance):
+            rows, columns = opened.format.rows, opened.format.columns
+            outside = list_outside(opened.header, rows, columns) if finds else ()
+            return Preview(opened.frames, rows, columns, finds, outside)
+        rows, columns = opened.shape[-2:]
+        return Preview(opened.frames if isinstance(opened, Volume) else 1, rows, columns, finds)
 
 
 def show_frame(path: Path, number: int, look: Look) -> NDArray[np.uint8]:
@@ -85,10 +91,7 @@ def show_frame(path: Path, number: int, look: Look) -> NDArray[np.uint8]:
     RefusedFileError
         As for `describe_frames`, or the pixels cannot be decoded.
     """
-    opened = _open(path)
-    if number >= (opened.frames if isinstance(opened, Instance) else 1):
-        raise NotFoundError("frame", number)
-    stored = read_frame(opened, number) if isinstance(opened, Instance) else opened
+    stored = _read(path, number)
     if stored.ndim == 3 and len(stored) == 3:
         eight = (stored if stored.dtype == np.uint8 else stored >> 8).astype(np.uint8)
         shown = eight if look is Look.RANGE else np.stack([show_local_contrast(channel) for channel in stored])
@@ -97,6 +100,28 @@ def show_frame(path: Path, number: int, look: Look) -> NDArray[np.uint8]:
     return show_full_range(grey) if look is Look.RANGE else show_local_contrast(grey)
 
 
-def _open(path: Path) -> Instance | Stored:
-    reader = find_reader(path)
-    return read_instance(Found(path, path.name)) if reader is None else reader.read(path).stored
+def _read(path: Path, number: int) -> Stored:
+    with _opened(path) as opened:
+        if number >= (1 if isinstance(opened, np.ndarray) else opened.frames):
+            raise NotFoundError("frame", number)
+        match opened:
+            case Instance():
+                return read_frame(opened, number)
+            case Volume():
+                return opened.frame(number)
+            case _:
+                return opened
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Instance | Volume | Stored]:
+    """Open a file that lies in a folder of its own; what is unpacked beside it is gone afterwards."""
+    reader, volumes = find_reader(path), find_volume_reader(path)
+    if reader is not None:
+        yield reader.read(path).stored
+    elif volumes is not None:
+        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+            # As it would be shown to whoever decides on it: that it is held for its place changes no frame.
+            yield volumes.open(path, Path(scratch), decided=True)
+    else:
+        yield read_instance(Found(path, path.name))

@@ -1,4 +1,7 @@
-"""Readers of foreign files, found by their entry points: group `imaging.readers` names a class without arguments."""
+"""Readers of foreign files, found by their entry points.
+
+Groups `imaging.readers` (pictures) and `imaging.volume_readers` name classes without arguments.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,43 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from imaging.contracts import Reader
+from imaging.contracts import Reader, VolumeReader
 
-READERS = "imaging.readers"
+READERS, VOLUME_READERS = "imaging.readers", "imaging.volume_readers"
 _START_BYTES = 16
 _PREAMBLE, _PREFIX = 128, b"DICM"
 """A DICOM file may begin as a TIFF file does (PS3.10 7.1)."""
 
 
 def find_reader(path: Path) -> Reader | None:
-    """Give the reader that recognises a file by its first bytes; OSError when it cannot be read."""
-    with path.open("rb") as stream:
-        start = stream.read(_PREAMBLE + len(_PREFIX))
-    if start[_PREAMBLE:] == _PREFIX:
+    """Give the reader that recognises a picture by its first bytes; OSError when it cannot be read."""
+    start = _read_start(path)
+    if _is_dicom(start):
         return None
     return next((reader for reader in _load_readers() if reader.recognises(start[:_START_BYTES])), None)
+
+
+def find_volume_reader(path: Path) -> VolumeReader | None:
+    """Give the reader that recognises a volume by how it begins; OSError when it cannot be read."""
+    if _is_dicom(_read_start(path)):
+        return None
+    return next((reader for reader in _load_volume_readers() if reader.recognises(path)), None)
+
+
+def _read_start(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(_PREAMBLE + len(_PREFIX))
+
+
+def _is_dicom(start: bytes) -> bool:
+    return start[_PREAMBLE:] == _PREFIX
 
 
 @cache
 def _load_readers() -> tuple[Reader, ...]:
     return tuple(point.load()() for point in entry_points(group=READERS))
+
+
+@cache
+def _load_volume_readers() -> tuple[VolumeReader, ...]:
+    return tuple(point.load()() for point in entry_points(group=VOLUME_READERS))

@@ -1,4 +1,4 @@
-"""Sorts what arrived: DICOM instances, pictures, files seen before, files that are refused."""
+"""Sorts what arrived: DICOM instances, pictures, foreign volumes, files seen before, files that are refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from imaging.contracts import Reader
+from imaging.contracts import Reader, VolumeReader
 from imaging.dicom.epochs import Epochs
 from imaging.dicom.headers import read_any, read_instance
 from imaging.dicom.instance import Instance
@@ -20,7 +20,7 @@ from imaging.domain.base import ImageKey
 from imaging.domain.outcome import Reason
 from imaging.domain.upload import FileToHold, PaintedBox
 from imaging.errors import RefusedFileError
-from imaging.readers import find_reader
+from imaging.readers import find_reader, find_volume_reader
 from pipelines.opposition import Objections, Person, refuse_archives, whose
 
 _KINDS = {
@@ -37,6 +37,18 @@ class PictureFile:
 
     found: Found
     reader: Reader
+    digest: str
+    earlier: tuple[str, ...] = ()
+    reviewed: bool = False
+    painted: tuple[PaintedBox, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeFile:
+    """As `PictureFile`, of a volume."""
+
+    found: Found
+    reader: VolumeReader
     digest: str
     earlier: tuple[str, ...] = ()
     reviewed: bool = False
@@ -96,6 +108,7 @@ class Arrivals:
     files: int = 0
     instances: list[Arrived] = field(default_factory=list)
     pictures: list[PictureFile] = field(default_factory=list)
+    volumes: list[VolumeFile] = field(default_factory=list)
     attachables: list[Attachable] = field(default_factory=list)
     refused: list[FileToHold] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
@@ -112,12 +125,12 @@ class Arrivals:
         else:
             self.earlier.setdefault(made, []).append(name)
 
-    def refuse(self, file: Arrived | PictureFile | Attachable, error: RefusedFileError) -> None:
+    def refuse(self, file: Arrived | PictureFile | VolumeFile | Attachable, error: RefusedFileError) -> None:
         """Note that an accepted file becomes no image after all."""
         # Of a person who objects not even a held copy is kept.
         path = None if error.reason is Reason.SUBJECT_OPPOSED else file.found.path
         facts = (file.found.name, path, error.reason, error.detail, file.digest)
-        if isinstance(file, PictureFile):
+        if isinstance(file, PictureFile | VolumeFile):
             self.refused.append(FileToHold(*facts, earlier=file.earlier))
         else:
             self.refused.append(FileToHold(*facts, series=file.series, subject=file.subject))
@@ -232,6 +245,10 @@ def _sort_one(found: Found, content: bytes, arrivals: Arrivals, epochs: Epochs) 
         reader = find_reader(found.path)
         if reader is not None:
             arrivals.pictures.append(PictureFile(found, reader, digest, tuple(earlier)))
+            return True
+        volumes = find_volume_reader(found.path)
+        if volumes is not None:
+            arrivals.volumes.append(VolumeFile(found, volumes, digest, tuple(earlier)))
             return True
         instance = read_instance(found)
     except RefusedFileError as error:

@@ -81,6 +81,11 @@ def refuse_picture() -> None:
     raise RefusedFileError(Reason.FACE_RISK, "a picture may show a face")
 
 
+def refuse_volume() -> None:
+    """Hold a volume that came in a file without a header of DICOM: nothing says of what kind it is."""
+    raise RefusedFileError(Reason.FACE_RISK, "a volume of unknown kind may show a face")
+
+
 def _refuse(why: str, stack: Stack) -> None:
     """Hold a stack where there is a reason to; labels are told how they come in all the same."""
     if why:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,12 +27,12 @@ from imaging.domain.subject import Identity
 from imaging.errors import InvalidInputError, RefusedFileError, StateError
 from imaging.project.project import Project
 from imaging.text import load_detector
-from pipelines.arrivals import Arrivals, Arrived, PictureFile, sort_arrivals
+from pipelines.arrivals import Arrivals, Arrived, PictureFile, VolumeFile, sort_arrivals
 from pipelines.cluster import find_crew
 from pipelines.late import Unfinished, hold_late
 from pipelines.memory import return_freed_memory
 from pipelines.publication import Publisher, Source
-from pipelines.sources import picture_source, stack_source
+from pipelines.sources import picture_source, stack_source, volume_source
 from pipelines.sweeping import publishing
 
 _LOOKING, _WRITING, _ATTACHING = "looking at files", "writing images", "attaching segments and contours"
@@ -147,11 +148,14 @@ def _ingest(project: Project, paths: Sequence[Path], report: Report, options: _O
 
 @dataclass(frozen=True, eq=False)
 class _Candidate:
-    """Files that become one image together, and how to make it; `series` is the pseudonymous one, or a digest."""
+    """Files that become one image together, and how to make it; `series` is the pseudonymous one, or a digest.
+
+    A source may need files of its own, which are there until its image is.
+    """
 
     series: str
-    files: tuple[Arrived | PictureFile, ...]
-    make: Callable[[], Source]
+    files: tuple[Arrived | PictureFile | VolumeFile, ...]
+    make: Callable[[], AbstractContextManager[Source]]
 
 
 class _Ingestion:
@@ -200,7 +204,7 @@ class _Ingestion:
         stacks = [*self._stacks()]
         if stacks:
             self._project.profile.record(self._profile)
-        candidates = [*stacks, *self._pictures()]
+        candidates = [*stacks, *self._pictures(), *self._volumes()]
         if candidates:
             with find_crew(workers) as crew:
                 self._publish(candidates, Publisher(self._project, crew=crew, existing=self._existing))
@@ -294,18 +298,27 @@ class _Ingestion:
             files = tuple(arrived[id(instance)] for instance in stack.instances)
             pseudonyms = files[0].pseudonyms
             make = partial(stack_source, stack, digests, profile=self._profile, pseudonyms=pseudonyms)
-            yield _Candidate(files[0].series, files, make)
+            yield _Candidate(files[0].series, files, partial(_keep_nothing, make))
 
     def _pictures(self) -> Iterator[_Candidate]:
         for picture in self._arrivals.pictures:
             make = partial(picture_source, picture, self._epochs.newest, profile=self._profile)
-            yield _Candidate(picture.digest, (picture,), make)
+            yield _Candidate(picture.digest, (picture,), partial(_keep_nothing, make))
+
+    def _volumes(self) -> Iterator[_Candidate]:
+        for volume in self._arrivals.volumes:
+            yield _Candidate(volume.digest, (volume,), partial(self._open_volume, volume))
+
+    @contextmanager
+    def _open_volume(self, volume: VolumeFile) -> Iterator[Source]:
+        with self._project.uploads.scratch() as scratch:
+            yield volume_source(volume, scratch, self._epochs.newest, profile=self._profile)
 
     def _publish_one(self, publisher: Publisher, candidate: _Candidate, done: Callable[[float], None]) -> None:
         try:
-            source = candidate.make()
-            self._remember(candidate)
-            image = publisher.publish(source, done)
+            with candidate.make() as source:
+                self._remember(candidate)
+                image = publisher.publish(source, done)
         except RefusedFileError as error:
             for file in candidate.files:
                 self._arrivals.refuse(file, error)
@@ -337,6 +350,11 @@ class _Ingestion:
 
     def _advance(self, before: float, share: float, part: float) -> None:
         self._report(_LOOKED_PERCENT + int((100 - _LOOKED_PERCENT) * (before + share * part)), _WRITING)
+
+
+@contextmanager
+def _keep_nothing(make: Callable[[], Source]) -> Iterator[Source]:
+    yield make()
 
 
 def _describe(project: Project, image: Image, names: tuple[str, ...]) -> IngestedImage:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import JsonValue
 
@@ -24,10 +26,12 @@ from imaging.domain.upload import Decision, HeldFile, PaintedBox, Reviewed
 from imaging.errors import NotFoundError, RefusedFileError, UnavailableError
 from imaging.project.project import Project
 from imaging.text import Box, TextDetector, load_detector
-from pipelines.arrivals import Arrivals, Arrived, PictureFile
+from pipelines.arrivals import Arrivals, Arrived, PictureFile, VolumeFile
 from pipelines.ingest import ingest_held
+from pipelines.volume_text import screen_across
 
 _TOGETHER = frozenset({Reason.BURNED_IN_RISK, Reason.FACE_RISK})
+_File = TypeVar("_File", PictureFile, VolumeFile)
 _NEVER_PAINTED = "segments and contours are not painted over: accept or refuse them"
 
 
@@ -143,13 +147,21 @@ class _Marking:
                 short.add(item.series)
         _hold_series(arrivals, short)
         self._mark_attachables(arrivals)
-        pictures, arrivals.pictures = arrivals.pictures, []
-        for picture in pictures:
-            decision = self.decisions.get(picture.found.name)
+        arrivals.pictures = self._mark_files(arrivals, arrivals.pictures, self._mark_picture)
+        arrivals.volumes = self._mark_files(arrivals, arrivals.volumes, self._mark_volume)
+
+    def _mark_files(
+        self, arrivals: Arrivals, files: Iterable[_File], mark: Callable[[_File, Decision], _File]
+    ) -> list[_File]:
+        """Give those files that pass, each with what was decided on it."""
+        passed: list[_File] = []
+        for file in files:
+            decision = self.decisions.get(file.found.name)
             try:
-                arrivals.pictures.append(picture if decision is None else self._mark_picture(picture, decision))
+                passed.append(file if decision is None else mark(file, decision))
             except RefusedFileError as error:
-                arrivals.refuse(picture, error)
+                arrivals.refuse(file, error)
+        return passed
 
     def _mark_attachables(self, arrivals: Arrivals) -> None:
         """Let segments and contours pass as they are; a label that was painted over would be another label."""
@@ -181,6 +193,23 @@ class _Marking:
         self.painted[picture.found.name] = painted
         self._look_after(picture.found.name, decision, read)
         return replace(picture, reviewed=True, painted=painted)
+
+    def _mark_volume(self, file: VolumeFile, decision: Decision) -> VolumeFile:
+        # The file lies in the scratch folder of this review: it was decrypted there.
+        with tempfile.TemporaryDirectory(dir=file.found.path.parent) as scratch:
+            volume = file.reader.open(file.found.path, Path(scratch), decided=True)
+            if self.detector is not None and decision.word != "accept":
+                # Boxes lie on the planes themselves, so nothing would cover it.
+                screen_across(volume, self.detector)
+            shape = (volume.frames, volume.shape[-2], volume.shape[-1])
+
+            def read() -> Iterable[Stored]:
+                return (volume.frame(number) for number in range(volume.frames))
+
+            painted = self._paint(decision, shape, read)
+            self.painted[file.found.name] = painted
+            self._look_after(file.found.name, decision, read)
+        return replace(file, reviewed=True, painted=painted)
 
     def _paint(
         self,

@@ -1,9 +1,10 @@
-"""Turns a DICOM stack or a picture into what gets published: pseudonyms made, metadata gone, pixels read on demand."""
+"""Turns a DICOM stack, a picture or a foreign volume into what gets published: pseudonyms made, metadata gone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
+from pathlib import Path
 
 import numpy as np
 
@@ -20,11 +21,12 @@ from imaging.dicom.stack import Stack
 from imaging.domain.image import ImageAttributes
 from imaging.pyramid.layout import Slab
 from imaging.text import load_detector
-from pipelines.arrivals import PictureFile
+from pipelines.arrivals import PictureFile, VolumeFile
 from pipelines.publication import Source
 from pipelines.pyramids import ReadSlab
+from pipelines.volume_text import screen_volume
 
-PICTURE = "Picture"
+PICTURE, VOLUME = "Picture", "Volume"
 _PIXELS = ((0.0, 0.0, 1.0, 0.0), (0.0, 1.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
 """Voxel (z, y, x) to (x, y, z) with spacing 1: a picture has no place in a patient."""
 
@@ -120,6 +122,50 @@ def picture_source(picture: PictureFile, pseudonyms: Pseudonyms, *, profile: Pro
         headers=bytes,
         digests=(picture.digest,),
         names=(picture.found.name,),
+    )
+
+
+def volume_source(file: VolumeFile, scratch: Path, pseudonyms: Pseudonyms, *, profile: Profile) -> Source:
+    """Open a volume that is no DICOM; nothing says whose it is, so each is a subject of its own.
+
+    Parameters
+    ----------
+    scratch
+        An empty folder for what is unpacked; it has to stay until the image is written.
+
+    Raises
+    ------
+    RefusedFileError
+        FACE_RISK: the profile removes faces, and nothing says what a volume shows. BURNED_IN_RISK: text was found.
+    """
+    if profile.faces == "removed":
+        from pipelines.faces import refuse_volume
+
+        refuse_volume()
+    volume = file.reader.open(file.found.path, scratch, decided=file.reviewed)
+    if not file.reviewed:
+        screen_volume(volume, load_detector())
+
+    def read(slab: Slab) -> Stored:
+        stored = volume.read(slab)
+        if not file.painted:
+            return stored
+        numbers = (volume.number(slab.t, slab.c, z) for z in range(slab.start, slab.stop))
+        return np.stack([paint(plane, number, file.painted) for plane, number in zip(stored, numbers, strict=True)])
+
+    return Source(
+        label=VOLUME,
+        description="",
+        subject=pseudonyms.identifier("volume", file.digest),
+        study="",
+        series="",
+        attributes=volume.attributes,
+        shape=volume.shape,
+        dtype=volume.dtype,
+        read=read,
+        headers=bytes,
+        digests=(file.digest,),
+        names=(file.found.name,),
     )
 
 

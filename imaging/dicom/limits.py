@@ -39,6 +39,13 @@ class Limits:
     frames: int = 2**17
     """Frames of one file."""
 
+    volume_bytes: int = 64 * 2**30
+    """Voxels of one volume that is no DICOM, unpacked."""
+
+    volume_free_bytes: int = 2**30
+    """What a packed volume may unpack to however tightly it is packed: a mask is almost empty. Above it,
+    `archive_ratio` holds."""
+
 
 @dataclass(frozen=True)
 class DecodeLimits:
