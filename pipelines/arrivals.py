@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -22,6 +22,7 @@ from imaging.domain.upload import FileToHold, PaintedBox
 from imaging.errors import RefusedFileError
 from imaging.readers import find_reader, find_volume_reader
 from pipelines.opposition import Objections, Person, refuse_archives, whose
+from pipelines.tables import Row, Table, normal_name, read_tables, tell_labels
 
 _KINDS = {
     AttachmentKind.SEGMENTATION: is_segmentation,
@@ -53,6 +54,44 @@ class VolumeFile:
     earlier: tuple[str, ...] = ()
     reviewed: bool = False
     painted: tuple[PaintedBox, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class LabelFile:
+    """A file that a table names as a label map; its digest is of the pair, as two images may have equal label maps.
+
+    Attributes
+    ----------
+    reader
+        None where the file is no volume.
+    row
+        What the table says of it; None where the table cannot be used, or where two tables differ.
+    """
+
+    found: Found
+    reader: VolumeReader | None
+    row: Row | None
+    digest: str
+    earlier: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class TableFile:
+    """A table with the keyed digest of its file; it is no duplicate when it comes again."""
+
+    found: Found
+    table: Table
+    digest: str
+    earlier: tuple[str, ...] = ()
+
+    @property
+    def persons(self) -> frozenset[Person]:
+        """Whom the table names."""
+        return frozenset(row.person for row in self.table.rows if row.person is not None)
+
+
+_Foreign = PictureFile | VolumeFile | LabelFile | TableFile
+"""What names nobody, or many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +149,14 @@ class Arrivals:
     pictures: list[PictureFile] = field(default_factory=list)
     volumes: list[VolumeFile] = field(default_factory=list)
     attachables: list[Attachable] = field(default_factory=list)
+    labels: list[LabelFile] = field(default_factory=list)
+    tables: list[TableFile] = field(default_factory=list)
+    told: dict[str, Row | None] = field(default_factory=dict)
+    """What tables say of the label maps that they name, by name; see `LabelFile.row`."""
+
+    digests: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Keyed digests of the files that tables speak of, by name."""
+
     refused: list[FileToHold] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
     earlier: dict[ImageKey, list[str]] = field(default_factory=dict)
@@ -125,12 +172,12 @@ class Arrivals:
         else:
             self.earlier.setdefault(made, []).append(name)
 
-    def refuse(self, file: Arrived | PictureFile | VolumeFile | Attachable, error: RefusedFileError) -> None:
+    def refuse(self, file: Arrived | Attachable | _Foreign, error: RefusedFileError) -> None:
         """Note that an accepted file becomes no image after all."""
         # Of a person who objects not even a held copy is kept.
         path = None if error.reason is Reason.SUBJECT_OPPOSED else file.found.path
         facts = (file.found.name, path, error.reason, error.detail, file.digest)
-        if isinstance(file, PictureFile | VolumeFile):
+        if isinstance(file, _Foreign):
             self.refused.append(FileToHold(*facts, earlier=file.earlier))
         else:
             self.refused.append(FileToHold(*facts, series=file.series, subject=file.subject))
@@ -159,7 +206,7 @@ def sort_arrivals(
         Is told the share of the files that were looked at, 0-1; what it raises stops the work.
     """
     arrivals = Arrivals()
-    read = _fingerprint_all(files, arrivals, epochs, looked)
+    read = _take_tables(_fingerprint_all(files, arrivals, epochs, looked), arrivals, epochs)
     taken = set(known_digests({digest for _, content in read for digest in epochs.digests(content)}))
     unseen = dict(earlier)
     for number, (found, content) in enumerate(read):
@@ -203,6 +250,25 @@ def _fingerprint_all(
     return read
 
 
+def _take_tables(read: Sequence[tuple[Found, bytes]], arrivals: Arrivals, epochs: Epochs) -> list[tuple[Found, bytes]]:
+    """Set tables aside, and give the other files; that of a label map comes with the fingerprint of its pair."""
+    tables = {id(table.found): table for table in read_tables([found for found, _ in read])}
+    arrivals.told = tell_labels(tables.values())
+    content = {normal_name(found): fingerprint for found, fingerprint in read}
+    left = []
+    for found, own in read:
+        if id(found) in tables:
+            *earlier, digest = epochs.digests(own)
+            arrivals.tables.append(TableFile(found, tables[id(found)], digest, tuple(earlier)))
+            continue
+        row = arrivals.told.get(normal_name(found))
+        left.append((found, own if row is None else fingerprint(own + content.get(row.key[1], row.key[1].encode()))))
+    for table in tables.values():
+        named = {row.key[1] for row in table.rows if row.key[0] == "file"} & content.keys()
+        arrivals.digests |= {name: epochs.digests(content[name]) for name in named}
+    return left
+
+
 def _hold_refusal(refusal: Refusal, epochs: Epochs) -> FileToHold:
     """Hold what was refused before it was looked at, such as an archive, under its digest: it may come again."""
     facts = (refusal.name, refusal.path, refusal.reason, refusal.detail)
@@ -226,7 +292,11 @@ def _refuse_opposed(
         looked(1.0)
         owners.append(whose(file))
     treated: list[Arrived | Attachable] = [*arrivals.instances, *arrivals.attachables]
-    persons = frozenset[Person]().union(*(item.persons for item in treated), *(one.persons for one in owners))
+    persons = frozenset[Person]().union(
+        *(item.persons for item in treated),
+        *(one.persons for one in owners),
+        *(table.persons for table in arrivals.tables),
+    )
     objections = Objections(epochs, opposed, persons)
     arrivals.refused = [objections.refuse(*each) for each in zip(arrivals.refused, owners, strict=True)]
     theirs = {item for item in treated if not objections.isdisjoint(item.persons)}
@@ -235,13 +305,34 @@ def _refuse_opposed(
             arrivals.refuse(item, objections.error)
     arrivals.instances = [item for item in arrivals.instances if item not in theirs]
     arrivals.attachables = [item for item in arrivals.attachables if item not in theirs]
+    _refuse_told(arrivals, objections)
     arrivals.refused = refuse_archives(arrivals.refused)
+
+
+def _refuse_told(arrivals: Arrivals, objections: Objections) -> None:
+    """Refuse tables that name a person who objects, and the label maps that they say are theirs."""
+    labels, arrivals.labels = arrivals.labels, []
+    for label in labels:
+        if label.row is None or label.row.person is None or objections.isdisjoint({label.row.person}):
+            arrivals.labels.append(label)
+        else:
+            arrivals.refuse(label, objections.error)
+    tables, arrivals.tables = arrivals.tables, []
+    for table in tables:
+        if objections.isdisjoint(table.persons):
+            arrivals.tables.append(table)
+        else:
+            arrivals.refuse(table, objections.error)
 
 
 def _sort_one(found: Found, content: bytes, arrivals: Arrivals, epochs: Epochs) -> bool:
     """Tell whether the file was accepted: a refused file is held each time it comes."""
     *earlier, digest = epochs.digests(content)
     try:
+        if normal_name(found) in arrivals.told:
+            row = arrivals.told[normal_name(found)]
+            arrivals.labels.append(LabelFile(found, find_volume_reader(found.path), row, digest, tuple(earlier)))
+            return True
         reader = find_reader(found.path)
         if reader is not None:
             arrivals.pictures.append(PictureFile(found, reader, digest, tuple(earlier)))

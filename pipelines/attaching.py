@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -15,17 +15,17 @@ from imaging.dicom.profile import Profile
 from imaging.dicom.screen import screen_picture
 from imaging.dicom.segmentation import SegmentationObject, read_segmentation
 from imaging.dicom.structures import StructureSet, read_structure_set
-from imaging.domain.annotation import AnnotationDraft
 from imaging.domain.attachment import Attachment, AttachmentKind, IngestedDocument
 from imaging.domain.base import ImageKey
 from imaging.domain.image import Image
+from imaging.domain.ontology import Term
 from imaging.domain.outcome import Reason
 from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, RefusedFileError, StateError
 from imaging.project.drawing import draw, plane_of
 from imaging.project.project import Project
 from imaging.project.segmentations import SegmentationDraft
 from imaging.pyramid.beside import read_headers
-from imaging.text import load_detector
+from imaging.text import TextDetector, load_detector
 from pipelines.arrivals import Attachable
 from pipelines.contours import lay_contours
 from pipelines.dicom_objects import LaidLabels, draft_segmentation, part_segments
@@ -40,11 +40,44 @@ _WITHOUT_IMAGE = {
 }
 """What a file is held for that belongs to nothing here."""
 
-_ABSENT = "the image that it belongs to is not here"
+ABSENT = "the image that it belongs to is not here"
+OFF_PLANES = "it does not lie on the planes of its image"
+SEVERAL_FIT = "it lies on several images: annotations import brings it onto one"
 _TERMS_LACK = "the ontology lacks its terms: a manager may accept it"
 
 _Read = SegmentationObject | StructureSet | MarkedImages
 _Laid = list[LaidLabels] | list[Drawn]
+
+
+class TermFinder:
+    """The terms of a project by name; those that it lacks are added where the member may."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._known = {term.name: term for term in project.ontology.terms()}
+
+    def find(self, names: Iterable[str], lacking: RefusedFileError) -> Mapping[str, Term]:
+        """Give the terms of some names; raises `lacking` for one that is not there and that the member may not add."""
+        for name in dict.fromkeys(names):
+            if name in self._known:
+                continue
+            # Another job may have added it since.
+            self._known |= {term.name: term for term in self._project.ontology.terms()}
+            if name in self._known:
+                continue
+            try:
+                self._known[name] = self._project.ontology.add(name)
+            except (ForbiddenError, InvalidInputError, StateError):
+                raise lacking from None
+        return self._known
+
+
+def look_for_text(labels: Iterable[LaidLabels], detector: TextDetector | None) -> None:
+    """Look at each label of every plane by itself: what is written with one inside another shows in neither sum."""
+    for one in labels:
+        for plane in one.values:
+            for value in np.unique(plane[plane != 0]):
+                screen_picture(np.where(plane == value, np.uint8(255), np.uint8(0)), detector)
 
 
 class Attacher:
@@ -56,12 +89,12 @@ class Attacher:
         Those that are here, new ones too.
     """
 
-    def __init__(self, project: Project, profile: Profile, images: Sequence[Image]) -> None:
+    def __init__(self, project: Project, profile: Profile, images: Sequence[Image], terms: TermFinder) -> None:
         self._project = project
         self._profile = profile
         self._images = images
         self._detector = load_detector()
-        self._terms = {term.name: term for term in project.ontology.terms()}
+        self._terms = terms
         self._planes: dict[ImageKey, dict[str, tuple[PlanePlace, ...]]] = {}
 
     def attach(self, item: Attachable) -> IngestedDocument:
@@ -90,7 +123,7 @@ class Attacher:
             made = self._add(item, *fitting[0])
         except NotFoundError:
             # Somebody deleted the image meanwhile.
-            raise RefusedFileError(_WITHOUT_IMAGE[item.kind], _ABSENT) from None
+            raise RefusedFileError(_WITHOUT_IMAGE[item.kind], ABSENT) from None
         return IngestedDocument(name=item.found.name, **made.model_dump())
 
     def _lay(self, item: Attachable, read: _Read, image: Image) -> _Laid:
@@ -114,49 +147,26 @@ class Attacher:
         labels = [one for one in laid if isinstance(one, LaidLabels)]
         drawn = [one for one in laid if isinstance(one, Drawn)]
         if not item.reviewed:
-            self._look_for_text(labels)
-        named = [name for one in labels for name in one.names.values()]
-        self._find_terms(item, named + [name for one in drawn for name in one.terms])
+            look_for_text(labels, self._detector)
+        named = [name for one in labels for name in one.names.values()] + [name for one in drawn for name in one.terms]
+        terms = self._terms.find(named, RefusedFileError(_WITHOUT_IMAGE[item.kind], _TERMS_LACK))
         return self._project.attachments.add(
             image.id,
             item.kind,
             item.digest,
-            segments=[self._segments(image, one) for one in labels],
-            drawings=[self._drawing(image, one) for one in drawn],
+            segments=[self._segments(image, one, terms) for one in labels],
+            drawings=[one.draft(image, [terms[name].id for name in one.terms]) for one in drawn],
         )
 
-    def _look_for_text(self, labels: Iterable[LaidLabels]) -> None:
-        """Look at each label of every plane by itself: what is written with one inside another shows in neither sum."""
-        for one in labels:
-            for plane in one.values:
-                for value in np.unique(plane[plane != 0]):
-                    screen_picture(np.where(plane == value, np.uint8(255), np.uint8(0)), self._detector)
-
-    def _find_terms(self, item: Attachable, names: Iterable[str]) -> None:
-        for name in dict.fromkeys(names):
-            if name in self._terms:
-                continue
-            # Another job may have added it since.
-            self._terms |= {term.name: term for term in self._project.ontology.terms()}
-            if name in self._terms:
-                continue
-            try:
-                self._terms[name] = self._project.ontology.add(name)
-            except (ForbiddenError, InvalidInputError, StateError):
-                raise RefusedFileError(_WITHOUT_IMAGE[item.kind], _TERMS_LACK) from None
-
-    def _segments(self, image: Image, laid: LaidLabels) -> SegmentationDraft:
-        terms = {number: self._terms[name] for number, name in laid.names.items()}
-        return draft_segmentation(self._project.images.path(image.id), laid.values, terms)
-
-    def _drawing(self, image: Image, drawn: Drawn) -> AnnotationDraft:
-        return drawn.draft(image, [self._terms[name].id for name in drawn.terms])
+    def _segments(self, image: Image, laid: LaidLabels, terms: Mapping[str, Term]) -> SegmentationDraft:
+        named = {number: terms[name] for number, name in laid.names.items()}
+        return draft_segmentation(self._project.images.path(image.id), laid.values, named)
 
 
 def _find_attach_problem(grounds: Sequence[Image], *, several: bool) -> str:
     if several:
-        return "it lies on several images: annotations import brings it onto one"
-    return "it does not lie on the planes of its image" if grounds else _ABSENT
+        return SEVERAL_FIT
+    return OFF_PLANES if grounds else ABSENT
 
 
 def _read(item: Attachable, profile: Profile) -> _Read:
@@ -169,6 +179,8 @@ def _read(item: Attachable, profile: Profile) -> _Read:
             return read_findings(item.found)
         case AttachmentKind.PRESENTATION:
             return read_presentation(item.found)
+        case AttachmentKind.LABEL_MAP | AttachmentKind.TABLE:
+            raise ValueError("what no DICOM object holds is attached by TableAttacher")
 
 
 def _lay_contours(read: StructureSet, image: Image) -> list[Drawn]:

@@ -209,6 +209,7 @@ class _Ingestion:
             with find_crew(workers) as crew:
                 self._publish(candidates, Publisher(self._project, crew=crew, existing=self._existing))
         self._attach()
+        self._attach_told()
 
     def _publish(self, candidates: Sequence[_Candidate], publisher: Publisher) -> None:
         total, before = sum(len(candidate.files) for candidate in candidates), 0
@@ -271,9 +272,9 @@ class _Ingestion:
         if not self._arrivals.attachables:
             return
         # What reads segments and contours takes longer to load than a short series to read.
-        from pipelines.attaching import Attacher
+        from pipelines.attaching import Attacher, TermFinder
 
-        attacher = Attacher(self._project, self._profile, self._project.images.catalogue())
+        attacher = Attacher(self._project, self._profile, self._project.images.catalogue(), TermFinder(self._project))
         for item in self._arrivals.attachables:
             self._report(_WRITTEN_PERCENT, _ATTACHING)
             try:
@@ -285,6 +286,17 @@ class _Ingestion:
                     raise
                 # Somebody else attached the same file meanwhile.
                 self._arrivals.duplicates.append(item.found.name)
+
+    def _attach_told(self) -> None:
+        """Bring what tables say onto the images that they speak of."""
+        if not self._arrivals.tables and not self._arrivals.labels:
+            return
+        from pipelines.attaching import TermFinder
+        from pipelines.table_attaching import TableAttacher
+
+        attacher = TableAttacher(self._project, self._arrivals, self._epochs, TermFinder(self._project))
+        attacher.attach_labels(self._profile, lambda: self._report(_WRITTEN_PERCENT, _ATTACHING))
+        attacher.attach_tables()
 
     def _stacks(self) -> Iterator[_Candidate]:
         arrived = {id(item.instance): item for item in self._arrivals.instances}

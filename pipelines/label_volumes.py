@@ -66,7 +66,7 @@ def read_nifti(files: Sequence[Path], scratch: Path) -> LabelVolume:
     if values.ndim != 3:
         raise InvalidInputError("the NIfTI file does not hold one volume")
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
-    return LabelVolume(_whole(values.transpose(2, 1, 0)), lps[:, [2, 1, 0, 3]])
+    return LabelVolume(take_whole(values.transpose(2, 1, 0)), lps[:, [2, 1, 0, 3]])
 
 
 def read_nrrd(files: Sequence[Path], scratch: Path) -> LabelVolume:
@@ -81,7 +81,7 @@ def read_nrrd(files: Sequence[Path], scratch: Path) -> LabelVolume:
     columns = np.reshape(source.GetDirection(), (3, 3)) * np.asarray(source.GetSpacing())
     affine[:3, :3] = columns[:, ::-1]
     affine[:3, 3] = source.GetOrigin()
-    return LabelVolume(_whole(SimpleITK.GetArrayFromImage(source)), affine)
+    return LabelVolume(take_whole(SimpleITK.GetArrayFromImage(source)), affine)
 
 
 def read_dicom_series(files: Sequence[Path], scratch: Path) -> LabelVolume:
@@ -106,7 +106,7 @@ def read_dicom_series(files: Sequence[Path], scratch: Path) -> LabelVolume:
         values = read_slab(stack, 0, stack.shape[0])
     except RefusedFileError as error:
         raise InvalidInputError(f"the labels cannot be decoded: {error.reason.value}") from error
-    return LabelVolume(_whole(values), np.asarray(stack.attributes.affine_lps, float))
+    return LabelVolume(take_whole(values), np.asarray(stack.attributes.affine_lps, float))
 
 
 def write_nifti(values: Labels, affine: NDArray[np.float64], target: Path) -> None:
@@ -201,7 +201,7 @@ def _unit(direction: NDArray[np.float64]) -> NDArray[np.float64]:
     return unit
 
 
-def _whole(values: NDArray[Any]) -> Labels:
+def take_whole(values: NDArray[Any]) -> Labels:
     """Accept integers, or floating point that holds integers only; values above 65535 or below 0 are no labels."""
     if values.size == 0:
         raise InvalidInputError("the file holds no voxels")

@@ -28,6 +28,7 @@ from imaging.project.project import Project
 from imaging.text import Box, TextDetector, load_detector
 from pipelines.arrivals import Arrivals, Arrived, PictureFile, VolumeFile
 from pipelines.ingest import ingest_held
+from pipelines.label_files import LABELS_ALONE
 from pipelines.volume_text import screen_across
 
 _TOGETHER = frozenset({Reason.BURNED_IN_RISK, Reason.FACE_RISK})
@@ -58,7 +59,8 @@ def review(project: Project, work: ReviewWork, report: Report) -> tuple[Reviewed
         items = _with_companions(project.quarantine.held(), work.items)
         decisions = {item.id: item.decision for item in items if item.decision is not None}
         decisions |= dict.fromkeys(work.items, work.decision)
-        marking = _Marking({str(key): decision for key, decision in decisions.items()}, _find_detector(decisions))
+        alone = {str(item.id): item for item in items if item.detail.endswith(LABELS_ALONE)}
+        marking = _Marking({str(key): made for key, made in decisions.items()}, _find_detector(decisions), alone)
         files = _open(project, items, scratch)
         made = ingest_held(project, files, report, marking.mark) if files else None
         outcomes = _tell(items, made, marking, frozenset(work.items))
@@ -129,6 +131,8 @@ class _Marking:
 
     decisions: Mapping[str, Decision]
     detector: TextDetector | None
+    alone: Mapping[str, HeldFile] = field(default_factory=dict)
+    """Label maps, which a decision cannot bring in: what names them is not here."""
     painted: dict[str, tuple[PaintedBox, ...]] = field(default_factory=dict)
     """What is painted over in each file that was marked, by its id."""
     left: set[str] = field(default_factory=set)
@@ -195,6 +199,9 @@ class _Marking:
         return replace(picture, reviewed=True, painted=painted)
 
     def _mark_volume(self, file: VolumeFile, decision: Decision) -> VolumeFile:
+        if file.found.name in self.alone:
+            held = self.alone[file.found.name]
+            raise RefusedFileError(held.reason, held.detail)
         # The file lies in the scratch folder of this review: it was decrypted there.
         with tempfile.TemporaryDirectory(dir=file.found.path.parent) as scratch:
             volume = file.reader.open(file.found.path, Path(scratch), decided=True)

@@ -92,6 +92,10 @@ class Epochs:
         """Give what a UID may have become, under any key."""
         return frozenset(key.uid(uid) for key in self._all)
 
+    def linked_uids(self, uid: str) -> frozenset[str]:
+        """As `uids`, under the keys that are linked only: what may be brought together with what comes now."""
+        return frozenset(key.uid(uid) for key in self._linked)
+
     def digests(self, fingerprint: bytes) -> tuple[str, ...]:
         """Give the keyed digests by which a file may be known already, the newest last."""
         return tuple(key.keyed(fingerprint) for key in self._linked)

@@ -14,15 +14,22 @@ class AttachmentKind(Enum):
     STRUCTURE_SET = "structure_set"
     REPORT = "report"
     PRESENTATION = "presentation"
+    LABEL_MAP = "label_map"
+    TABLE = "table"
 
 
 class Attachment(Record):
-    """What a file put into the source layer of an image."""
+    """What a file put into the source layer of an image, or of the first of several where it is a table.
+
+    `unmatched` counts the rows of a table that speak of an image that is not here.
+    """
 
     image: ImageKey
     kind: AttachmentKind
     segmentations: tuple[SegmentationKey, ...] = ()
     annotations: int = 0
+    image_terms: int = 0
+    unmatched: int = 0
 
 
 class IngestedDocument(Attachment):

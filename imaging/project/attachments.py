@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from imaging.access import INGEST
 from imaging.domain.annotation import AnnotationDraft
 from imaging.domain.attachment import Attachment, AttachmentKind
-from imaging.domain.base import ImageKey, SegmentationKey
+from imaging.domain.base import ImageKey, SegmentationKey, TermKey
+from imaging.domain.image import ImageTerm
 from imaging.errors import StateError
 from imaging.project.annotations import insert_drawings
 from imaging.project.gate import Gate
 from imaging.project.images import Images, require_image
 from imaging.project.layers import Layers
+from imaging.project.ontology import require_terms
 from imaging.project.segmentations import SegmentationDraft, insert_segmentation
 from imaging.pyramid.labels import remove_segmentation
 from imaging.store import images as image_rows
@@ -68,6 +70,41 @@ class Attachments:
         except BaseException:
             self._remove_voxels(image, keys)
             raise
+        return made
+
+    def add_terms(
+        self, first: ImageKey, digest: str, given: Mapping[ImageKey, Collection[TermKey]], *, unmatched: int
+    ) -> Attachment:
+        """Give terms to whole images in the source layer, all of them or none; what it said before stays.
+
+        Parameters
+        ----------
+        first
+            The image that the table is told with.
+        digest
+            Keyed digest of the table. It may come again, with images that were not here before.
+
+        Raises
+        ------
+        NotFoundError
+            An image is gone, or one of the terms.
+        """
+        self._gate.require(*INGEST)
+        layer = self._layers.source()
+        count = sum(len(set(terms)) for terms in given.values())
+        made = Attachment(image=first, kind=AttachmentKind.TABLE, image_terms=count, unmatched=unmatched)
+        with self._gate.change(*INGEST) as change:
+            require_image(change.transaction, self._gate, first)
+            for image, terms in given.items():
+                require_image(change.transaction, self._gate, image)
+                require_terms(change.transaction, self._gate, terms)
+                before = image_rows.list_image_terms(change.transaction, self._gate.project, key=image)
+                there = {known.term for known in before if known.layer == layer.id}
+                for term in sorted(set(terms) - there):
+                    record = ImageTerm(image=image, term=term, layer=layer.id, created=change.at)
+                    image_rows.put_image_term(change.transaction, record)
+                    change.note("add", "image term", image, {"term": term, "layer": layer.id})
+            change.note("attach", "image", first, made.model_dump(mode="json") | {"digest": digest})
         return made
 
     def made_by_job(self) -> dict[str, Attachment]:

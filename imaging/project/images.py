@@ -150,6 +150,11 @@ class Images:
         with self._gate.read(*INGEST) as transaction:
             return rows.known_digests(transaction, self._gate.project, digests)
 
+    def of_digests(self, digests: Collection[str]) -> dict[str, ImageKey]:
+        """Give those of some source digests that belong to an image of this project, each with its image."""
+        with self._gate.read(*INGEST) as transaction:
+            return rows.images_of(transaction, self._gate.project, digests)
+
     def made_by_job(self) -> dict[str, ImageKey]:
         """Source digests, each with its image, of the images that earlier attempts of the acting job made."""
         keys = [event.key for event in self._gate.done_by_job("add", "image") if event.key is not None]

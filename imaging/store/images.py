@@ -89,6 +89,16 @@ def digests_of(transaction: Transaction, keys: Collection[int]) -> dict[str, Ima
     return found
 
 
+def images_of(transaction: Transaction, project: ProjectKey, digests: Collection[str]) -> dict[str, ImageKey]:
+    """Give those of some digests that images were made of, or that were attached to one, each with its image."""
+    found = dict[str, ImageKey]()
+    for batch in batches(sorted(set(digests))):
+        statement = select(source_digest.c.digest, source_digest.c.image).where(source_digest.c.project == project)
+        rows = transaction.execute(statement.where(source_digest.c.digest.in_(batch)))
+        found.update((row.digest, ImageKey(row.image)) for row in rows)
+    return found
+
+
 def insert_attached(transaction: Transaction, project: ProjectKey, key: ImageKey, digest: str, kind: str) -> None:
     """Note that a file belongs to an image without being a part of it."""
     values = {"project": project, "digest": digest, "image": key, "attached": kind}

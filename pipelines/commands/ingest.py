@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from imaging.cli import Invocation, Report, printable, warn_without_detector, workspace_options
 from imaging.dicom.profile import Profile
 from imaging.dicom.walk import require_paths
-from imaging.domain.attachment import IngestedDocument
+from imaging.domain.attachment import AttachmentKind, IngestedDocument
 from imaging.domain.job import IngestWork, Work
 from imaging.domain.outcome import Held, IngestedImage, IngestReport
 from imaging.errors import InvalidInputError
@@ -97,6 +97,9 @@ def _image_line(image: IngestedImage) -> str:
 
 def _document_line(document: IngestedDocument) -> str:
     counts = {"segmentation": len(document.segmentations), "annotation": document.annotations}
+    if document.kind is AttachmentKind.TABLE:
+        left = f", {document.unmatched} rows of images that are not here" if document.unmatched else ""
+        return f"document  {printable(document.name)}  (a table with {document.image_terms} terms of images{left})"
     told = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in counts.items() if count)
     return f"document  {printable(document.name)}  ({told} on image {document.image})"
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from imaging.dicom.series import VOLUME_WAITS
 from imaging.domain.image import Irregularity
+from pipelines.attaching import ABSENT, OFF_PLANES, SEVERAL_FIT
+from pipelines.label_files import LABELS_ALONE, TERMS_LACK
 
 _ROOT = Path(__file__).parents[2]
 _DOMAIN = _ROOT / "viewer" / "web" / "src" / "domain"
@@ -25,6 +27,8 @@ def _find_details() -> Iterator[str]:
                     yield from (
                         text for part in ast.walk(node) if isinstance(part, ast.Return) for text in _said(part.value)
                     )
+                if isinstance(node, ast.Call) and ast.unparse(node.func) == "_UselessError":
+                    yield from _said(node.args[0])
                 parts = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.Tuple) else []
                 for reason, detail in itertools.pairwise(parts):
                     if isinstance(reason, ast.Attribute) and ast.unparse(reason.value) == "Reason":
@@ -40,7 +44,16 @@ def _said(part: ast.expr | None) -> Iterator[str]:
 
 def test_the_page_translates_why_files_are_held() -> None:
     table = (_DOMAIN / "held-detail.ts").read_text()
-    details = {*_find_details(), VOLUME_WAITS, *(one.value for one in Irregularity)}
+    details = {
+        *_find_details(),
+        VOLUME_WAITS,
+        LABELS_ALONE,
+        TERMS_LACK,
+        ABSENT,
+        OFF_PLANES,
+        SEVERAL_FIT,
+        *(one.value for one in Irregularity),
+    }
     assert len(details) > 80
     assert [
         text
