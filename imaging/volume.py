@@ -22,7 +22,7 @@ _NARROWER = {"float64": "float32", "int64": "int32", "uint64": "uint32"}
 _OFF_RIGHT_ANGLE = 1e-3
 """Cosine of two axes up to which they count as at right angles: rounding of headers, no more."""
 
-_BAND = 2**28
+_BAND = 2**26
 """Bytes of a volume that are turned round together."""
 
 _LEAST_MM, _MOST_MM = 1e-6, 1e6
@@ -98,9 +98,12 @@ class Volume:
         for c in range(self.file.format.extent("c")):
             for axis in (1, 2):
                 for first, last in self._bands(axis):
-                    parts = (self.read(Slab(0, z, z + 1, 0, c))[:, *_cut(axis, first, last)] for z in range(planes))
-                    band = _numbers(np.concatenate([part.copy() for part in parts]))
-                    yield from (np.take(band, place, axis) for place in range(last - first))
+                    part = (slice(first, last), slice(None)) if axis == 1 else (slice(None), slice(first, last))
+                    sides = [last - first if place == axis else self.shape[place - 3] for place in range(3)]
+                    band = np.empty(sides, self.dtype)
+                    for z in range(planes):
+                        band[z] = self.read(Slab(0, z, z + 1, 0, c))[0][part]
+                    yield from (np.take(_numbers(band), place, axis) for place in range(last - first))
 
     def _bands(self, axis: int) -> Iterator[tuple[int, int]]:
         """Part an axis, y or x, so that all planes of a part fit into memory."""
@@ -112,11 +115,6 @@ class Volume:
     @property
     def _colour(self) -> bool:
         return self.attributes.photometric == "RGB"
-
-
-def _cut(axis: int, first: int, last: int) -> tuple[slice, slice]:
-    part = slice(first, last)
-    return (part, slice(None)) if axis == 1 else (slice(None), part)
 
 
 def _numbers(stored: NDArray[Any]) -> NDArray[Any]:

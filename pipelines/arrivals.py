@@ -174,8 +174,10 @@ class Arrivals:
 
     def refuse(self, file: Arrived | Attachable | _Foreign, error: RefusedFileError) -> None:
         """Note that an accepted file becomes no image after all."""
-        # Of a person who objects not even a held copy is kept.
-        path = None if error.reason is Reason.SUBJECT_OPPOSED else file.found.path
+        # Of a person who objects not even a held copy is kept, nor of a table: nobody could accept it by itself, and it
+        # may name persons of whom nothing else here tells that it does.
+        kept = error.reason is not Reason.SUBJECT_OPPOSED and not isinstance(file, TableFile)
+        path = file.found.path if kept else None
         facts = (file.found.name, path, error.reason, error.detail, file.digest)
         if isinstance(file, _Foreign):
             self.refused.append(FileToHold(*facts, earlier=file.earlier))

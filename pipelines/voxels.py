@@ -58,10 +58,11 @@ class ImageVoxels:
         return self._pyramid.region(box)
 
     def read(self, box: Box, *, level: int = 0) -> Values:
-        """Read real values (c, z, y, x) of a box inside the image."""
+        """Read real values (c, z, y, x) of a box inside the image, 0 where it has no number."""
         planes = [self._pyramid.region(box, level=level, c=channel) for channel in range(self.channels)]
         slope, intercept = _linear(self._pyramid.attributes.rescale, box, whole=level == 0)
-        return np.stack(planes).astype(np.float32) * slope + intercept
+        real = np.stack(planes).astype(np.float32) * slope + intercept
+        return np.where(np.isfinite(real), real, np.float32(0)) if planes[0].dtype.kind == "f" else real
 
     def normalised(self, box: Box, intensity: Intensity) -> Values:
         """Read a box as the network is to see it."""

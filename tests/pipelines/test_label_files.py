@@ -323,6 +323,8 @@ def test_a_table_that_cannot_be_used_is_held_whole_and_told_without_its_values(
     made = take(project, tmp_path / "in")
     (held,) = made.quarantined
     assert (held.reason, held.detail, len(made.images)) == (Reason.NO_PIXELS, detail, 1)
+    (item,) = project.quarantine.held()
+    assert item.size == 0
     assert given(project) == {}
 
 

@@ -27,8 +27,9 @@ from imaging.pyramid.read import Pyramid
 from imaging.settings import Settings
 from pipelines.ingest import ingest, ingest_upload
 from pipelines.review import review
+from pipelines.voxels import PERCENTILES, ImageVoxels
 from tests.imaging.dicom.burned_in import NAME, body, written
-from tests.pipelines.conftest import MakePicture, MakeSeries
+from tests.pipelines.conftest import Call, MakePicture, MakeSeries
 from tests.pipelines.ingesting import silent, take, voxels_of
 
 RAS = np.array([[-0.5, 0, 0, 30.0], [0, -0.75, 0, 40], [0, 0, 2.5, -7], [0, 0, 0, 1]])
@@ -196,6 +197,36 @@ def test_two_places_wait_for_somebody_who_takes_the_sform(project: Project, tmp_
     (made,) = project.images.list()
     assert outcome.image == made.id
     assert np.asarray(made.attributes.affine_lps)[:3, 3].tolist() == [-30, -40, -7]
+
+
+def test_learning_sees_0_where_a_volume_has_no_number(project: Project, tmp_path: Path) -> None:
+    stored = noise().astype(np.float32)
+    stored[2, 3, 4], stored[0, 0, 0] = np.nan, np.inf
+    write_nifti(tmp_path / "a.nii", stored)
+    take(project, tmp_path / "a.nii")
+    np.testing.assert_array_equal(voxels_of(project), stored)
+    read = ImageVoxels(Pyramid.open(project.images.path(project.images.list()[0].id)))
+    values = read.normalised((0, 6, 0, 24, 0, 20), PERCENTILES)
+    assert np.isfinite(values).all()
+    assert read.read((2, 3, 3, 4, 4, 5)).item() == 0
+
+
+def test_labels_that_are_imported_and_dumped_lie_where_those_of_the_file_lie(
+    project: Project, call: Call, tmp_path: Path
+) -> None:
+    mirrored = RAS @ np.diag([-1, 1, 1, 1])
+    write_nifti(tmp_path / "a.nii.gz", noise(), mirrored)
+    labels = (noise(seed=3) > 2000).astype(np.uint8)
+    write_nifti(tmp_path / "l.nii.gz", labels, mirrored)
+    take(project, tmp_path / "a.nii.gz")
+    (image,) = project.images.list()
+    told = ("--image", image.id, tmp_path / "l.nii.gz", "--format", "nifti", "--term", "1=lung")
+    assert call("annotations", "import", "phantoms", *told)[0] == 0
+    assert call("annotations", "dump", "phantoms", tmp_path / "out", "--format", "nifti")[0] == 0
+    (dumped,) = (tmp_path / "out").glob("*.nii.gz")
+    ours, theirs = (nibabel.as_closest_canonical(nibabel.load(path)) for path in (dumped, tmp_path / "l.nii.gz"))
+    np.testing.assert_array_equal(np.asarray(ours.dataobj), np.asarray(theirs.dataobj))
+    np.testing.assert_allclose(ours.affine, theirs.affine, atol=1e-5)
 
 
 def with_name(planes: int = 4) -> np.ndarray:
