@@ -109,8 +109,9 @@ def _read(found: Found, names: Collection[str]) -> Table | None:
         records: JsonValue = _read_csv(content) if base.endswith(".csv") else json.loads(content)
     except (OSError, ValueError, RecursionError, csv.Error):
         return Table(found, labels=beside, problem="the table cannot be read") if beside else None
-    if base == _DATASET and isinstance(records, dict) and (beside or "labels" in records):
-        return _judge(found, beside, lambda: _read_dataset(found, records, names))
+    document = records if base == _DATASET and isinstance(records, dict) else {}
+    if beside or "labels" in document:
+        return _judge(found, beside, lambda: _read_dataset(found, document, names))
     rows = _list_rows(records)
     if not rows:
         return None
