@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from imaging.contracts import Reader, VolumeReader
 from imaging.dicom.epochs import Epochs
 from imaging.dicom.headers import read_any, read_instance
 from imaging.dicom.instance import Instance
@@ -18,11 +17,12 @@ from imaging.dicom.walk import Found, Refusal
 from imaging.domain.attachment import Attachment, AttachmentKind, IngestedDocument
 from imaging.domain.base import ImageKey
 from imaging.domain.outcome import Reason
-from imaging.domain.upload import FileToHold, PaintedBox
+from imaging.domain.upload import FileToHold
 from imaging.errors import RefusedFileError
 from imaging.readers import find_reader, find_volume_reader
+from pipelines.foreign_files import Foreign, LabelFile, PictureFile, TableFile, VolumeFile
 from pipelines.opposition import Objections, Person, refuse_archives, whose
-from pipelines.tables import Row, Table, normal_name, read_tables, tell_labels
+from pipelines.tables import Row, normal_name, read_tables, tell_labels
 
 _KINDS = {
     AttachmentKind.SEGMENTATION: is_segmentation,
@@ -30,68 +30,6 @@ _KINDS = {
     AttachmentKind.REPORT: is_report,
     AttachmentKind.PRESENTATION: is_presentation,
 }
-
-
-@dataclass(frozen=True, eq=False)
-class PictureFile:
-    """One file that a plugin reads; `earlier` are its digests under earlier keys."""
-
-    found: Found
-    reader: Reader
-    digest: str
-    earlier: tuple[str, ...] = ()
-    reviewed: bool = False
-    painted: tuple[PaintedBox, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class VolumeFile:
-    """As `PictureFile`, of a volume."""
-
-    found: Found
-    reader: VolumeReader
-    digest: str
-    earlier: tuple[str, ...] = ()
-    reviewed: bool = False
-    painted: tuple[PaintedBox, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class LabelFile:
-    """A file that a table names as a label map; its digest is of the pair, as two images may have equal label maps.
-
-    Attributes
-    ----------
-    reader
-        None where the file is no volume.
-    row
-        What the table says of it; None where the table cannot be used, or where two tables differ.
-    """
-
-    found: Found
-    reader: VolumeReader | None
-    row: Row | None
-    digest: str
-    earlier: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class TableFile:
-    """A table with the keyed digest of its file; it is no duplicate when it comes again."""
-
-    found: Found
-    table: Table
-    digest: str
-    earlier: tuple[str, ...] = ()
-
-    @property
-    def persons(self) -> frozenset[Person]:
-        """Whom the table names."""
-        return frozenset(row.person for row in self.table.rows if row.person is not None)
-
-
-_Foreign = PictureFile | VolumeFile | LabelFile | TableFile
-"""What names nobody, or many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,14 +110,16 @@ class Arrivals:
         else:
             self.earlier.setdefault(made, []).append(name)
 
-    def refuse(self, file: Arrived | Attachable | _Foreign, error: RefusedFileError) -> None:
+    def refuse(self, file: Arrived | Attachable | Foreign, error: RefusedFileError) -> None:
         """Note that an accepted file becomes no image after all."""
         # Of a person who objects not even a held copy is kept, nor of a table: nobody could accept it by itself, and it
         # may name persons of whom nothing else here tells that it does.
         kept = error.reason is not Reason.SUBJECT_OPPOSED and not isinstance(file, TableFile)
         path = file.found.path if kept else None
         facts = (file.found.name, path, error.reason, error.detail, file.digest)
-        if isinstance(file, _Foreign):
+        if isinstance(file, LabelFile):
+            self.refused.append(FileToHold(*facts, earlier=file.earlier, subject=file.subject))
+        elif isinstance(file, Foreign):
             self.refused.append(FileToHold(*facts, earlier=file.earlier))
         else:
             self.refused.append(FileToHold(*facts, series=file.series, subject=file.subject))
@@ -333,7 +273,10 @@ def _sort_one(found: Found, content: bytes, arrivals: Arrivals, epochs: Epochs) 
     try:
         if normal_name(found) in arrivals.told:
             row = arrivals.told[normal_name(found)]
-            arrivals.labels.append(LabelFile(found, find_volume_reader(found.path), row, digest, tuple(earlier)))
+            person = None if row is None else row.person
+            subject = "" if person is None else epochs.of(*person).subject(*person)
+            reader_of = find_volume_reader(found.path)
+            arrivals.labels.append(LabelFile(found, reader_of, row, digest, tuple(earlier), subject))
             return True
         reader = find_reader(found.path)
         if reader is not None:

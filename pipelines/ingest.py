@@ -27,8 +27,9 @@ from imaging.domain.subject import Identity
 from imaging.errors import InvalidInputError, RefusedFileError, StateError
 from imaging.project.project import Project
 from imaging.text import load_detector
-from pipelines.arrivals import Arrivals, Arrived, PictureFile, VolumeFile, sort_arrivals
+from pipelines.arrivals import Arrivals, Arrived, sort_arrivals
 from pipelines.cluster import find_crew
+from pipelines.foreign_files import PictureFile, VolumeFile
 from pipelines.late import Unfinished, hold_late
 from pipelines.memory import return_freed_memory
 from pipelines.publication import Publisher, Source

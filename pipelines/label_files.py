@@ -18,9 +18,9 @@ from imaging.pyramid.labels import Labels
 from imaging.pyramid.layout import Slab
 from imaging.text import load_detector
 from imaging.volume import Volume
-from pipelines.arrivals import LabelFile
 from pipelines.attaching import ABSENT, OFF_PLANES, SEVERAL_FIT, TermFinder, look_for_text
 from pipelines.dicom_objects import LaidLabels, draft_segmentation
+from pipelines.foreign_files import LabelFile
 from pipelines.label_volumes import LabelVolume, lay_on_image, take_whole
 from pipelines.volume_text import screen_volume
 

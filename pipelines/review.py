@@ -26,7 +26,8 @@ from imaging.domain.upload import Decision, HeldFile, PaintedBox, Reviewed
 from imaging.errors import NotFoundError, RefusedFileError, UnavailableError
 from imaging.project.project import Project
 from imaging.text import Box, TextDetector, load_detector
-from pipelines.arrivals import Arrivals, Arrived, PictureFile, VolumeFile
+from pipelines.arrivals import Arrivals, Arrived
+from pipelines.foreign_files import PictureFile, VolumeFile
 from pipelines.ingest import ingest_held
 from pipelines.label_files import LABELS_ALONE
 from pipelines.volume_text import screen_across

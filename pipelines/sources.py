@@ -21,7 +21,7 @@ from imaging.dicom.stack import Stack
 from imaging.domain.image import ImageAttributes
 from imaging.pyramid.layout import Slab
 from imaging.text import load_detector
-from pipelines.arrivals import PictureFile, VolumeFile
+from pipelines.foreign_files import PictureFile, VolumeFile
 from pipelines.publication import Source
 from pipelines.pyramids import ReadSlab
 from pipelines.volume_text import screen_volume

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from imaging.dicom.epochs import Epochs
 from imaging.dicom.profile import Profile
@@ -12,8 +13,9 @@ from imaging.domain.image import Image
 from imaging.domain.outcome import Reason
 from imaging.errors import NotFoundError, RefusedFileError, StateError
 from imaging.project.project import Project
-from pipelines.arrivals import Arrivals, LabelFile, TableFile
+from pipelines.arrivals import Arrivals
 from pipelines.attaching import TermFinder
+from pipelines.foreign_files import LabelFile, TableFile
 from pipelines.label_files import TERMS_LACK, LabelAttacher
 from pipelines.tables import Row
 
@@ -41,12 +43,15 @@ class TableAttacher:
         attacher = LabelAttacher(self._project, profile, self._terms)
         for item in self._arrivals.labels:
             before_each()
+            images = [] if item.row is None else self._find(item.row)
             try:
                 with self._project.uploads.scratch() as scratch:
-                    made = attacher.attach(item, [] if item.row is None else self._find(item.row), scratch)
+                    made = attacher.attach(item, images, scratch)
                 self._arrivals.documents.append(made)
             except RefusedFileError as error:
-                self._arrivals.refuse(item, error)
+                # Whoever erases the person finds it.
+                subject = images[0].subject if images else item.subject
+                self._arrivals.refuse(replace(item, subject=subject), error)
             except StateError:
                 self._settle_overtaken(item)
 

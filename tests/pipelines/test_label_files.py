@@ -19,6 +19,7 @@ from imaging.domain.attachment import AttachmentKind
 from imaging.domain.job import IngestWork, ReviewWork
 from imaging.domain.outcome import Reason
 from imaging.domain.people import Role
+from imaging.erasure import find_held
 from imaging.project.project import Project
 from imaging.project.verification import verify_project
 from imaging.pyramid.labels import SegmentationReader
@@ -263,6 +264,23 @@ def test_a_job_that_is_run_again_attaches_nothing_twice(project: Project, worksp
     assert len(segmented(project)) == 2
     recalled = ingest_upload(acting, work, silent)
     assert (recalled.files, len(recalled.images), len(recalled.documents)) == (5, 2, 3)
+
+
+def test_a_held_label_map_is_erased_with_its_person(
+    project: Project, make_series: MakeSeries, dataset: Path, tmp_path: Path
+) -> None:
+    make_series(tmp_path / "in" / "s", patient="PHA-000001")
+    write(tmp_path / "in" / "off.nii.gz", label_of(), RAS * 1.5)
+    columns = ["PatientID", "labels", "values"]
+    write_table(tmp_path / "in" / "t.csv", columns, ["PHA-000001", "off.nii.gz", "1=lung;2=nodule"])
+    (held,) = take(project, tmp_path / "in").quarantined
+    assert held.detail.startswith("it does not lie on the planes of its image")
+    write(dataset / "labelsTr" / "case_1.nii.gz", label_of() + 5)
+    (other,) = take(project, dataset).quarantined
+    assert other.detail.startswith("a value of the label map has no term")
+    for item in project.quarantine.held():
+        (subject,) = {image.subject for image in project.images.list()} & {item.subject}
+        assert find_held(project, subject) == [item.id]
 
 
 def given(project: Project) -> dict[int, set[str]]:
