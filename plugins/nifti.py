@@ -184,7 +184,9 @@ def _read_place(header: Nifti1Header, voxel_format: VoxelFormat, *, decided: boo
 
 
 def _read_sform(header: Nifti1Header) -> Matrix:
-    return _finite(np.asarray(header.get_sform(), np.float64))  # type: ignore[no-untyped-call]
+    # A signalling NaN warns where it is copied.
+    with np.errstate(invalid="ignore"):
+        return _finite(np.asarray(header.get_sform(), np.float64))  # type: ignore[no-untyped-call]
 
 
 def _read_qform(header: Nifti1Header) -> Matrix:
@@ -195,7 +197,8 @@ def _read_qform(header: Nifti1Header) -> Matrix:
         # The standard takes a handedness of 0 for 1, which some programs write.
         copy["pixdim"][0] = 1
     try:
-        return _finite(np.asarray(copy.get_qform(), np.float64))
+        with np.errstate(invalid="ignore", over="ignore"):
+            return _finite(np.asarray(copy.get_qform(), np.float64))
     except (HeaderDataError, ValueError) as error:
         raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, "the volume has no place that makes sense") from error
 

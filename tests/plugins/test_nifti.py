@@ -207,6 +207,15 @@ def test_a_place_that_makes_no_sense_is_held(tmp_path: Path, row: tuple[float, .
     assert refusal(path)[0] is Reason.IRREGULAR_GEOMETRY
 
 
+@pytest.mark.parametrize("place", [256, 280])
+def test_a_signalling_nan_in_either_place_is_held_without_a_warning(tmp_path: Path, place: int) -> None:
+    path = save(tmp_path / "a.nii", made(), STRAIGHT, qform_code=1)
+    content = bytearray(path.read_bytes())
+    content[place : place + 4] = b"\x01\x00\x81\x7f"
+    path.write_bytes(content)
+    assert refusal(path)[0] is Reason.IRREGULAR_GEOMETRY
+
+
 @pytest.mark.parametrize(("kind", "kept"), [(np.float64, "float32"), (np.int64, "int32"), (np.uint64, "uint32")])
 def test_64_bits_become_32_only_where_no_value_changes(tmp_path: Path, kind: Any, kept: str) -> None:
     values = made(kind=kind)
