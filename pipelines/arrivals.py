@@ -195,6 +195,8 @@ def _fingerprint_all(
 def _take_tables(read: Sequence[tuple[Found, bytes]], arrivals: Arrivals, epochs: Epochs) -> list[tuple[Found, bytes]]:
     """Set tables aside, and give the other files; that of a label map comes with the fingerprint of its pair."""
     tables = {id(table.found): table for table in read_tables([found for found, _ in read])}
+    if not tables:
+        return list(read)
     arrivals.told = tell_labels(tables.values())
     content = {normal_name(found): fingerprint for found, fingerprint in read}
     left = []
@@ -271,7 +273,7 @@ def _sort_one(found: Found, content: bytes, arrivals: Arrivals, epochs: Epochs) 
     """Tell whether the file was accepted: a refused file is held each time it comes."""
     *earlier, digest = epochs.digests(content)
     try:
-        if normal_name(found) in arrivals.told:
+        if arrivals.told and normal_name(found) in arrivals.told:
             row = arrivals.told[normal_name(found)]
             person = None if row is None else row.person
             subject = "" if person is None else epochs.of(*person).subject(*person)
