@@ -18,7 +18,7 @@ from imaging.access import Action
 from imaging.cli import Report
 from imaging.dicom.headers_store import unpack_instances
 from imaging.dicom.rebuild import PixelType, rebuild, save
-from imaging.domain.image import Image
+from imaging.domain.image import Image, Rescale
 from imaging.errors import InvalidInputError, StateError
 from imaging.geometry import spacing_mm
 from imaging.project.project import Project
@@ -99,8 +99,7 @@ def rebuild_nrrd(project: Project, image: Image, out: Path, report: Report) -> l
     if image.extent("t") > 1:
         raise StateError("image", "several time points go into NIfTI or DICOM; choose another format")
     colour = image.attributes.photometric == "RGB"
-    values = np.concatenate([np.moveaxis(part, 0, -1) if colour else planes.to_real(part) for _, part in planes.walk()])
-    volume: Any = SimpleITK.GetImageFromArray(values if colour else _narrow(values), isVector=colour)
+    volume: Any = SimpleITK.GetImageFromArray(_read_values(image, planes), isVector=colour)
     affine = np.asarray(image.attributes.affine_lps)
     steps = np.asarray(spacing_mm(affine))
     volume.SetSpacing([float(step) for step in steps[::-1]])
@@ -112,6 +111,16 @@ def rebuild_nrrd(project: Project, image: Image, out: Path, report: Report) -> l
         written.rename(partial)
     report(100, _WRITING)
     return [target]
+
+
+def _read_values(image: Image, planes: _Planes) -> NDArray[Any]:
+    """Read all real values, (z, y, x), or (z, y, x, c) in colour."""
+    if image.attributes.photometric == "RGB":
+        return np.concatenate([np.moveaxis(part, 0, -1) for _, part in planes.walk()])
+    if image.attributes.rescale == Rescale() and np.dtype(image.dtype).itemsize == 4:
+        # On their way through floating point 32-bit integers would lose their last digits.
+        return np.concatenate([part[0] for _, part in planes.walk()])
+    return _narrow(np.concatenate([planes.to_real(part) for _, part in planes.walk()]))
 
 
 WRITERS: dict[str, Callable[[Project, Image, Path, Report], list[Path]]] = {

@@ -229,6 +229,33 @@ def test_labels_that_are_imported_and_dumped_lie_where_those_of_the_file_lie(
     np.testing.assert_allclose(ours.affine, theirs.affine, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["int16", "int32", "uint32", "float32"])
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize(("form", "name"), [("nifti", "b.nii"), ("nifti", "b.nii.gz"), ("nrrd", "b.nrrd")])
+def test_a_rebuilt_volume_has_the_voxels_of_the_file_where_they_were(
+    project: Project, call: Call, tmp_path: Path, *, kind: str, mirrored: bool, form: str, name: str
+) -> None:
+    stored = (noise().astype(np.int64) + 2000).astype(kind)
+    if "32" in kind:
+        stored[0, 0, :2] = (2**24 + 1, 2**24 - 1) if "int" in kind else (0.1, np.pi)
+    affine = np.array([[0.4, -0.45, 0, 30], [0.3, 0.6, 0, 40], [0, 0, 2.5, -7], [0, 0, 0, 1]])
+    write_nifti(tmp_path / "a.nii", stored, affine @ np.diag([-1 if mirrored else 1, 1, 1, 1]))
+    original = SimpleITK.ReadImage(str(tmp_path / "a.nii"))
+    take(project, tmp_path / "a.nii")
+    (image,) = project.images.list()
+    assert call("rebuild", "phantoms", image.id, tmp_path / name, "--format", form)[0] == 0
+    again = SimpleITK.ReadImage(str(tmp_path / name))
+    for z, y, x in np.argwhere(np.ones(stored.shape))[::137].tolist():
+        place = original.TransformIndexToPhysicalPoint((x, y, z))
+        found = again.TransformPhysicalPointToIndex(place)
+        np.testing.assert_allclose(again.TransformIndexToPhysicalPoint(found), place, atol=1e-4)
+        assert again[found] == original[x, y, z]
+    (made,) = take(project, tmp_path / name).images
+    one, other = image, project.images.get(made.id)
+    np.testing.assert_allclose(one.attributes.affine_lps, other.attributes.affine_lps, atol=1e-4)
+    np.testing.assert_array_equal(voxels_of(project, 0), voxels_of(project, 1))
+
+
 def with_name(planes: int = 4) -> np.ndarray:
     return np.stack([written(NAME, 20, 3000) if z == 1 else body() for z in range(planes)])
 
