@@ -54,7 +54,7 @@ def erase_subject(project: Project, subject: str, secrets: Path) -> Certificate:
         Files wait in uploads that stopped half-way: nobody knows yet whose they are.
     """
     project.require(Action.ERASE)
-    waiting = ", ".join(str(upload.id) for upload in project.uploads.stopped())
+    waiting = ", ".join(str(upload.id) for upload in project.uploads.stopped(young=True))
     if waiting:
         raise StateError(
             "subject", f"may lie in uploads that stopped half-way; resume or discard them first: {waiting}"

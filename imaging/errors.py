@@ -6,7 +6,8 @@ ImagingError
 ├── ForbiddenError            the role does not allow it                exit 3, status 403
 ├── NotSignedInError          no valid session, key or token            exit 3, status 401
 ├── StateError                the thing is not in a state for this      exit 3, status 409
-│   └── StaleRevisionError    somebody saved a newer revision           exit 3, status 409
+│   ├── StaleRevisionError    somebody saved a newer revision           exit 3, status 409
+│   └── TakenError            another request is at it just now         exit 3, status 423
 ├── RefusedFileError          one input file cannot be ingested         (an outcome, not an exit)
 ├── VerificationError         bytes or chain differ from the record     exit 4, status 500
 └── UnavailableError          a part outside us does not answer         exit 1, status 503
@@ -82,6 +83,13 @@ class StaleRevisionError(StateError):
         super().__init__(kind, f"revision {sent} is stale, the current one is {current}")
         self.sent = sent
         self.current = current
+
+
+class TakenError(StateError):
+    """Another request or process is at the thing; it may be tried again."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind, "another request is at it just now")
 
 
 class RefusedFileError(ImagingError):

@@ -51,6 +51,21 @@ def exclusive(folder: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def exclusive_or_not(folder: Path) -> Iterator[bool]:
+    """Take a folder as `exclusive` does without waiting for it; gives whether it could be taken."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
 def is_taken(folder: Path) -> bool:
     """Whether a process that lives has taken a folder by `exclusive`."""
     try:

@@ -85,6 +85,8 @@ def ingest_upload(project: Project, work: IngestWork, report: Report) -> IngestR
             raise StateError("ingest", "it was cut off, and its files are not in quarantine; run it again")
         options = _Options(project.profile.get(), os.cpu_count() or 1, work.upload, f"{scratch}/")
         made = _ingest(project, sorted(scratch.iterdir()), report, options)
+    # Before the originals go: an attempt that is cut off in between writes the same list again.
+    project.outcomes.write(work.upload, made.per_file())
     project.uploads.finish(work.upload, {"found": made.files, "duplicates": made.duplicates})
     return made
 

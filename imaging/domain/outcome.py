@@ -78,6 +78,28 @@ class IngestedImage(Record):
         )
 
 
+class Became(Enum):
+    """What a file became."""
+
+    IMAGE = "image"
+    DOCUMENT = "document"
+    DUPLICATE = "duplicate"
+    HELD = "held"
+
+
+class FileOutcome(Record):
+    """What became of one file of an upload; `name` is shown to the uploader and who decides, stored only encrypted.
+
+    `image` is the one that it became or was attached to, None for the others; `reason` and `detail` say why it is held.
+    """
+
+    name: str
+    became: Became
+    image: ImageKey | None = None
+    reason: Reason | None = None
+    detail: str = ""
+
+
 class IngestReport(Record):
     """All outcomes of one ingest; `files` is their sum.
 
@@ -92,3 +114,18 @@ class IngestReport(Record):
     quarantined: tuple[Held, ...] = ()
     duplicates: int = 0
     duplicate_inputs: tuple[str, ...] = ()
+
+    def per_file(self) -> list[FileOutcome]:
+        """Say of each file by its name what became of it, in the order of the names."""
+        found = [
+            FileOutcome(name=name, became=Became.IMAGE, image=image.id)
+            for image in self.images
+            for name in image.inputs
+        ]
+        found += [FileOutcome(name=one.name, became=Became.DOCUMENT, image=one.image) for one in self.documents]
+        found += [FileOutcome(name=name, became=Became.DUPLICATE) for name in self.duplicate_inputs]
+        found += [
+            FileOutcome(name=one.name, became=Became.HELD, reason=one.reason, detail=one.detail)
+            for one in self.quarantined
+        ]
+        return sorted(found, key=lambda outcome: outcome.name)

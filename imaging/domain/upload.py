@@ -113,7 +113,8 @@ class LastJob(Enum):
 class StoppedUpload(Record):
     """An upload whose files wait in quarantine while no job works on them; it tells no name of a file.
 
-    `size` is in bytes; `reason` is what the last job said, and holds no personal data.
+    `size` is in bytes, those of files that have not arrived whole among them; `partial` counts these files, which
+    `files` does not. `reason` is what the last job said, and holds no personal data.
     """
 
     id: UploadKey
@@ -125,6 +126,60 @@ class StoppedUpload(Record):
     size: int
     state: LastJob
     reason: str = ""
+    partial: int = 0
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """A file that its sender means to send.
+
+    Attributes
+    ----------
+    name
+        As typed or found.
+    length
+        In bytes.
+    told
+        All that the sender says of it, in the sender's own words; given back to the sender only.
+    token
+        The sender's own word for this announcement: made twice, when no answer came, it announces one file.
+    """
+
+    name: str
+    length: int
+    told: str = ""
+    token: str | None = None
+
+
+class ArrivingFile(Record):
+    """A file of an open upload: `offset` of its `length` bytes are here for good; see `Announcement`.
+
+    `whole` says whether nothing of it is missing. It is shown to its sender only.
+    """
+
+    id: int
+    upload: UploadKey
+    name: str
+    length: int
+    offset: int
+    whole: bool
+    told: str = ""
+
+
+class OpenUpload(Record):
+    """A member's own upload that takes more files still.
+
+    `files` have arrived whole, `announced` were announced; `size` is in bytes. `touched` is when something came last.
+    `alone` says that it is of one file, whose arrival ends it.
+    """
+
+    id: UploadKey
+    created: datetime
+    touched: datetime
+    files: int
+    announced: int
+    size: int
+    alone: bool = False
 
 
 class Reviewed(Record):

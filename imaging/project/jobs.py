@@ -12,7 +12,7 @@ from imaging.errors import ForbiddenError, NotFoundError, StateError
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
 from imaging.project.quarantine import drop_decision
-from imaging.project.uploads import require_open_upload
+from imaging.project.uploads import close_upload
 from imaging.queue import Queue, take
 from imaging.store import jobs as rows
 from imaging.store import models
@@ -80,7 +80,7 @@ class Jobs:
         transaction = change.transaction
         match work:
             case IngestWork():
-                require_open_upload(transaction, self._gate, work.upload)
+                close_upload(transaction, self._gate, work.upload)
             case PredictWork():
                 if models.get_model(transaction, self._gate.project, work.model) is None:
                     raise NotFoundError("model", work.model)

@@ -20,8 +20,10 @@ from imaging.project.layers import Layers
 from imaging.project.members import Members
 from imaging.project.models import Models
 from imaging.project.ontology import OntologyManager
+from imaging.project.outcomes import Outcomes
 from imaging.project.profile import ProjectProfile
 from imaging.project.quarantine import Quarantine
+from imaging.project.resumable import ResumableUploads
 from imaging.project.segmentations import Segmentations
 from imaging.project.subjects import Subjects
 from imaging.project.uploads import Uploads
@@ -49,8 +51,10 @@ class Project:
         self.members = Members(gate)
         self.profile = ProjectProfile(gate)
         self.uploads = Uploads(gate)
+        self.resumable = ResumableUploads(gate)
+        self.outcomes = Outcomes(gate)
         self.quarantine = Quarantine(gate)
-        self.subjects = Subjects(gate, self.images, self.quarantine)
+        self.subjects = Subjects(gate, self.images, self.quarantine, self.outcomes)
         self.secrets = ProjectSecrets(gate)
         self.journal = ProjectJournal(gate)
 

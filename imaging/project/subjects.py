@@ -16,6 +16,7 @@ from imaging.errors import InvalidInputError, NotFoundError
 from imaging.project.gate import Gate
 from imaging.project.images import Images
 from imaging.project.models import Learners
+from imaging.project.outcomes import Outcomes
 from imaging.project.quarantine import Quarantine
 from imaging.store import images as image_rows
 from imaging.store import uploads as upload_rows
@@ -28,8 +29,9 @@ _PSEUDONYM = re.compile(r"[A-Z2-7]{16}")
 class Subjects:
     """Subjects of one project by their pseudonyms."""
 
-    def __init__(self, gate: Gate, images: Images, quarantine: Quarantine) -> None:
+    def __init__(self, gate: Gate, images: Images, quarantine: Quarantine, outcomes: Outcomes) -> None:
         self._gate = gate
+        self._outcomes = outcomes
         self._images = images
         self._quarantine = quarantine
 
@@ -160,6 +162,8 @@ class Subjects:
                 "unknown_models": [*learned.unknown],
             }
             change.note("erase", "subject", None, detail)
+        # While there is something to erase, whoever was cut off here finds it and does this again.
+        self._outcomes.forget()
         # Held files first: of a directory that only points to the person, the images tell whose it is.
         for file in files:
             self._quarantine.refuse(file)

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from imaging.access import Action
+from imaging.change import Change
 from imaging.domain.base import UploadKey
 from imaging.domain.job import Job, JobState
 from imaging.domain.upload import LastJob, StoppedUpload
 from imaging.errors import InvalidInputError, NotFoundError, StateError
-from imaging.locks import exclusive, is_taken, scratch_folder
+from imaging.locks import exclusive, scratch_folder
 from imaging.project.gate import Gate
-from imaging.project.sealed import SealedFiles
-from imaging.store import jobs, vault
+from imaging.project.sealed import SealedFiles, arrived
+from imaging.store import arriving, jobs, vault
 from imaging.store import uploads as rows
-from imaging.store.database import Transaction
+from imaging.store.arriving import AnnouncedRow
+from imaging.store.database import Transaction, now
 from imaging.store.keys import Wrapper, make_private_folder, make_secret
 
 _BUSY = "its files still arrive, or a job has them; after a kill a worker takes that job up again"
 LONGEST_NAME = 4096
+PATIENCE = timedelta(days=1)
+"""How long an upload that its sender may go on with is not listed as stopped."""
+
+_PAUSE = timedelta(minutes=2)
+"""How long after its last bytes an upload may be between two files."""
+
 # In bytes: file systems take 255 for one name, macOS 1024 for a path, and a prefix and the scratch folder come before.
 _LONGEST_PART, _LONGEST_PATH = 200, 700
 
@@ -36,11 +45,7 @@ class Uploads:
     def create(self, source: str) -> UploadKey:
         """Open an upload; `source` says by which door it came, such as "page" or "command line"."""
         with self._gate.change(Action.UPLOAD) as change:
-            key = UploadKey(change.reserve())
-            sealed = self._sealed.wrapper().wrap(make_secret(), f"upload:{key}")
-            row = rows.UploadRow(key, self._gate.user, source, sealed, change.at, None)
-            rows.insert_upload(change.transaction, self._gate.project, row)
-            change.note("add", "upload", key, {"source": source})
+            key = insert_upload(change, self._gate, source)
         make_private_folder(self._sealed.folder(key))
         return key
 
@@ -51,8 +56,7 @@ class Uploads:
 
     def add(self, upload: UploadKey, name: str, stream: BinaryIO) -> int:
         """Encrypt one file into the upload and return its size in bytes."""
-        if not 0 < len(name) <= LONGEST_NAME or "\0" in name:
-            raise InvalidInputError(f"a file needs a name of at most {LONGEST_NAME} characters")
+        check_name(name)
         with self._gate.read(Action.UPLOAD) as transaction:
             row = require_upload(transaction, self._gate, upload)
         if row.finished is not None:
@@ -95,12 +99,9 @@ class Uploads:
         secret, paths = self._sealed.secret(row), []
         for file in waiting:
             name = Wrapper(secret).unwrap(file.name, f"name:{file.id}").decode()
-            sealed = self._sealed.path(upload, file.id)
-            if not sealed.is_file():
-                raise StateError("upload", "some of its files are gone from quarantine; discard the others")
             target = _place(scratch, name, file.id)
             with target.open("xb") as plain:
-                vault.open_file(sealed, plain, secret, f"file:{file.id}")
+                self._sealed.open_into(plain, upload, file.id, size=file.size, secret=secret)
             paths.append(target)
         return paths
 
@@ -122,11 +123,14 @@ class Uploads:
                 change.note("finish", "upload", upload, {"files": len(waiting), **(outcome or {})})
             else:
                 change.leave()
+            arriving.delete_open(change.transaction, upload)
             held = rows.list_held(change.transaction, self._gate.project, upload=upload)
-        self._forget(upload, held)
+        self._forget(upload, held, listed=True)
 
-    def stopped(self, key: UploadKey | None = None) -> list[StoppedUpload]:
+    def stopped(self, key: UploadKey | None = None, *, young: bool = False) -> list[StoppedUpload]:
         """Uploads whose files wait while nothing works on them: all for who decides on them, else the member's own.
+
+        One that its sender may go on with is among them once it has been left for `PATIENCE`, or at once with `young`.
 
         Raises
         ------
@@ -139,8 +143,13 @@ class Uploads:
             own = None if self._gate.may(Action.DECIDE_QUARANTINE) else self._gate.user
             found = rows.list_stopped(transaction, self._gate.project, user=own, key=key)
             last = dict(jobs.list_ingests(transaction, self._gate.project, [row.id for row in found]))
+            opened = {row.upload: row.touched for row in arriving.list_open(transaction, self._gate.project)}
+            partial = {row.id: arriving.list_announced(transaction, row.id) for row in found if row.partial}
+        latest = now() - PATIENCE
         free = [row for row in found if row.id not in last or last[row.id].state.final]
-        stopped = [_stopped(row, last.get(row.id)) for row in free if not is_taken(self._sealed.folder(row.id))]
+        free = [row for row in free if not (row.id in opened and opened[row.id] > latest) or young]
+        free = [row for row in free if (row.id in opened and young) or not self._sealed.is_taken(row.id)]
+        stopped = [_stopped(row, last.get(row.id), self._arrived(partial.get(row.id, ()))) for row in free]
         if key is not None and not stopped:
             raise StateError("upload", _BUSY) if found else NotFoundError("stopped upload", key)
         return stopped
@@ -151,32 +160,53 @@ class Uploads:
         Raises
         ------
         NotFoundError, StateError
-            As `stopped`.
+            As `stopped`; of an upload that its sender may go on with, something came just now.
         """
         with self._gate.change(Action.DECIDE_QUARANTINE) as change:
             load_upload(change.transaction, self._gate, upload)
-            waiting = rows.list_waiting(change.transaction, upload)
-            if not waiting:
-                raise NotFoundError("stopped upload", upload)
-            if is_taken(self._sealed.folder(upload)):
+            opened = arriving.list_open(change.transaction, self._gate.project, key=upload)
+            if self._sealed.is_taken(upload) or any(row.touched > change.at - _PAUSE for row in opened):
                 raise StateError("upload", _BUSY)
-            require_no_job(change.transaction, self._gate, upload)
-            held = rows.list_held(change.transaction, self._gate.project, upload=upload)
-            rows.finish_upload(change.transaction, upload, change.at)
-            size = sum(file.size for file in waiting)
-            change.note("discard", "upload", upload, {"files": len(waiting), "bytes": size})
+            waiting, held = self._end(change, upload, "discard")
         self._forget(upload, held)
-        return len(waiting)
+        return waiting
 
-    def _forget(self, upload: UploadKey, held: Sequence[rows.HeldRow]) -> None:
+    def abandon(self, upload: UploadKey) -> int:
+        """Delete the files of an own upload that takes more files still, and return how many there were."""
+        with self._gate.change(Action.UPLOAD) as change:
+            if arriving.get_open(change.transaction, self._gate.project, upload, self._gate.user) is None:
+                raise NotFoundError("open upload", upload)
+            waiting, held = self._end(change, upload, "abandon")
+        self._forget(upload, held)
+        return waiting
+
+    def _end(self, change: Change, upload: UploadKey, action: str) -> tuple[int, list[rows.HeldRow]]:
+        """Note that nothing comes of an upload; gives how many files it has, and which of them are held."""
+        waiting = rows.list_waiting(change.transaction, upload)
+        announced = arriving.list_announced(change.transaction, upload)
+        if action == "discard" and not (waiting or announced):
+            raise NotFoundError("stopped upload", upload)
+        require_no_job(change.transaction, self._gate, upload)
+        rows.finish_upload(change.transaction, upload, change.at)
+        arriving.delete_open(change.transaction, upload)
+        size = sum(file.size for file in waiting) + self._arrived(announced)
+        files = len(waiting) + sum(not row.whole for row in announced)
+        change.note(action, "upload", upload, {"files": files, "bytes": size})
+        return files, rows.list_held(change.transaction, self._gate.project, upload=upload)
+
+    def _arrived(self, announced: Iterable[AnnouncedRow]) -> int:
+        """Count the bytes that are here of files that have not arrived whole."""
+        return sum(arrived(self._sealed.parts(row.upload, row.id)) for row in announced if not row.whole)
+
+    def _forget(self, upload: UploadKey, held: Sequence[rows.HeldRow], *, listed: bool = False) -> None:
         # All but what is held: a process that was killed between a file and its row left bytes that nothing names.
         kept = {self._sealed.path(upload, row.id) for row in held}
-        for path in set(self._sealed.folder(upload).glob("*.sealed")) - kept:
-            path.unlink(missing_ok=True)
+        self._sealed.delete(upload, kept | {self._sealed.outcome(upload)} if listed else kept)
         # The rows go last: what is left by a process that is killed here is listed and can be deleted again.
         with suppress(OSError):
             self._sealed.folder(upload).rmdir()
         with self._gate.database.write() as transaction:
+            arriving.delete_announced(transaction, upload)
             rows.delete_waiting(transaction, upload)
 
     def outcome_noted(self, upload: UploadKey) -> dict[str, int] | None:
@@ -186,6 +216,23 @@ class Uploads:
         if not noted or not isinstance(noted[-1], dict):
             return None
         return {name: count for name, count in noted[-1].items() if isinstance(count, int)}
+
+
+def insert_upload(change: Change, gate: Gate, source: str) -> UploadKey:
+    """Add an empty upload of the member, with a key of its own, within a change."""
+    key = UploadKey(change.reserve())
+    sealed = SealedFiles(gate).wrapper().wrap(make_secret(), f"upload:{key}")
+    rows.insert_upload(
+        change.transaction, gate.project, rows.UploadRow(key, gate.user, source, sealed, change.at, None)
+    )
+    change.note("add", "upload", key, {"source": source})
+    return key
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no file has."""
+    if not 0 < len(name) <= LONGEST_NAME or "\0" in name:
+        raise InvalidInputError(f"a file needs a name of at most {LONGEST_NAME} characters")
 
 
 def load_upload(transaction: Transaction, gate: Gate, key: UploadKey) -> rows.UploadRow:
@@ -204,11 +251,21 @@ def require_upload(transaction: Transaction, gate: Gate, key: UploadKey) -> rows
     return row
 
 
-def require_open_upload(transaction: Transaction, gate: Gate, key: UploadKey) -> None:
-    """Refuse where a new job may not take up an upload: it is finished, or another job has it."""
+def close_upload(transaction: Transaction, gate: Gate, key: UploadKey) -> None:
+    """Let an upload take no more files, for a job is to have it.
+
+    Raises
+    ------
+    StateError
+        It is finished, another job has it, or it was announced to and no file has arrived whole.
+    """
     if require_upload(transaction, gate, key).finished is not None:
         raise StateError("upload", "is finished")
     require_no_job(transaction, gate, key)
+    announced = arriving.list_announced(transaction, key)
+    if announced and not any(row.whole for row in announced):
+        raise StateError("upload", "none of its files has arrived whole; send them again, or discard it")
+    arriving.delete_open(transaction, key)
 
 
 def require_no_job(transaction: Transaction, gate: Gate, upload: UploadKey) -> None:
@@ -218,7 +275,7 @@ def require_no_job(transaction: Transaction, gate: Gate, upload: UploadKey) -> N
             raise StateError("upload", _BUSY)
 
 
-def _stopped(row: rows.StoppedRow, last: Job | None) -> StoppedUpload:
+def _stopped(row: rows.StoppedRow, last: Job | None, partly: int) -> StoppedUpload:
     return StoppedUpload(
         id=row.id,
         source=row.source,
@@ -226,9 +283,10 @@ def _stopped(row: rows.StoppedRow, last: Job | None) -> StoppedUpload:
         username=row.username,
         created=row.created,
         files=row.files,
-        size=row.size,
+        size=row.size + partly,
         state=_last_job(None if last is None else last.state),
         reason="" if last is None else last.reason,
+        partial=row.partial,
     )
 
 

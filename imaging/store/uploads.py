@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import JsonValue
-from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, Subquery, Table, delete, func, insert, or_, select, update
 
 from imaging.domain.base import ProjectKey, UploadKey, UserKey
 from imaging.domain.outcome import Reason
 from imaging.domain.upload import Decision
+from imaging.store.arriving import announced_file
 from imaging.store.database import Transaction
 from imaging.store.schema import account, held_file, upload, upload_file
 
@@ -38,7 +39,10 @@ class WaitingRow:
 
 @dataclass(frozen=True)
 class StoppedRow:
-    """An upload with files that wait: whose it is, how many there are and their size in bytes."""
+    """An upload with files that wait: whose it is, how many there are and their size in bytes.
+
+    `partial` counts files that were announced and have not arrived whole; their bytes are not in `size`.
+    """
 
     id: UploadKey
     account: UserKey
@@ -47,6 +51,7 @@ class StoppedRow:
     created: datetime
     files: int
     size: int
+    partial: int
 
 
 @dataclass(frozen=True)
@@ -102,17 +107,32 @@ def delete_waiting(transaction: Transaction, key: UploadKey) -> None:
 def list_stopped(
     transaction: Transaction, project: ProjectKey, *, user: UserKey | None = None, key: UploadKey | None = None
 ) -> list[StoppedRow]:
-    """Uploads with files that wait, oldest first; only those of one uploader or one id, where given."""
-    counts = (func.count().label("files"), func.sum(upload_file.c.size).label("size"))
-    statement = select(upload, account.c.username, *counts).where(upload.c.project == project)
-    statement = statement.join(upload_file, upload_file.c.upload == upload.c.id)
+    """Uploads with files that wait or were announced, oldest first; only of one uploader or one id, where given."""
+    here = _per_upload(upload_file, func.count(), func.sum(upload_file.c.size))
+    announced = _per_upload(announced_file, func.count(), func.count(upload_file.c.id))
+    statement = select(
+        upload,
+        account.c.username,
+        func.coalesce(here.c.first, 0).label("files"),
+        func.coalesce(here.c.second, 0).label("size"),
+        (func.coalesce(announced.c.first, 0) - func.coalesce(announced.c.second, 0)).label("partial"),
+    )
     statement = statement.join(account, account.c.id == upload.c.account)
+    statement = statement.outerjoin(here, here.c.upload == upload.c.id)
+    statement = statement.outerjoin(announced, announced.c.upload == upload.c.id)
+    statement = statement.where(upload.c.project == project, or_(here.c.first > 0, announced.c.first > 0))
     if user is not None:
         statement = statement.where(upload.c.account == user)
     if key is not None:
         statement = statement.where(upload.c.id == key)
-    statement = statement.group_by(upload.c.id, account.c.username).order_by(upload.c.id)
-    return [_stopped(row) for row in transaction.execute(statement).mappings()]
+    return [_stopped(row) for row in transaction.execute(statement.order_by(upload.c.id)).mappings()]
+
+
+def _per_upload(table: Table, first: ColumnElement[int], second: ColumnElement[int]) -> Subquery:
+    statement = select(table.c.upload, first.label("first"), second.label("second")).select_from(table)
+    if table is not upload_file:
+        statement = statement.outerjoin(upload_file, upload_file.c.id == table.c.id)
+    return statement.group_by(table.c.upload).subquery()
 
 
 def insert_held(transaction: Transaction, project: ProjectKey, row: HeldRow) -> None:
@@ -198,6 +218,7 @@ def _stopped(row: RowMapping) -> StoppedRow:
         created=row["created"],
         files=int(row["files"]),
         size=int(row["size"]),
+        partial=int(row["partial"]),
     )
 
 

@@ -52,6 +52,12 @@ def open_file(source: Path, target: BinaryIO, key: bytes, context: str) -> None:
                 raise VerificationError("quarantined file", context) from error
 
 
+def plain_size(sealed: int) -> int:
+    """Give the plain bytes in a sealed file of this many bytes."""
+    chunks = -(-(sealed - _PREFIX) // (CHUNK + _TAG))
+    return sealed - _PREFIX - chunks * _TAG
+
+
 def _nonce(prefix: bytes, number: int, last: bool) -> bytes:
     return prefix + number.to_bytes(4, "big") + bytes([last])
 

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from imaging.dicom.profile import Profile
 from imaging.domain.base import ProjectKey, UserKey
 from imaging.settings import Settings
-from imaging.store import birth, migrate
+from imaging.store import arriving, birth, migrate
 from imaging.store.database import Database
 from imaging.store.keys import create_master_key
 from imaging.store.schema import metadata
@@ -46,6 +46,7 @@ def test_migrations_build_the_schema_of_the_code(database: Database) -> None:
     with database.read() as transaction:
         context = MigrationContext.configure(transaction, opts={"compare_type": False})
         assert compare_metadata(context, metadata) == []
+        assert arriving.open_upload in metadata.sorted_tables
         for table in metadata.sorted_tables:
             names = transaction.execute(table.select().limit(0)).keys()
             assert list(names) == [column.name for column in table.columns]
