@@ -2,6 +2,7 @@
 
 ImagingError
 ├── InvalidInputError         bad usage or bad input                    exit 2, status 400
+│   └── TooLargeError         more bytes than announced, or than ever   exit 2, status 413
 ├── NotFoundError             absent, or not for this member            exit 2, status 404
 ├── ForbiddenError            the role does not allow it                exit 3, status 403
 ├── NotSignedInError          no valid session, key or token            exit 3, status 401
@@ -34,6 +35,13 @@ class InvalidInputError(ImagingError):
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
         self.problem = problem
+
+
+class TooLargeError(InvalidInputError):
+    """More bytes than the thing may have."""
+
+    def __init__(self, kind: str, largest: int) -> None:
+        super().__init__(f"this {kind} has at most {largest} bytes")
 
 
 class NotFoundError(ImagingError):

@@ -23,6 +23,7 @@ from viewer.api import (
     quarantine,
     server,
     session,
+    upload,
     user,
     zarr,
 )
@@ -43,7 +44,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 _LARGEST_BODY = 64 << 20
-_ROUTERS = (server, session, user, project, ontology, image, annotation, layer, job, quarantine)
+_ROUTERS = (server, session, user, project, ontology, image, annotation, layer, job, upload, quarantine)
 _PIXEL_ROUTERS = (plane, zarr, dicomweb)
 _REFUSALS = {400: "not usable", 401: "not signed in", 403: "not allowed", 404: "absent or not yours", 409: "conflict"}
 

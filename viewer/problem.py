@@ -26,10 +26,16 @@ from imaging.errors import (
     RefusedFileError,
     StaleRevisionError,
     StateError,
+    TakenError,
+    TooLargeError,
     UnavailableError,
 )
 
 log = logging.getLogger(__name__)
+
+
+RESUMABLE = "1.0.0"
+"""The version of tus that is spoken here; every answer to a request of this protocol names it, refusals too."""
 
 
 class ForeignPageError(ImagingError):
@@ -39,14 +45,33 @@ class ForeignPageError(ImagingError):
         super().__init__("a change with the session cookie needs the header X-Requested-With")
 
 
+class ProtocolVersionError(ImagingError):
+    """A request of a protocol's version that is not spoken here."""
+
+    def __init__(self, spoken: str) -> None:
+        super().__init__(f"the version spoken here is {spoken}")
+        self.spoken = spoken
+
+
+class MediaTypeError(ImagingError):
+    """A body of another kind than its route takes."""
+
+    def __init__(self, taken: str) -> None:
+        super().__init__(f"the body must be {taken}")
+
+
 _STATUS: tuple[tuple[type[ImagingError], HTTPStatus], ...] = (
+    (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (InvalidInputError, HTTPStatus.BAD_REQUEST),
     (RefusedFileError, HTTPStatus.BAD_REQUEST),
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (ForbiddenError, HTTPStatus.FORBIDDEN),
     (ForeignPageError, HTTPStatus.FORBIDDEN),
     (NotSignedInError, HTTPStatus.UNAUTHORIZED),
+    (TakenError, HTTPStatus.LOCKED),
     (StateError, HTTPStatus.CONFLICT),
+    (ProtocolVersionError, HTTPStatus.PRECONDITION_FAILED),
+    (MediaTypeError, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (UnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
@@ -89,7 +114,11 @@ async def _answer_refusal(request: Request, error: Exception) -> JSONResponse:
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s at %s", type(error).__name__, _place_of(error))
         return answer_problem(request.url.path, status, "something went wrong here")
-    headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
+    headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
+    if "tus-resumable" in request.headers:
+        headers["Tus-Resumable"] = RESUMABLE
+    if isinstance(error, ProtocolVersionError):
+        headers["Tus-Version"] = error.spoken
     revision = error.current if isinstance(error, StaleRevisionError) else None
     return answer_problem(request.url.path, status, str(error), headers=headers, revision=revision)
 

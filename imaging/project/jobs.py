@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from imaging.access import Action
 from imaging.change import Change
-from imaging.domain.base import JobKey
+from imaging.domain.base import JobKey, UploadKey
 from imaging.domain.job import IngestWork, Job, JobState, PredictWork, RepseudonymiseWork, ReviewWork, TrainWork, Work
 from imaging.errors import ForbiddenError, NotFoundError, StateError
 from imaging.project.gate import Gate
@@ -37,6 +37,12 @@ class Jobs:
         if found is None:
             raise NotFoundError("job", key)
         return found
+
+    def taking(self, upload: UploadKey) -> Job | None:
+        """Give the newest job that takes up an upload, where there is one."""
+        with self._gate.read(Action.SEE_JOBS) as transaction:
+            found = rows.list_ingests(transaction, self._gate.project, [upload])
+        return found[-1][1] if found else None
 
     def submit(self, work: Work) -> Job:
         """Put work into the queue; it runs as this member."""

@@ -16,7 +16,7 @@ from imaging.access import Action
 from imaging.change import Change
 from imaging.domain.base import UploadKey
 from imaging.domain.upload import Announcement, ArrivingFile, OpenUpload
-from imaging.errors import InvalidInputError, NotFoundError, StateError, TakenError
+from imaging.errors import InvalidInputError, NotFoundError, StateError, TakenError, TooLargeError
 from imaging.locks import exclusive_or_not
 from imaging.project.gate import Gate
 from imaging.project.sealed import SealedFiles, arrived, part_context, part_path
@@ -66,6 +66,12 @@ class ResumableUploads:
         if found is None:
             raise NotFoundError("open upload", upload)
         return found
+
+    def is_alone(self, upload: UploadKey) -> bool:
+        """Whether an own upload is open and ends with the arrival of its one file."""
+        with self._gate.read(Action.UPLOAD) as transaction:
+            row = arriving.get_open(transaction, self._gate.project, upload, self._gate.user)
+        return row is not None and row.alone
 
     def files(self, upload: UploadKey) -> list[ArrivingFile]:
         """What was announced to an own open upload, and how much of it is here."""
@@ -135,8 +141,8 @@ class ResumableUploads:
             The file goes on elsewhere.
         TakenError
             Another request sends it just now.
-        InvalidInputError
-            More comes than announced, or in too many parts.
+        TooLargeError, InvalidInputError
+            More comes than announced; it comes in too many parts.
         """
         row, secret = self._require(upload, key)
         folder = self._sealed.parts(upload, key)
@@ -162,8 +168,8 @@ class ResumableUploads:
             change.note("remove", "file", key, {"upload": upload})
         self._delete(row)
 
-    def close(self, upload: UploadKey) -> None:
-        """Take no more files; done again, it changes nothing.
+    def close(self, upload: UploadKey) -> int:
+        """Take no more files, and give how many there are; done again, it changes nothing.
 
         Raises
         ------
@@ -171,9 +177,10 @@ class ResumableUploads:
             Some of its files have not arrived whole, or it has none.
         """
         with self._gate.read(Action.UPLOAD) as transaction:
-            if self._own(transaction, upload).finished is not None:
-                return
+            finished = self._own(transaction, upload).finished is not None
             announced = arriving.list_announced(transaction, upload)
+        if finished:
+            return len(announced)
         for row in announced:
             if not row.whole and self._offset(row) == row.length:
                 self._complete(row)
@@ -184,12 +191,13 @@ class ResumableUploads:
             if missing or not announced:
                 raise StateError("upload", f"{missing} of its files have not arrived whole" if missing else "is empty")
             arriving.delete_open(change.transaction, upload)
+        return len(announced)
 
     def _prepare(self, upload: UploadKey, file: Announcement) -> tuple[int, AnnouncedRow, bytes]:
         """Check an announcement; gives a new id with its row, or with the row that its token has already."""
         check_name(file.name)
         if not 0 <= file.length <= LARGEST_FILE:
-            raise InvalidInputError(f"a file has at most {LARGEST_FILE} bytes")
+            raise TooLargeError("file", LARGEST_FILE)
         if len(file.told) > _LONGEST_TOLD or len(file.token or "") > _LONGEST_TOKEN:
             raise InvalidInputError("too much is said of the file")
         with self._gate.read(Action.UPLOAD) as transaction:
@@ -337,7 +345,7 @@ def _seal_part(folder: Path, row: AnnouncedRow, offset: int, stream: BinaryIO, s
     size = vault.seal_file(_window(stream, room - len(first), first), begun, secret, part_context(row.id, offset))
     if offset + size == row.length and stream.read(1):
         begun.unlink()
-        raise InvalidInputError("more comes than announced")
+        raise TooLargeError("file", row.length)
     begun.rename(part_path(folder, offset))
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -51,6 +51,7 @@ def _ids(space, world):
         "plane": "z",
         "item": space.job.id,
         "upload": space.job.id,
+        "file": space.job.id,
         "index": 0,
         "encoding": "png",
         "path": "zarr.json",
@@ -96,7 +97,7 @@ def test_every_route_but_the_documented_ones_asks_to_sign_in(world):
                 assert answer.json() == {"errors": "sign in first"}
             else:
                 assert answer.headers["content-type"] == "application/problem+json"
-                assert answer.json()["status"] == 401
+                assert method == "head" or answer.json()["status"] == 401
     assert walked > 60
 
 
@@ -117,7 +118,7 @@ def test_what_is_anothers_is_not_there(world, name):
         assert foreign.status_code == 404, _describe(foreign)
         gone = client.request(method, _url(path, absent), json=_fill(body, absent))
         assert gone.status_code == 404, _describe(gone)
-        shape = [sorted(answer.json()) for answer in (foreign, gone)]
+        shape = [sorted(answer.json()) if method != "head" else [] for answer in (foreign, gone)]
         assert shape[0] == shape[1]
     assert walked > 50
 
@@ -190,7 +191,8 @@ def test_the_schema_names_every_answer(world):
     names = [operation["operationId"] for operation in operations]
     assert len(set(names)) == len(names)
     for operation in operations:
-        content = operation["responses"]["200"].get("content", {})
+        told = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
+        content = told.get("content", {})
         json_schema = content.get("application/json", {}).get("schema")
         assert json_schema != {}, operation["operationId"]
     assert "research use only" in schema["info"]["description"]

@@ -22,7 +22,7 @@ from imaging.domain.job import IngestWork
 from imaging.domain.people import Role
 from imaging.domain.upload import Announcement, LastJob
 from imaging.erasure import erase_subject
-from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, StateError, TakenError
+from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, StateError, TakenError, TooLargeError
 from imaging.locks import exclusive
 from imaging.project import resumable
 from imaging.project.project import Project
@@ -103,13 +103,13 @@ def test_a_file_goes_on_only_where_it_is(project: Project, upload: UploadKey) ->
 
 def test_a_file_that_is_longer_than_announced_stays_unfinished(project: Project, upload: UploadKey) -> None:
     key = announce(project, upload, length=100)
-    with pytest.raises(InvalidInputError, match="more"):
+    with pytest.raises(TooLargeError, match="100 bytes"):
         project.resumable.receive(upload, key, 0, io.BytesIO(CONTENT[:101]))
     assert project.resumable.file(upload, key).offset == 0
     for sent in (CONTENT[:99], CONTENT[:101]):
         with pytest.raises(InvalidInputError, match="size"):
             project.resumable.take(upload, Announcement(NAME, 100), io.BytesIO(sent))
-    with pytest.raises(InvalidInputError):
+    with pytest.raises(TooLargeError):
         announce(project, upload, length=resumable.LARGEST_FILE + 1)
     assert [file.offset for file in project.resumable.files(upload)] == [0]
 

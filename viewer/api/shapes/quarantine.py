@@ -58,6 +58,7 @@ class StoppedShape(Shape):
     user: int
     username: str
     files: int
+    partial: int
     size: int
     state: LastJob
     reason: str
@@ -72,6 +73,7 @@ class StoppedShape(Shape):
             user=upload.member,
             username=upload.username,
             files=upload.files,
+            partial=upload.partial,
             size=upload.size,
             state=upload.state,
             reason=upload.reason,

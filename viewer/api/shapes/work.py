@@ -1,16 +1,16 @@
-"""Jobs, models and uploads."""
+"""Jobs and models."""
 
 from __future__ import annotations
 
 from pydantic import Field, JsonValue
 
-from imaging.domain.job import Device, Job, JobState, Split, Task
+from imaging.domain.job import Device, IngestWork, Job, JobState, Split, Task
 from imaging.domain.model import Model
 from viewer.api.shapes.envelope import Sent, SentId, Shape, to_millis
 
 
 class JobShape(Shape):
-    """One unit of background work; `progress` is 0-100."""
+    """One unit of background work; `progress` is 0-100, `upload` what an ingest takes up."""
 
     id: int
     project: int
@@ -21,6 +21,7 @@ class JobShape(Shape):
     reason: str
     result: JsonValue
     user: int
+    upload: int | None
     created: str
     started: str | None
     finished: str | None
@@ -38,6 +39,7 @@ class JobShape(Shape):
             reason=job.reason,
             result=job.result,
             user=job.submitted_by,
+            upload=job.work.upload if isinstance(job.work, IngestWork) else None,
             created=to_millis(job.created),
             started=None if job.started is None else to_millis(job.started),
             finished=None if job.finished is None else to_millis(job.finished),
@@ -75,14 +77,6 @@ class ModelShape(Shape):
             user=model.created_by,
             created=to_millis(model.created),
         )
-
-
-class Uploaded(Shape):
-    """Ids of what waits in quarantine and of the job that takes it up."""
-
-    upload: int
-    job: int
-    files: int
 
 
 class TrainSent(Sent):
