@@ -29,11 +29,12 @@ LARGEST_UPLOAD = 1 << 46
 
 
 class Part(io.BufferedReader):
-    """One uploaded file, readable once and in order."""
+    """One uploaded file, readable once and in order; `field` is the name of the form's field that it came in."""
 
-    def __init__(self, filename: str, pull: Fetch) -> None:
+    def __init__(self, filename: str, pull: Fetch, field: str = "") -> None:
         super().__init__(_Arriving(pull), _BLOCK)
         self.filename = filename
+        self.field = field
 
     def again(self, start: bytes) -> io.BufferedReader:
         """Give the whole file once more of which so much was read."""
@@ -125,9 +126,10 @@ class MultipartReader:
             if event[0] != "part":
                 continue
             self._count += 1
-            name = self._kind.name(self._arrived.popleft(), self._count)
+            headers = self._arrived.popleft()
+            name = self._kind.name(headers, self._count)
             if name is not None:
-                part = Part(name, self._pull)
+                part = Part(name, self._pull, _field_of(headers))
                 yield part
                 while part.read(_BLOCK):
                     pass
@@ -179,11 +181,18 @@ class MultipartReader:
 
 
 def _name_field(headers: Mapping[bytes, bytes], number: int) -> str | None:
+    return _name_any(headers, number) if _field_of(headers) in (FIELD, "files") else None
+
+
+def _name_any(headers: Mapping[bytes, bytes], number: int) -> str | None:
     _, options = parse_options_header(headers.get(b"content-disposition"))
     name = options.get(b"filename")
-    if options.get(b"name") not in (FIELD.encode(), b"files") or name is None:
-        return None
-    return name.decode("utf-8", "replace")
+    return None if name is None else name.decode("utf-8", "replace")
+
+
+def _field_of(headers: Mapping[bytes, bytes]) -> str:
+    _, options = parse_options_header(headers.get(b"content-disposition"))
+    return options.get(b"name", b"").decode("utf-8", "replace")
 
 
 def _name_instance(headers: Mapping[bytes, bytes], number: int) -> str:
@@ -195,6 +204,9 @@ def _name_instance(headers: Mapping[bytes, bytes], number: int) -> str:
 
 FORM = Kind("multipart/form-data", _name_field)
 """What a page sends: files in the field `files[]`."""
+
+ANNOUNCED = Kind("multipart/form-data", _name_any)
+"""Several small files of an open upload; the name of each field says of its file what tus says in Upload-Metadata."""
 
 INSTANCES = Kind("multipart/related", _name_instance)
 """What STOW-RS sends: DICOM instances without names (PS3.18 10.5)."""

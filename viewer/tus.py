@@ -82,6 +82,12 @@ def read_offset(headers: Mapping[str, str], file: ArrivingFile) -> int:
     return offset
 
 
+def read_announcement(name: str, told: str) -> Announcement:
+    """Read what is said of a file that comes with others in one form; its `length` is said there too."""
+    said = _read_metadata(told)
+    return Announcement(name, _number(said, "length"), told, said.get("token"))
+
+
 def tell_support() -> dict[str, str]:
     """Say what of the protocol is spoken here."""
     return {"Tus-Version": RESUMABLE, "Tus-Max-Size": str(LARGEST_FILE), "Tus-Extension": EXTENSIONS, **_mark()}

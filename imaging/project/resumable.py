@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -62,10 +63,17 @@ class ResumableUploads:
 
     def get(self, upload: UploadKey) -> OpenUpload:
         """Find an own open upload by id."""
-        found = next((one for one in self.mine() if one.id == upload), None)
-        if found is None:
+        with self._gate.read(Action.UPLOAD) as transaction:
+            row = arriving.get_open(transaction, self._gate.project, upload, self._gate.user)
+            announced = arriving.list_announced(transaction, upload)
+        if row is None:
             raise NotFoundError("open upload", upload)
-        return found
+        return self._open_upload(row, announced)
+
+    def require_open(self, upload: UploadKey) -> None:
+        """Refuse unless an own upload takes more files."""
+        with self._gate.read(Action.UPLOAD) as transaction:
+            self._require_open(transaction, upload)
 
     def is_alone(self, upload: UploadKey) -> bool:
         """Whether an own upload is open and ends with the arrival of its one file."""
@@ -95,6 +103,7 @@ class ResumableUploads:
         make_private_folder(self._sealed.parts(upload, key))
         with self._gate.change(Action.UPLOAD) as change:
             row = self._announced(change, row)
+            arriving.touch_open(change.transaction, upload, change.at)
             change.leave()
         if row.id != key:
             shutil.rmtree(self._sealed.parts(upload, key), ignore_errors=True)
@@ -109,8 +118,6 @@ class ResumableUploads:
             It has fewer or more bytes than announced.
         """
         key, row, secret = self._prepare(upload, file)
-        if row.id != key:
-            return self._file(row, secret)
         target = self._sealed.path(upload, key)
         try:
             with _gone_with(upload):
@@ -194,7 +201,7 @@ class ResumableUploads:
         return len(announced)
 
     def _prepare(self, upload: UploadKey, file: Announcement) -> tuple[int, AnnouncedRow, bytes]:
-        """Check an announcement; gives a new id with its row, or with the row that its token has already."""
+        """Check an announcement; gives a new id with its row and the upload's key."""
         check_name(file.name)
         if not 0 <= file.length <= LARGEST_FILE:
             raise TooLargeError("file", LARGEST_FILE)
@@ -203,10 +210,7 @@ class ResumableUploads:
         with self._gate.read(Action.UPLOAD) as transaction:
             self._require_open(transaction, upload)
             secret = self._secret(transaction, upload)
-            same = arriving.list_announced(transaction, upload, token=file.token) if file.token else []
         key = self._gate.reserve()
-        if same:
-            return key, same[0], secret
         sealed = Wrapper(secret)
         name, told = sealed.wrap(file.name.encode(), f"name:{key}"), sealed.wrap(file.told.encode(), f"told:{key}")
         return key, AnnouncedRow(key, upload, name, file.length, told, file.token), secret
@@ -218,7 +222,6 @@ class ResumableUploads:
         if same:
             return same[0]
         arriving.insert_announced(change.transaction, row)
-        arriving.touch_open(change.transaction, row.upload, change.at)
         return row
 
     def _complete(self, row: AnnouncedRow) -> AnnouncedRow:
@@ -235,8 +238,7 @@ class ResumableUploads:
         upload_rows.insert_waiting(change.transaction, row.upload, waiting, change.at)
         arriving.touch_open(change.transaction, row.upload, change.at)
         change.note("add", "file", row.id, {"upload": row.upload, "bytes": row.length})
-        (whole,) = self._find(change.transaction, row.upload, row.id)
-        return whole
+        return replace(row, whole=True)
 
     def _settle(self, row: AnnouncedRow, offset: int) -> AnnouncedRow:
         """Note how far a file came; where somebody deleted it meanwhile, what came since goes too."""
@@ -290,8 +292,8 @@ class ResumableUploads:
         return row
 
     def _require_open(self, transaction: Transaction, upload: UploadKey) -> None:
-        self._own(transaction, upload)
         if arriving.get_open(transaction, self._gate.project, upload, self._gate.user) is None:
+            self._own(transaction, upload)
             raise StateError("upload", "takes no more files")
 
     def _secret(self, transaction: Transaction, upload: UploadKey) -> bytes:

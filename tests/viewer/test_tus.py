@@ -111,6 +111,41 @@ def test_files_are_gathered_and_submitted_once(uploader, url, opened, ours):
         assert sorted(path.read_bytes() for path in files) == sorted([b"12345", CONTENT])
 
 
+def small(number, content, length=None):
+    said = {"length": len(content) if length is None else length, "token": f"t{number}"}
+    name = ",".join(f"{key} {base64.b64encode(str(value).encode()).decode()}" for key, value in said.items())
+    return (name, (f"PHANTOM^ALPHA/{number}.dcm", io.BytesIO(content)))
+
+
+def test_small_files_come_several_at_a_time_and_each_once(uploader, url, opened):
+    form = [small(number, bytes([number]) * number) for number in range(4)]
+    for _ in range(2):
+        answer = uploader.post(f"{url}/{opened}/file.json", files=form)
+        assert (answer.status_code, answer.json()) == (200, {"upload": opened, "files": 4})
+    listed = uploader.get(f"{url}/{opened}.json").json()["collection"]
+    assert [(one["name"], one["length"], one["whole"]) for one in listed] == [
+        (f"PHANTOM^ALPHA/{number}.dcm", number, True) for number in range(4)
+    ]
+    assert all(one["metadata"].startswith("length ") for one in listed)
+
+
+def test_of_a_form_that_breaks_off_whole_files_stay(uploader, url, opened):
+    boundary = "multipart/form-data; boundary=b"
+    parts = [small(number, b"1" * 10) for number in range(2)]
+    body = b"".join(
+        f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="{file}"\r\n\r\n'.encode() + content.read()
+        for name, (file, content) in parts[:1]
+    )
+    second = f'\r\n--b\r\nContent-Disposition: form-data; name="{parts[1][0]}"; filename="2"\r\n\r\n111'.encode()
+    answer = uploader.post(f"{url}/{opened}/file.json", content=body + second, headers={"Content-Type": boundary})
+    assert answer.status_code == 400
+    assert [one["whole"] for one in uploader.get(f"{url}/{opened}.json").json()["collection"]] == [True]
+    for wrong in (small(3, b"12345", 4), small(3, b"12345", 6)):
+        assert uploader.post(f"{url}/{opened}/file.json", files=[wrong]).status_code == 400
+    assert uploader.post(f"{url}/{opened}/file.json", files=[("x", ("x", io.BytesIO(b"1")))]).status_code == 400
+    assert len(uploader.get(f"{url}/{opened}.json").json()["collection"]) == 1
+
+
 def test_a_whole_file_of_its_own_needs_one_request(uploader, url):
     made = create(uploader, url, content=CONTENT)
     assert (made.status_code, made.headers["upload-offset"]) == (201, str(LENGTH))
@@ -201,6 +236,7 @@ def test_nobody_else_sees_or_sends(uploader, as_user, url, opened):
         assert other.delete(f"{url}/{opened}.json").status_code == status
         assert other.post(f"{url}/{opened}/submit.json").status_code == status
         assert create(other, url, upload=opened).status_code == status
+        assert other.post(f"{url}/{opened}/file.json", files=[small(1, b"1")]).status_code == status
     assert as_user("manager").get(f"{url}.json").json()["size"] == 0
     for name in ("reader", "annotator", "auditor"):
         assert as_user(name).post(f"{url}.json").status_code == 403

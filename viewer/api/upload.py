@@ -18,9 +18,9 @@ from imaging.project.project import Project
 from viewer import tus
 from viewer.api.shapes.envelope import Collection
 from viewer.api.shapes.quarantine import Decided
-from viewer.api.shapes.upload import ArrivingShape, OpenShape, OutcomeShape, Uploaded
+from viewer.api.shapes.upload import ArrivingShape, OpenShape, OutcomeShape, Taken, Uploaded
 from viewer.deps import Entry, Id, Page
-from viewer.multipart import FIELD, FORM, LARGEST_UPLOAD, Fetch, MultipartReader, Part
+from viewer.multipart import ANNOUNCED, FIELD, FORM, LARGEST_UPLOAD, Fetch, MultipartReader, Part
 from viewer.streaming import read_body
 
 router = APIRouter(prefix="/api/project/{project}/upload", tags=["upload"])
@@ -42,6 +42,12 @@ _FILES: dict[str, Any] = {
     }
 }
 _PART: dict[str, Any] = {"requestBody": {"required": True, "content": {tus.MEDIA_TYPE: _BINARY}}}
+_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"multipart/form-data": {"schema": {"type": "object", "additionalProperties": _BINARY["schema"]}}},
+    }
+}
 _LOCATION = "/{upload}/file/{file}"
 _CREATED: dict[int | str, dict[str, Any]] = {201: {"description": "a file is to be sent to the Location (tus)"}}
 
@@ -101,6 +107,14 @@ async def upload(project: Id, door: Entry, request: Request) -> Uploaded | Respo
         creation = tus.read_creation(request.headers)
         return await read_body(request, partial(_create, opened, creation), silence=tus.SILENCE_SECONDS)
     return await read_body(request, partial(_take, opened))
+
+
+@router.post("/{upload}/file.json", openapi_extra=_FORM, max_body_size=LARGEST_UPLOAD)
+async def add_files(project: Id, upload: Id, door: Entry, request: Request) -> Taken:
+    """Take several small files into an open upload at once; sent again, those that are here are passed over."""
+    opened = await run_sync(door.project, project)
+    await run_sync(opened.resumable.require_open, UploadKey(upload))
+    return await read_body(request, partial(_add, opened, UploadKey(upload)), silence=tus.SILENCE_SECONDS)
 
 
 @router.head(_LOCATION, response_class=Response)
@@ -176,6 +190,14 @@ def _take_files(project: Project, upload: UploadKey, reader: MultipartReader) ->
         project.uploads.finish(upload)
         raise
     return count
+
+
+def _add(project: Project, upload: UploadKey, content_type: str, fetch: Fetch) -> Taken:
+    files = 0
+    for part in MultipartReader(content_type, fetch, ANNOUNCED).files():
+        project.resumable.take(upload, tus.read_announcement(part.filename, part.field), part)
+        files += 1
+    return Taken(upload=upload, files=files)
 
 
 def _create(project: Project, creation: tus.Creation, content_type: str, fetch: Fetch) -> Response:

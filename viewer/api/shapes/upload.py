@@ -15,6 +15,13 @@ class Uploaded(Shape):
     files: int
 
 
+class Taken(Shape):
+    """How many files of one form are in an upload now."""
+
+    upload: int
+    files: int
+
+
 class OpenShape(Shape):
     """One's own upload that takes more files; `files` of those `announced` arrived whole, `size` is in bytes."""
 
