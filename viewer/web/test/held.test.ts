@@ -168,8 +168,8 @@ describe('what came of a job', () => {
 
 describe('an upload that stopped half-way', () => {
   it('is read with how its last job ended', () => {
-    const told = { id: 7, user: 3, username: 'ada', files: 2, size: 12, created: '1700000000000', state: 'failed', reason: 'r' }
-    const read = { id: 7, user: 3, username: 'ada', files: 2, bytes: 12, created: 1_700_000_000_000, state: 'failed', reason: 'r' }
+    const told = { id: 7, user: 3, username: 'ada', files: 2, partial: 1, size: 12, created: '1700000000000', state: 'failed', reason: 'r' }
+    const read = { id: 7, user: 3, username: 'ada', files: 2, partial: 1, bytes: 12, created: 1_700_000_000_000, state: 'failed', reason: 'r' }
     expect(parseStopped(told)).toEqual(read)
     expect(parseStopped({ ...told, state: 'none' }).state).toBe('none')
     expect(parseStopped({}).state).toBe('none')

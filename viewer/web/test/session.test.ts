@@ -89,6 +89,7 @@ test('an upload that began before the new session does not end it', async () => 
     onload: () => void = () => undefined
     open = (): void => undefined
     setRequestHeader = (): void => undefined
+    getAllResponseHeaders = (): string => ''
     send(): void {
       Request.latest = this
     }
@@ -96,7 +97,7 @@ test('an upload that began before the new session does not end it', async () => 
   vi.stubGlobal('XMLHttpRequest', Request)
   const session = useSession()
   await session.resume()
-  const late = send('/api/project/1/upload', new FormData(), () => undefined, new AbortController().signal)
+  const late = send('/api/project/1/upload', { method: 'POST', body: new FormData(), sent: () => undefined, signal: new AbortController().signal })
   session.end()
   await session.signIn('member-1', 'password')
   Request.latest.onload()

@@ -2,9 +2,8 @@ import { FailureError, isAbort } from '@/domain/failure'
 import type { Failure } from '@/domain/failure'
 
 export interface Ask {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
   readonly body?: unknown
-  readonly form?: FormData
   readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal | undefined
 }
@@ -69,7 +68,7 @@ async function refusal(response: Response, asked: number): Promise<FailureError>
 }
 
 /** Ask the server; anything but success is thrown as a `FailureError`, an abort as the browser's own error. */
-export async function ask(path: string, { method = 'GET', body, form, headers, signal }: Ask = {}): Promise<Response> {
+export async function ask(path: string, { method = 'GET', body, headers, signal }: Ask = {}): Promise<Response> {
   let response: Response
   const asked = session
   try {
@@ -81,7 +80,7 @@ export async function ask(path: string, { method = 'GET', body, form, headers, s
         ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
         ...headers,
       },
-      body: form ?? (body === undefined ? null : JSON.stringify(body)),
+      body: body === undefined ? null : JSON.stringify(body),
       signal: signal ?? null,
     })
   } catch (error) {
@@ -105,24 +104,41 @@ export async function askCollection(path: string, signal?: AbortSignal): Promise
   return Array.isArray(collection) ? collection : []
 }
 
-/** Upload files with progress 0-1; `fetch` cannot tell it, so this is the one XMLHttpRequest. */
-export function send(path: string, form: FormData, progress: (share: number) => void, signal: AbortSignal): Promise<void> {
+export interface Bytes {
+  readonly method: 'POST' | 'PATCH'
+  readonly body: FormData | ArrayBuffer
+  readonly headers?: Readonly<Record<string, string>>
+  /** Is told how many bytes have gone so far. */
+  readonly sent: (bytes: number) => void
+  readonly signal: AbortSignal
+}
+
+/** Send bytes and be told how many have gone; `fetch` cannot tell it, so this is the one XMLHttpRequest. */
+export function send(path: string, { method, body, headers, sent, signal }: Bytes): Promise<Headers> {
   return new Promise((resolve, reject) => {
     const asked = session
     const request = new XMLHttpRequest()
-    request.open('POST', path)
-    for (const [name, value] of Object.entries(ownHeaders())) request.setRequestHeader(name, value)
-    request.upload.onprogress = (event) => {
-      if (event.lengthComputable) progress(event.loaded / event.total)
-    }
+    request.open(method, path)
+    for (const [name, value] of Object.entries({ ...ownHeaders(), ...headers })) request.setRequestHeader(name, value)
+    request.upload.onprogress = ({ loaded }) => sent(loaded)
     request.onerror = () => reject(new FailureError({ kind: 'offline' }))
     request.onabort = () => reject(new DOMException('aborted', 'AbortError'))
     request.onload = () => {
-      const response = new Response(request.responseText, { status: request.status })
-      if (response.ok) resolve()
+      // An answer without content may have no body at all, not even an empty one.
+      const response = new Response(request.responseText || null, { status: request.status, headers: headersOf(request) })
+      if (response.ok) resolve(response.headers)
       else void refusal(response, asked).then(reject)
     }
-    signal.addEventListener('abort', () => request.abort())
-    request.send(form)
+    if (signal.aborted) {
+      reject(new DOMException('aborted', 'AbortError'))
+      return
+    }
+    signal.addEventListener('abort', () => request.abort(), { once: true })
+    request.send(body)
   })
+}
+
+function headersOf(request: XMLHttpRequest): Headers {
+  const lines = request.getAllResponseHeaders().split('\r\n').filter((line) => line.includes(':'))
+  return new Headers(lines.map((line): [string, string] => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]))
 }

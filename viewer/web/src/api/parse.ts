@@ -1,7 +1,10 @@
 import type { Annotation, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
 import type { HeldDecision, HeldFile, PaintedBox, Preview, StoppedUpload } from '@/domain/held'
 import type { Affine, Axis, Image, Level, Window } from '@/domain/image'
+import type { Became, FileOutcome } from '@/domain/outcome'
 import type { Job, JobState, Model, Outcomes, Project, Term, User } from '@/domain/project'
+import { readMetadata } from '@/domain/sending'
+import type { Arriving, OpenUpload } from '@/domain/sending'
 
 /* The server's JSON is read here once; inside the page its types are trusted. */
 
@@ -239,10 +242,41 @@ export function parseStopped(json: unknown): StoppedUpload {
     user: number(upload.user),
     username: text(upload.username),
     files: number(upload.files),
+    partial: number(upload.partial),
     bytes: number(upload.size),
     created: moment(upload.created),
     state: upload.state === 'failed' || upload.state === 'cancelled' ? upload.state : 'none',
     reason: text(upload.reason),
+  }
+}
+
+export function parseOpenUpload(json: unknown): OpenUpload {
+  const { id, files, announced, size, touched } = fields(json)
+  return { id: number(id), files: number(files), announced: number(announced), bytes: number(size), touched: moment(touched) }
+}
+
+export function parseArriving(json: unknown): Arriving {
+  const { id, name, length, offset, whole, metadata } = fields(json)
+  return {
+    id: number(id),
+    name: text(name),
+    length: number(length),
+    offset: number(offset),
+    whole: whole === true,
+    told: readMetadata(text(metadata)),
+  }
+}
+
+const BECAME = new Set<unknown>(['image', 'document', 'duplicate', 'held'])
+
+export function parseFileOutcome(json: unknown): FileOutcome {
+  const { name, became, image, reason, detail } = fields(json)
+  return {
+    name: text(name),
+    became: BECAME.has(became) ? (became as Became) : 'held',
+    image: numberOrNull(image),
+    reason: text(reason),
+    detail: text(detail),
   }
 }
 
@@ -273,6 +307,8 @@ export function parseJob(json: unknown): Job {
     message: text(job.message),
     reason: text(job.reason),
     outcomes: parseOutcomes(job.result),
+    user: number(job.user),
+    upload: numberOrNull(job.upload),
     created: moment(job.created),
   }
 }

@@ -1,10 +1,12 @@
-import { ask, askCollection, askJson, send } from '@/api/client'
+import { ask, askCollection, askJson } from '@/api/client'
 import * as parse from '@/api/parse'
 import type { Annotation, Identity, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
 import { FailureError } from '@/domain/failure'
 import type { HeldDecision, HeldFile, Look, Preview, StoppedUpload } from '@/domain/held'
 import type { Axis, Image, Place, Window } from '@/domain/image'
+import type { FileOutcome } from '@/domain/outcome'
 import type { Job, Model, Project, Term, User } from '@/domain/project'
+import type { OpenUpload } from '@/domain/sending'
 
 /* ---- session ---- */
 export async function currentUser(signal?: AbortSignal): Promise<User> {
@@ -59,14 +61,6 @@ export async function predict(projectId: number, model: number, images: readonly
   await askJson(`/api/project/${projectId}/predict.json`, { method: 'POST', body: { model, images } })
 }
 
-export async function upload(
-  projectId: number, files: readonly File[], progress: (share: number) => void, signal: AbortSignal,
-): Promise<void> {
-  const form = new FormData()
-  for (const file of files) form.append('files[]', file, file.webkitRelativePath || file.name)
-  await send(`/api/project/${projectId}/upload`, form, progress, signal)
-}
-
 /* ---- held files ---- */
 export async function held(projectId: number, signal?: AbortSignal): Promise<HeldFile[]> {
   return (await askCollection(`/api/project/${projectId}/quarantine.json`, signal)).map(parse.parseHeld)
@@ -111,6 +105,19 @@ export async function resume(projectId: number, upload: number, signal?: AbortSi
 
 export async function discard(projectId: number, upload: number, signal?: AbortSignal): Promise<void> {
   await ask(`/api/project/${projectId}/quarantine/uploads/${upload}/discard.json`, { method: 'POST', body: {}, signal })
+}
+
+/* ---- uploads on their way, and what became of them ---- */
+export async function openUploads(projectId: number, signal?: AbortSignal): Promise<OpenUpload[]> {
+  return (await askCollection(`/api/project/${projectId}/upload.json`, signal)).map(parse.parseOpenUpload)
+}
+
+export async function abandon(projectId: number, upload: number): Promise<void> {
+  await ask(`/api/project/${projectId}/upload/${upload}.json`, { method: 'DELETE' })
+}
+
+export async function outcomes(projectId: number, upload: number, signal?: AbortSignal): Promise<FileOutcome[]> {
+  return (await askCollection(`/api/project/${projectId}/upload/${upload}/outcome.json`, signal)).map(parse.parseFileOutcome)
 }
 
 /* ---- images ---- */

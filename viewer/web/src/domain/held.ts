@@ -74,6 +74,8 @@ export interface StoppedUpload {
   readonly user: number
   readonly username: string
   readonly files: number
+  /** Files that have not arrived whole, beside these. */
+  readonly partial: number
   readonly bytes: number
   readonly created: number | null
   readonly state: LastJob

@@ -54,6 +54,10 @@ export interface Job {
   readonly reason: string
   /** What an ended upload became, or held files that were decided on; else null. */
   readonly outcomes: Outcomes | null
+  /** Whose it is. */
+  readonly user: number
+  /** The upload that it makes images of; null for other kinds. */
+  readonly upload: number | null
   readonly created: number | null
 }
 
@@ -97,6 +101,9 @@ export const mayDecide = (project: Project | null): boolean => holds(project, DE
 /** Who may have an upload ingested: whoever sent it, and who manages the project. */
 export const mayResume = (project: Project | null, sender: number, me: number | null): boolean =>
   holds(project, MANAGERS) || (mayUpload(project) && sender === me)
+/** Who sees what became of each file of an upload: whoever sent it, and who decides on held files. */
+export const maySeeFiles = (project: Project | null, sender: number, me: number | null): boolean =>
+  mayDecide(project) || (mayUpload(project) && sender === me)
 export const mayTrain = (project: Project | null): boolean => holds(project, TRAINERS)
 export const mayAnnotate = (project: Project | null): boolean => holds(project, ANNOTATORS)
 export const mayChangeOthers = (project: Project | null, kind: Layer['kind']): boolean => holds(project, CHANGERS[kind])
