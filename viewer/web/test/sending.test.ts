@@ -103,6 +103,10 @@ class Server implements Transport {
     return value
   }
 
+  private async read(file: Blob): Promise<Uint8Array<ArrayBuffer>> {
+    return new Uint8Array(await file.arrayBuffer())
+  }
+
   private keep(path: string, length: number, said: string, bytes: Uint8Array<ArrayBuffer>): number {
     const token = readMetadata(said).get('token') ?? ''
     const same = [...this.stored].find(([, file]) => file.token === token)
@@ -117,10 +121,13 @@ class Server implements Transport {
   open = (signal: AbortSignal) => this.answer('open', signal, () => ((this.opened += 1), 5))
   files = (_: number, signal: AbortSignal) => this.answer('files', signal, () =>
     [...this.stored].map(([id, { path, length, said, bytes }]) => ({ id, name: path, length, offset: bytes.length, whole: bytes.length === length, told: readMetadata(said) })))
-  add = (_: number, files: readonly SmallFile[], sent: (bytes: number) => void, signal: AbortSignal) => this.answer('add', signal, () => {
-    for (const { path, said, bytes } of files) this.keep(path, bytes.byteLength, said, new Uint8Array(bytes))
-    sent(1)
-  })
+  add = async (_: number, files: readonly SmallFile[], sent: (bytes: number) => void, signal: AbortSignal) => {
+    const read = await Promise.all(files.map(async ({ path, said, bytes }) => ({ path, said, bytes: await this.read(bytes) })))
+    await this.answer('add', signal, () => {
+      for (const { path, said, bytes } of read) this.keep(path, bytes.length, said, bytes)
+      sent(1)
+    })
+  }
   announce = (length: number, said: string, signal: AbortSignal) => this.answer('announce', signal, () =>
     `at/${this.keep(readMetadata(said).get('filename') ?? '', length, said, new Uint8Array())}`)
   locate = (_: number, file: number) => `at/${file}`
@@ -130,16 +137,19 @@ class Server implements Transport {
     return file
   }
   offset = (location: string, signal: AbortSignal) => this.answer('offset', signal, () => this.at(location).bytes.length)
-  send = (location: string, offset: number, bytes: ArrayBuffer, sent: (bytes: number) => void, signal: AbortSignal) => this.answer('send', signal, () => {
-    const file = this.at(location)
-    if (file.bytes.length !== offset) throw new FailureError({ kind: 'conflict', message: '', revision: null })
-    const joined = new Uint8Array(offset + bytes.byteLength)
-    joined.set(file.bytes)
-    joined.set(new Uint8Array(bytes), offset)
-    file.bytes = joined
-    sent(bytes.byteLength)
-    return file.bytes.length
-  })
+  send = async (location: string, offset: number, bytes: Blob, sent: (bytes: number) => void, signal: AbortSignal) => {
+    const read = await this.read(bytes)
+    return await this.answer('send', signal, () => {
+      const file = this.at(location)
+      if (file.bytes.length !== offset) throw new FailureError({ kind: 'conflict', message: '', revision: null })
+      const joined = new Uint8Array(offset + read.length)
+      joined.set(file.bytes)
+      joined.set(read, offset)
+      file.bytes = joined
+      sent(read.length)
+      return joined.length
+    })
+  }
   remove = (location: string, signal: AbortSignal) => this.answer('remove', signal, () => void this.stored.delete(Number(location.slice(3))))
   submit = (_: number, signal: AbortSignal) => this.answer('submit', signal, () => ((this.submitted = 1), 99))
 }
@@ -240,7 +250,7 @@ describe('a sender', () => {
   test('asks what to do about a file that cannot be read any more', async () => {
     const server = new Server()
     const gone = chosen('gone', 10)
-    gone.file.arrayBuffer = () => Promise.reject(new DOMException('', 'NotReadableError'))
+    gone.file.slice = () => Object.assign(new Blob(), { arrayBuffer: () => Promise.reject(new DOMException('', 'NotReadableError')) })
     const run = sender(server, [chosen('a', 10), gone])
     expect(await run.sender.run()).toBeNull()
     expect(run.latest().phase).toBe('unread')

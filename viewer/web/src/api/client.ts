@@ -106,7 +106,7 @@ export async function askCollection(path: string, signal?: AbortSignal): Promise
 
 export interface Bytes {
   readonly method: 'POST' | 'PATCH'
-  readonly body: FormData | ArrayBuffer
+  readonly body: FormData | Blob
   readonly headers?: Readonly<Record<string, string>>
   /** Is told how many bytes have gone so far. */
   readonly sent: (bytes: number) => void

@@ -30,7 +30,7 @@ export function transportTo(project: number): Transport {
 
     async add(upload, files, sent, signal) {
       const form = new FormData()
-      for (const { path, said, bytes } of files) form.append(said, new Blob([bytes]), path)
+      for (const { path, said, bytes } of files) form.append(said, bytes, path)
       await send(`${root}/${upload}/file.json`, { method: 'POST', body: form, sent, signal })
     },
 

@@ -2,7 +2,7 @@ import { FailureError, failureOf } from '@/domain/failure'
 import { BEGINNING, PIECE, SMALL, cutRuns, matchFiles, writeMetadata } from '@/domain/sending'
 import type { Arriving, Chosen, Phase, Progress } from '@/domain/sending'
 import { GivenUpError, Patience } from '@/sending/patience'
-import type { Transport } from '@/sending/transport'
+import type { SmallFile, Transport } from '@/sending/transport'
 import { crc32c } from '@/sources/crc32c'
 
 /** Requests at a time: browsers hold six to one server, and the page needs some for itself. */
@@ -77,6 +77,7 @@ export class Sender {
 
   /** Send all; gives the job, or null where files could not be read and somebody has to say whether to leave them out. */
   async run(): Promise<number | null> {
+    this.report()
     const upload = await this.findUpload()
     this.upload = upload
     this.stage = 'sending'
@@ -183,20 +184,21 @@ export class Sender {
   }
 
   private async sendSmall(upload: number, run: readonly Item[]): Promise<void> {
-    const read = await Promise.all(run.map((item) => this.readWhole(item)))
-    const files = read.filter((file) => file !== null)
-    if (files.length === 0) return
-    await this.patience.insist((signal) => this.counted((sent) => this.transport.add(upload, files, sent, signal)))
+    await this.patience.insist(async (signal) => {
+      // Looked at for each try: what has changed meanwhile would fail like a lost connection, for ever.
+      const files = (await Promise.all(run.map((item) => this.small(item)))).filter((file) => file !== null)
+      if (files.length > 0) await this.counted((sent) => this.transport.add(upload, files, sent, signal))
+    })
     for (const item of run) if (!item.unread) this.settle(item, item.chosen.file.size)
   }
 
-  private async readWhole(item: Item): Promise<{ path: string; said: string; bytes: ArrayBuffer } | null> {
+  private async small(item: Item): Promise<SmallFile | null> {
     const { file, path } = item.chosen
-    const bytes = await read(item, file)
-    if (bytes === null) return null
-    item.fingerprint = fingerprintOf(file, new Uint8Array(bytes, 0, Math.min(bytes.byteLength, BEGINNING)))
+    const start = await read(item, file.slice(0, BEGINNING))
+    if (start === null) return null
+    item.fingerprint = fingerprintOf(file, new Uint8Array(start))
     const { token, fingerprint } = item
-    return { path, said: writeMetadata({ length: String(bytes.byteLength), token, fingerprint }), bytes }
+    return { path, said: writeMetadata({ length: String(file.size), token, fingerprint }), bytes: file }
   }
 
   private async sendLarge(upload: number, item: Item): Promise<void> {
@@ -209,9 +211,9 @@ export class Sender {
     item.location = location
     let sure = true
     while (item.offset < size) {
-      const bytes = await read(item, item.chosen.file.slice(item.offset, item.offset + PIECE))
-      if (bytes === null) return
       await this.patience.insist(async (signal) => {
+        const piece = item.chosen.file.slice(item.offset, item.offset + PIECE)
+        if ((await read(item, piece.slice(0, 1))) === null) return
         // What came of a request whose answer was lost, only the server knows.
         if (!sure) {
           const there = await this.transport.offset(location, signal)
@@ -222,10 +224,11 @@ export class Sender {
           }
         }
         sure = false
-        const there = await this.counted((sent) => this.transport.send(location, item.offset, bytes, sent, signal)).catch(mismatch)
+        const there = await this.counted((sent) => this.transport.send(location, item.offset, piece, sent, signal)).catch(mismatch)
         this.settle(item, there)
         sure = true
       })
+      if (item.unread) return
       this.report()
     }
     this.settle(item, size)

@@ -4,7 +4,7 @@ import type { Arriving, OpenUpload } from '@/domain/sending'
 export interface SmallFile {
   readonly path: string
   readonly said: string
-  readonly bytes: ArrayBuffer
+  readonly bytes: Blob
 }
 
 export type Sent = (bytes: number) => void
@@ -23,7 +23,7 @@ export interface Transport {
   /** How much of a file is there. */
   offset(location: string, signal: AbortSignal): Promise<number>
   /** The next piece of a file; gives how much of it is there then. */
-  send(location: string, offset: number, bytes: ArrayBuffer, sent: Sent, signal: AbortSignal): Promise<number>
+  send(location: string, offset: number, bytes: Blob, sent: Sent, signal: AbortSignal): Promise<number>
   remove(location: string, signal: AbortSignal): Promise<void>
   /** Have all of it ingested; gives the job. */
   submit(upload: number, signal: AbortSignal): Promise<number>
