@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from imaging.domain.base import UploadKey
 from imaging.domain.job import IngestWork, JobState
-from imaging.domain.outcome import Became, Reason
+from imaging.domain.outcome import Became, FileOutcome, Reason
 from imaging.domain.people import Role
 from imaging.erasure import erase_subject
 from imaging.errors import ForbiddenError, NotFoundError
@@ -31,6 +31,18 @@ from tests.pipelines.conftest import MakePicture, MakeSeries
 
 def runner() -> Runner:
     return Runner("worker", draw_nothing, threading.Event())
+
+
+@pytest.fixture
+def as_role(workspace: Workspace, project: Project) -> Callable[[Role], Project]:
+    """Open the project as a new member with one role."""
+
+    def join(role: Role) -> Project:
+        user, _ = workspace.accounts.add(f"{role.value}.{len(workspace.accounts.list())}")
+        project.members.add(user.id, [role])
+        return workspace.open(project.record.id, user.id)
+
+    return join
 
 
 @pytest.fixture
@@ -166,8 +178,6 @@ def test_erasing_a_person_deletes_the_lists(workspace: Workspace, project: Proje
 
 
 def test_a_name_that_no_text_can_hold_is_told_as_far_as_it_can(project: Project) -> None:
-    from imaging.domain.outcome import FileOutcome
-
     key = project.uploads.create("page")
     project.outcomes.write(key, [FileOutcome(name="a\udce9.dcm", became=Became.DUPLICATE)])
     project.uploads.finish(key)
