@@ -252,7 +252,8 @@ def _stopped_row(upload: StoppedUpload) -> dict[str, object]:
 
 
 def _stopped_line(upload: StoppedUpload) -> str:
-    count = f"{upload.files} files, {upload.size} bytes"
+    partial = f" and {upload.partial} in part" if upload.partial else ""
+    count = f"{upload.files} files{partial}, {upload.size} bytes"
     whose = f"{printable(upload.username)}, {upload.source}, {upload.created.isoformat(timespec='minutes')}"
     reason = f"  ({upload.reason})" if upload.reason else ""
     return f"{upload.id:>6}  {upload.state.value:<10} {count}  {whose}{reason}"
