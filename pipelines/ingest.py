@@ -16,13 +16,14 @@ from imaging.dicom.epochs import Epochs
 from imaging.dicom.limits import Limits
 from imaging.dicom.profile import Profile
 from imaging.dicom.pseudonyms import canonical
-from imaging.dicom.series import group
+from imaging.dicom.series import Leave, group
 from imaging.dicom.walk import Found, Refusal, find_files
 from imaging.domain.attachment import IngestedDocument
 from imaging.domain.base import UploadKey
 from imaging.domain.image import Image
 from imaging.domain.job import IngestWork
 from imaging.domain.outcome import Held, IngestedImage, IngestReport, Reason
+from imaging.domain.project import IrregularPolicy
 from imaging.domain.subject import Identity
 from imaging.errors import InvalidInputError, RefusedFileError, StateError
 from imaging.project.project import Project
@@ -117,7 +118,7 @@ class _Options:
 
 
 def ingest_held(
-    project: Project, files: Sequence[Found], report: Report, review: Callable[[Arrivals], None]
+    project: Project, files: Sequence[Found], report: Report, review: Callable[[Arrivals], None], *, kept: bool
 ) -> IngestReport:
     """Turn files that were held into images; those that are refused again are told, and not held once more.
 
@@ -125,10 +126,14 @@ def ingest_held(
     ----------
     review
         Marks what a person decided on the files that arrived, before any of them is looked at for text.
+    kept
+        Whether the decision was on planes that form no regular grid: then they become an image that says so.
     """
     return_freed_memory()
+    keeps = _keeps(project)
     # Whoever decides on a volume with missing slices takes what there is of it: each run without a gap is an image.
-    ingestion = _Ingestion(project, report, project.profile.get(), parted=True)
+    leave = Leave(parted=not keeps, kept=keeps or kept)
+    ingestion = _Ingestion(project, report, project.profile.get(), leave)
     with publishing(project):
         ingestion.sort(files, review)
         ingestion.publish_all(os.cpu_count() or 1)
@@ -139,7 +144,7 @@ def ingest_held(
 def _ingest(project: Project, paths: Sequence[Path], report: Report, options: _Options) -> IngestReport:
     project.require(Action.UPLOAD)
     return_freed_memory()
-    ingestion = _Ingestion(project, report, options.profile)
+    ingestion = _Ingestion(project, report, options.profile, Leave(kept=_keeps(project)))
     with project.uploads.scratch() as scratch, publishing(project):
         found = find_files(paths, Limits(), scratch)
         ingestion.sort(replace(item, name=item.name.removeprefix(options.prefix)) for item in found)
@@ -164,11 +169,11 @@ class _Candidate:
 class _Ingestion:
     """One ingest on its way: what arrived, what became of it."""
 
-    def __init__(self, project: Project, report: Report, profile: Profile, *, parted: bool = False) -> None:
+    def __init__(self, project: Project, report: Report, profile: Profile, leave: Leave) -> None:
         self._project = project
         self._report = report
         self._profile = profile
-        self._parted = parted
+        self._leave = leave
         self._epochs = Epochs(project.secrets.epochs(), project.subjects.known)
         self._existing = project.images.catalogue()
         self._arrivals = Arrivals()
@@ -304,7 +309,7 @@ class _Ingestion:
     def _stacks(self) -> Iterator[_Candidate]:
         arrived = {id(item.instance): item for item in self._arrivals.instances}
         instances = [item.instance for item in self._arrivals.instances]
-        grouped = group(instances, load_detector(), parted=self._parted)
+        grouped = group(instances, load_detector(), leave=self._leave)
         self._arrivals.duplicates += [arrived[id(instance)].found.name for instance in grouped.duplicates]
         for instance, reason, detail in grouped.refused:
             self._arrivals.refuse(arrived[id(instance)], RefusedFileError(reason, detail))
@@ -370,6 +375,10 @@ class _Ingestion:
 @contextmanager
 def _keep_nothing(make: Callable[[], Source]) -> Iterator[Source]:
     yield make()
+
+
+def _keeps(project: Project) -> bool:
+    return project.facts().irregular is IrregularPolicy.KEEP
 
 
 def _describe(project: Project, image: Image, names: tuple[str, ...]) -> IngestedImage:

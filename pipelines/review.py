@@ -63,7 +63,9 @@ def review(project: Project, work: ReviewWork, report: Report) -> tuple[Reviewed
         alone = {str(item.id): item for item in items if item.detail.endswith(LABELS_ALONE)}
         marking = _Marking({str(key): made for key, made in decisions.items()}, _find_detector(decisions), alone)
         files = _open(project, items, scratch)
-        made = ingest_held(project, files, report, marking.mark) if files else None
+        # One decision on text must not pass for another on geometry.
+        kept = any(item.id in work.items and item.reason is Reason.IRREGULAR_GEOMETRY for item in items)
+        made = ingest_held(project, files, report, marking.mark, kept=kept) if files else None
         outcomes = _tell(items, made, marking, frozenset(work.items))
         for outcome in outcomes:
             # Somebody may have deleted a file meanwhile; the others have their outcome all the same.

@@ -13,6 +13,7 @@ from imaging.cli import Commands, Invocation, workspace_options
 from imaging.dicom.profile import Profile
 from imaging.domain.epoch import RotationPolicy
 from imaging.domain.people import Member, Role
+from imaging.domain.project import IrregularPolicy
 from imaging.ontology_file import read_terms
 from imaging.project.project import Project
 
@@ -72,6 +73,22 @@ def profile(invocation: Invocation, project: str, chosen: str | None) -> None:
     name, version = options.pop("name"), options.pop("version")
     document = {"name": name, "version": version, "options": options, "hash": now.hash, "others": others}
     invocation.show(document, "\n".join(lines))
+
+
+@command.command("policy")
+@click.argument("project")
+@click.option(
+    "--irregular",
+    type=click.Choice([policy.value for policy in IrregularPolicy]),
+    help="Volumes whose planes are tilted, uneven or missing: hold them, or keep each as one image that says so.",
+)
+@workspace_options
+def policy(invocation: Invocation, project: str, irregular: str | None) -> None:
+    """Show what becomes of volumes that form no regular grid, or set it; images that are there stay as they are."""
+    opened = invocation.project(invocation.workspace(), project)
+    record = opened.facts() if irregular is None else opened.edit(irregular=IrregularPolicy(irregular))
+    document = {"id": record.id, "name": record.name, "irregular": record.irregular.value}
+    invocation.show(document, f"irregular  {record.irregular.value}")
 
 
 @command.command("rotate-key")

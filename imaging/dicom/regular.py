@@ -40,27 +40,39 @@ def number_places(planes: Sequence[Plane]) -> list[int]:
     return ranks
 
 
-def find_irregularity(planes: Sequence[Plane]) -> Irregularity | None:
-    """Judge planes that are already sorted along the normal and lie at different places.
+def find_irregularities(planes: Sequence[Plane]) -> tuple[Irregularity, ...]:
+    """Judge planes that are already sorted along the normal and lie at different places; the gravest comes first.
 
     Tilt is judged by the drift across the normal; a gap is a step of at least one and a half usual ones, or of
-    as many times the distance that the header states where there are two planes.
+    as many times the distance that the header states where there are two planes. Gaps aside, steps that differ are
+    uneven.
     """
     if len(planes) < 2:
-        return None
+        return ()
     positions = np.array([plane.position for plane in planes], float)
     normal = normal_of(planes[0].orientation or ())
     steps = np.diff(heights(planes))
     drift = positions - positions[0] - np.outer((positions - positions[0]) @ normal, normal)
     across = float(np.max(np.linalg.norm(drift, axis=1)))
-    if across > _DRIFT_FLOOR_MM and across > _TILT_TANGENT * float(np.sum(steps)):
-        return Irregularity.TILT
-    if _gaps(planes, steps).any():
-        return Irregularity.GAP
-    mean = float(np.mean(steps))
-    if float(np.max(np.abs(steps - mean))) > max(_SPACING_FLOOR_MM, _SPACING_TOLERANCE * mean):
-        return Irregularity.UNEVEN
-    return None
+    gaps = _gaps(planes, steps)
+    within = steps[~gaps]
+    mean = float(np.mean(within)) if len(within) else 0.0
+    uneven = len(within) > 0 and float(np.max(np.abs(within - mean))) > max(
+        _SPACING_FLOOR_MM, _SPACING_TOLERANCE * mean
+    )
+    found = {
+        Irregularity.TILT: across > _DRIFT_FLOOR_MM and across > _TILT_TANGENT * float(np.sum(steps)),
+        Irregularity.GAP: bool(gaps.any()),
+        Irregularity.UNEVEN: uneven,
+    }
+    return tuple(problem for problem, there in found.items() if there)
+
+
+def same_places(times: Sequence[Sequence[Plane]]) -> bool:
+    """Whether the planes of every time point lie where those of the first do."""
+    first = np.array([plane.position for plane in times[0]], float)
+    others = (np.array([plane.position for plane in planes], float) for planes in times[1:])
+    return all(first.shape == other.shape and bool(np.abs(first - other).max() <= SAME_PLACE_MM) for other in others)
 
 
 def split_at_gaps(planes: Sequence[Plane]) -> list[tuple[Plane, ...]]:

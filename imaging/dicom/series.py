@@ -15,10 +15,11 @@ from imaging.dicom.kinds import is_breast, is_cross_sectional, is_one_volume
 from imaging.dicom.planes import cut_planes
 from imaging.dicom.regular import (
     angle_between,
-    find_irregularity,
+    find_irregularities,
     is_orthonormal,
     number_places,
     same_orientation,
+    same_places,
     split_at_gaps,
 )
 from imaging.dicom.screen import screen
@@ -51,13 +52,33 @@ class _Verdict:
     times: tuple[tuple[Plane, ...], ...]
     refusal: tuple[Reason, str] | None = None
     copies: tuple[Instance, ...] = ()
+    irregularities: tuple[Irregularity, ...] = ()
 
     @property
     def instances(self) -> dict[int, Instance]:
         return {id(plane.instance): plane.instance for planes in self.times for plane in planes}
 
 
-def group(instances: Sequence[Instance], detector: TextDetector | None = None, *, parted: bool = False) -> Grouped:
+@dataclass(frozen=True)
+class Leave:
+    """What is let pass though its planes form no regular grid; everything else is held.
+
+    Attributes
+    ----------
+    parted
+        Whether a volume of which planes are missing becomes one image for each run without a gap.
+    kept
+        Whether planes that are tilted, unevenly spaced, or not parted at their gaps become an image that says so.
+    """
+
+    parted: bool = False
+    kept: bool = False
+
+
+_NO_LEAVE = Leave()
+
+
+def group(instances: Sequence[Instance], detector: TextDetector | None = None, *, leave: Leave = _NO_LEAVE) -> Grouped:
     """Sort instances into images, refusals and duplicates.
 
     Files that may carry burned-in text are refused here too, so that nobody can forget to ask `screen`. A volume of
@@ -67,8 +88,8 @@ def group(instances: Sequence[Instance], detector: TextDetector | None = None, *
     ----------
     detector
         Looks for burned-in text; see `screen`.
-    parted
-        Whether a volume of which planes are missing becomes one image for each run without a gap.
+    leave
+        What is let pass though it is irregular.
     """
     grouped = Grouped()
     passed, with_text = _screened(instances, grouped, detector)
@@ -80,7 +101,7 @@ def group(instances: Sequence[Instance], detector: TextDetector | None = None, *
         except RefusedFileError as refusal:
             if id(instance) not in held:
                 grouped.refused.append((instance, refusal.reason, refusal.detail))
-    verdicts = [verdict for bucket in _bucket(planes) for verdict in _judge(bucket, parted=parted)]
+    verdicts = [verdict for bucket in _bucket(planes) for verdict in _judge(bucket, leave)]
     _settle([_wait(verdict, held) for verdict in verdicts], grouped)
     return grouped
 
@@ -175,7 +196,7 @@ def _bucket(planes: Iterable[Plane]) -> list[list[Plane]]:
     return list(buckets.values())
 
 
-def _judge(bucket: list[Plane], *, parted: bool) -> list[_Verdict]:
+def _judge(bucket: list[Plane], leave: Leave) -> list[_Verdict]:
     unplaced = [plane for plane in bucket if plane.position is None or plane.orientation is None]
     placed = [plane for plane in bucket if plane.position is not None and plane.orientation is not None]
     verdicts = _judge_pictures(unplaced)
@@ -189,7 +210,7 @@ def _judge(bucket: list[Plane], *, parted: bool) -> list[_Verdict]:
         detail = "planes lean against each other"
         return [*verdicts, _Verdict((tuple(placed),), (Reason.MIXED_ORIENTATION, detail))]
     for cluster in clusters:
-        found = _judge_volume(cluster, parted=parted)
+        found = _judge_volume(cluster, Leave() if localizer else leave)
         if localizer and any(verdict.refusal for verdict in found):
             found = [_Verdict(((plane,),)) for plane in cluster]
         verdicts.extend(found)
@@ -234,15 +255,15 @@ def _lean_together(clusters: Sequence[Sequence[Plane]]) -> bool:
     )
 
 
-def _judge_volume(planes: Sequence[Plane], *, parted: bool) -> list[_Verdict]:
+def _judge_volume(planes: Sequence[Plane], leave: Leave) -> list[_Verdict]:
     split = resolve_time(planes)
     if split is not None:
-        return [verdict for times in split for verdict in _judge_times(times, parted=parted)]
+        return [verdict for times in split for verdict in _judge_times(times, leave)]
     kept, copies = _set_copies_aside(planes)
     split = resolve_time(kept) if copies else None
     if split is None or len(split) > 1:
         return [_refuse(planes, Irregularity.DUPLICATE)]
-    first, *others = _judge_times(split[0], parted=parted)
+    first, *others = _judge_times(split[0], leave)
     if any(verdict.refusal for verdict in (first, *others)):
         return [_refuse(planes, Irregularity.DUPLICATE)]
     return [replace(first, copies=copies), *others]
@@ -263,14 +284,17 @@ def _set_copies_aside(planes: Sequence[Plane]) -> tuple[list[Plane], tuple[Insta
     return list(kept.values()), tuple(copies)
 
 
-def _judge_times(times: tuple[tuple[Plane, ...], ...], *, parted: bool) -> list[_Verdict]:
-    for planes in times:
-        problem = find_irregularity(planes)
-        if problem is Irregularity.GAP and parted and len(times) == 1:
-            return [verdict for run in split_at_gaps(planes) for verdict in _judge_times((run,), parted=False)]
-        if problem is not None:
-            return [_refuse([plane for planes in times for plane in planes], problem)]
-    return [_Verdict(times)]
+def _judge_times(times: tuple[tuple[Plane, ...], ...], leave: Leave) -> list[_Verdict]:
+    found = tuple(dict.fromkeys(problem for planes in times for problem in find_irregularities(planes)))
+    if not found:
+        return [_Verdict(times)]
+    # Parted, a lone plane of a tilted volume would pass as if nothing were wrong with it.
+    if Irregularity.GAP in found and leave.parted and len(times) == 1 and (leave.kept or found[0] is Irregularity.GAP):
+        rest = Leave(kept=leave.kept)
+        return [verdict for run in split_at_gaps(times[0]) for verdict in _judge_times((run,), rest)]
+    if leave.kept and same_places(times):
+        return [_Verdict(times, irregularities=found)]
+    return [_refuse([plane for planes in times for plane in planes], found[0])]
 
 
 def _refuse(planes: Sequence[Plane], problem: Irregularity) -> _Verdict:
@@ -281,7 +305,7 @@ def _settle(verdicts: list[_Verdict], grouped: Grouped) -> None:
     """Give each file one outcome: a file cut between several verdicts takes all of them down."""
     pending, refused = _spread_refusals(verdicts)
     for verdict in pending:
-        grouped.stacks.append(_build(verdict.times))
+        grouped.stacks.append(_build(verdict))
         grouped.duplicates.extend(verdict.copies)
     told = {id(instance) for instance, _, _ in grouped.refused}
     grouped.refused.extend((instance, *refusal) for key, (instance, refusal) in refused.items() if key not in told)
@@ -311,14 +335,16 @@ def _spread_refusals(
     return pending, refused
 
 
-def _build(times: tuple[tuple[Plane, ...], ...]) -> Stack:
+def _build(verdict: _Verdict) -> Stack:
+    times, irregularities = verdict.times, verdict.irregularities
     instance = times[0][0].instance
     colour = instance.format.colour
     axes = ("t" if len(times) > 1 else "") + ("c" if colour else "") + "zyx"
+    attributes = describe(times[0], axes=axes)
     return Stack(
         axes=axes,
         planes=times,
         dtype=stored_dtype(instance),
         channels=3 if colour else 1,
-        attributes=describe(times[0], axes=axes),
+        attributes=attributes.model_copy(update={"regular": not irregularities, "irregularities": irregularities}),
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Literal
 
 from imaging.domain.base import ImageKey, LayerKey, ProjectKey, Record, TermKey, UserKey
 
@@ -58,6 +59,31 @@ class Padding(Record):
     high: int
 
 
+class Resampled(Record):
+    """How an image was made of one whose planes form no regular grid.
+
+    Attributes
+    ----------
+    source
+        The image that it was made of, and that stays.
+    method, version
+        "linear": between the two planes nearest in the patient, and within each.
+    irregularities
+        Of the source.
+    interpolated
+        z planes that lie between two of the source.
+    across_gaps
+        Those of them that lie where planes of the source are missing.
+    """
+
+    source: ImageKey
+    method: Literal["linear"] = "linear"
+    version: int
+    irregularities: tuple[Irregularity, ...]
+    interpolated: tuple[int, ...] = ()
+    across_gaps: tuple[int, ...] = ()
+
+
 class ImageAttributes(Record):
     """What `attributes.imaging` of the OME-Zarr group holds.
 
@@ -77,6 +103,8 @@ class ImageAttributes(Record):
         "MONOCHROME1", "MONOCHROME2" or "RGB": how stored values are to be shown. MONOCHROME1 shows low values bright.
     windows
         The header's own windows in real units, first one the default.
+    resampled
+        None where the voxels are those of the source files.
     """
 
     axes: str
@@ -95,6 +123,7 @@ class ImageAttributes(Record):
     windows: tuple[Window, ...] = ()
     frame_of_reference: str = ""
     profile_hash: str = ""
+    resampled: Resampled | None = None
 
 
 @dataclass(frozen=True)

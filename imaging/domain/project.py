@@ -16,6 +16,13 @@ class PixelAccess(Enum):
     NONE = "none"
 
 
+class IrregularPolicy(Enum):
+    """What becomes of volumes whose planes are tilted, uneven or missing: held, or kept as images that say so."""
+
+    HOLD = "hold"
+    KEEP = "keep"
+
+
 class ProjectRecord(Record):
     """The stored facts about a project."""
 
@@ -23,6 +30,7 @@ class ProjectRecord(Record):
     name: str
     ontology: OntologyKey
     pixel_access: PixelAccess = PixelAccess.FULL
+    irregular: IrregularPolicy = IrregularPolicy.HOLD
     created: datetime
     updated: datetime
     version: int = 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from imaging.access import Action
 from imaging.domain.base import JobKey, ProjectKey
 from imaging.domain.people import Member
-from imaging.domain.project import PixelAccess, ProjectRecord
+from imaging.domain.project import IrregularPolicy, PixelAccess, ProjectRecord
 from imaging.errors import NotFoundError
 from imaging.project.annotations import Annotations
 from imaging.project.attachments import Attachments
@@ -79,13 +79,21 @@ class Project:
         """Whether the member's roles allow the action."""
         return self._gate.may(action)
 
-    def edit(self, *, name: str | None = None, pixel_access: PixelAccess | None = None) -> ProjectRecord:
-        """Change name or pixel access; this handle keeps the facts it was opened with."""
+    def edit(
+        self,
+        *,
+        name: str | None = None,
+        pixel_access: PixelAccess | None = None,
+        irregular: IrregularPolicy | None = None,
+    ) -> ProjectRecord:
+        """Change name, pixel access or policy; this handle keeps the facts it was opened with."""
         values: dict[str, object] = {}
         if name is not None:
             values["name"] = check_name("project", name)
         if pixel_access is not None:
             values["pixel_access"] = pixel_access.value
+        if irregular is not None:
+            values["irregular"] = irregular.value
         with self._gate.change(Action.EDIT_PROJECT) as change:
             fields = sorted(values)
             projects.update_project(change.transaction, self.record.id, values | {"updated": change.at})

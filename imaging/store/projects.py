@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 
 from imaging.domain.base import ProjectKey, UserKey
 from imaging.domain.people import Member, Role
-from imaging.domain.project import PixelAccess, ProjectRecord
+from imaging.domain.project import IrregularPolicy, PixelAccess, ProjectRecord
 from imaging.store.database import Transaction
 from imaging.store.images import holds_slice
 from imaging.store.people import read_user
@@ -58,7 +58,10 @@ def insert_project(
     transaction: Transaction, record: ProjectRecord, sealed: bytes, profile: Mapping[str, object]
 ) -> None:
     """Add a project with its sealed secret and the options of its profile."""
-    values = record.model_dump(exclude={"images", "annotations"}) | {"pixel_access": record.pixel_access.value}
+    values = record.model_dump(exclude={"images", "annotations"}) | {
+        "pixel_access": record.pixel_access.value,
+        "irregular": record.irregular.value,
+    }
     transaction.execute(insert(project).values(values | {"secret": sealed, "profile": profile}))
 
 
@@ -151,4 +154,5 @@ def _owning(statement: Select[tuple[object, ...]], kind: Kind, key: int) -> Sele
 def _record(row: RowMapping) -> ProjectRecord:
     # Counts are there only where a query asked for them: opening a project must not cost a count of all it holds.
     values = {name: row[name] for name in ProjectRecord.model_fields if name in row}
-    return ProjectRecord(**values | {"pixel_access": PixelAccess(row["pixel_access"])})
+    read = {"pixel_access": PixelAccess(row["pixel_access"]), "irregular": IrregularPolicy(row["irregular"])}
+    return ProjectRecord(**values | read)

@@ -133,6 +133,7 @@ project = Table(
     Column("name", String(256), nullable=False),
     _to("ontology", "ontology"),
     Column("pixel_access", String(16), nullable=False),
+    Column("irregular", String(16), nullable=False, server_default="hold"),
     Column("secret", LargeBinary, nullable=False),
     Column("created", Moment, nullable=False),
     Column("updated", Moment, nullable=False),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from imaging.dicom.decode import read_slab
 from imaging.dicom.instance import Instance
-from imaging.dicom.series import Grouped, group
+from imaging.dicom.series import Grouped, Leave, group
 from imaging.domain.image import Axis
 from imaging.domain.outcome import Reason
 from imaging.geometry import normal_of, plane_axis
@@ -95,7 +95,7 @@ def test_two_slices_are_a_volume_only_at_the_distance_that_their_headers_state(
     grouped = group(read(factory.series([0, 85], SpacingBetweenSlices=stated)))
     assert len(grouped.stacks) == images
     assert outcomes(grouped) == ([] if images else [(Reason.IRREGULAR_GEOMETRY, "gap")] * 2)
-    parted = group(read(factory.series([0, 85], SpacingBetweenSlices=stated)), parted=True)
+    parted = group(read(factory.series([0, 85], SpacingBetweenSlices=stated)), leave=Leave(parted=True))
     assert [stack.shape[0] for stack in parted.stacks] == ([2] if images else [1, 1])
 
 
