@@ -23,6 +23,7 @@ from pipelines.evaluate import summarise_classification
 from pipelines.learning import Learned, Trainer, fresh_network, half_precision
 from pipelines.networks import describe_network
 from pipelines.plan import Plan, median_spacing, orientation_of
+from pipelines.preprocess import PreparedImages
 from pipelines.recipe import ClassificationRecipe
 from pipelines.sampling import prefetch
 from pipelines.sweeping import working_folder
@@ -90,6 +91,10 @@ def make_plan(project: Project, dataset: Dataset, recipe: ClassificationRecipe, 
     side = min(budget.picture, largest)
     patch = recipe.patch or ((1, side, side) if dims == 2 else VOLUME)
     intensities = {image.attributes.modality: _intensity(image.attributes.modality, image.dtype) for image in images}
+    given = recipe.preprocessing
+    if dims == 2 and given is not None and (given.orientation or given.spacing):
+        raise InvalidInputError("pictures are not oriented or resampled: nothing in their files would say it elsewhere")
+    intensities |= given.intensity if given else {}
     request = NetworkRequest(
         task=Task.CLASSIFICATION,
         spatial_dims=dims,
@@ -107,8 +112,9 @@ def make_plan(project: Project, dataset: Dataset, recipe: ClassificationRecipe, 
         patch=patch,
         spacing=median_spacing([known_spacing(image.attributes.spacing_mm) for image in images]),
         intensities=intensities,
-        orientation=orientation_of(images[0].attributes.affine_lps),
+        orientation=(given and given.axes) or orientation_of(images[0].attributes.affine_lps),
         batch=16,
+        preprocessing=given and given.model_copy(update={"intensity": intensities}),
     )
 
 
@@ -118,8 +124,11 @@ def read_image(project: Project, plan: Plan, key: ImageKey) -> Values:
     if image.channels != plan.channels or (image.shape[0] == 1) != (plan.spatial_dims == 2):
         raise InvalidInputError("the model was trained on another kind of image")
     intensity = plan.intensity_of(image.modality)
-    values = image.normalise(image.survey(), intensity)
-    return _resize(values, plan.patch)
+    if plan.preprocessing is None:
+        return _resize(image.normalise(image.survey(), intensity), plan.patch)
+    with PreparedImages(project, plan.preprocessing) as prepared:
+        voxels = prepared.open(key).voxels
+        return _resize(voxels.normalise(voxels.survey(), intensity), plan.patch)
 
 
 def probabilities(
@@ -201,6 +210,8 @@ def _train(
         "learning_rate": rate,
         "seed": recipe.seed,
     }
+    if plan.preprocessing is not None:
+        settings["preprocessing"] = plan.preprocessing.model_dump(mode="json", exclude_none=True)
     return network.eval(), settings
 
 

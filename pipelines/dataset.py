@@ -170,9 +170,18 @@ def _freeze_segmentation(project: Project) -> Dataset:
             drawn[drawing.image].append(drawing)
     used = {term.term for found in segmentations for term in found.terms if term.voxels}
     used |= {term for found in drawn.values() for drawing in found for term in drawing.terms}
-    images = [image for image in project.images.list() if image.id in by_image or image.id in drawn]
+    images = [image for image in _regular_images(project) if image.id in by_image or image.id in drawn]
     samples = tuple(_segmentation_sample(project, image, by_image[image.id], drawn[image.id]) for image in images)
     return _assemble(project, Task.SEGMENTATION, samples, used, reviewed=reviewed)
+
+
+def _regular_images(project: Project) -> list[Image]:
+    """List what can be learned from: where planes form no regular grid, a distance in voxels is none in mm."""
+    images = project.images.list()
+    regular = [image for image in images if image.attributes.regular]
+    if len(regular) < len(images):
+        log.warning("%d images without a regular grid are left out", len(images) - len(regular))
+    return regular
 
 
 def _segmentation_sample(
@@ -199,7 +208,7 @@ def _freeze_classification(project: Project) -> Dataset:
     reviewed = any(given.reviewed for terms in said.values() for given in terms)
     samples = []
     ambiguous = 0
-    for image in project.images.list():
+    for image in _regular_images(project):
         terms = {given.term for given in said.get(image.id, ()) if given.reviewed or not reviewed}
         ambiguous += len(terms) > 1
         if len(terms) == 1:

@@ -8,10 +8,20 @@ from pydantic import JsonValue
 
 from imaging.domain.job import Task
 from pipelines.plan import Plan
+from pipelines.preprocessing import PreprocessingRecipe
+from pipelines.voxels import Intensity
 
 INTENDED_USE = (
     "Research on images like those it was trained on. "
     "For research use only, not for diagnosis or any other clinical decision."
+)
+
+
+# A NIfTI's matrix has single precision, and MONAI 1.6 lays the grid of Spacing elsewhere where axes are not at right
+# angles to the last digit (monai.data.utils.compute_shape_offset): they are made so before.
+_UPRIGHT = (
+    "$lambda affine: (lambda sizes: torch.cat([torch.cat([(lambda parts: parts[0].mm(parts[2]) * sizes)"
+    "(torch.linalg.svd(affine[:3, :3] / sizes)), affine[:3, 3:]], 1), affine[3:]]))(affine[:3, :3].norm(dim=0))"
 )
 
 
@@ -30,7 +40,7 @@ def metadata(plan: Plan) -> dict[str, JsonValue]:
         "num_channels": plan.channels,
         "spatial_shape": shape,
         "dtype": "float32",
-        "value_range": [-1, 1] if intensity.kind == "fixed" else [],
+        "value_range": [-1, 1] if intensity.kind in ("fixed", "suv") else [],
         "is_patch_data": plan.task is Task.SEGMENTATION,
         "channel_def": {str(channel): "image" for channel in range(plan.channels)},
     }
@@ -76,6 +86,7 @@ def inference_config(plan: Plan) -> dict[str, JsonValue]:
         "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
         "network_def": dict(plan.network),
         "network": "$@network_def.to(@device)",
+        **({} if plan.preprocessing is None else {"upright": _UPRIGHT}),
         "preprocessing": {"_target_": "Compose", "transforms": _before(plan)},
         "dataset": {
             "_target_": "Dataset",
@@ -127,19 +138,50 @@ def _before(plan: Plan) -> list[JsonValue]:
         steps = [
             {"_target_": "LoadImaged", "keys": "image"},
             {"_target_": "EnsureChannelFirstd", "keys": "image"},
+            *([] if plan.preprocessing is None else [_stand_upright()]),
             {"_target_": "Orientationd", "keys": "image", "axcodes": plan.orientation},
         ]
+    resize: list[JsonValue] = []
     if plan.task is Task.CLASSIFICATION:
         size: list[JsonValue] = list(plan.patch[-plan.spatial_dims :])
-        steps.append({"_target_": "Resized", "keys": "image", "spatial_size": size, "mode": "area"})
-    else:
-        steps.append({"_target_": "Spacingd", "keys": "image", "pixdim": list(plan.spacing), "mode": "bilinear"})
-    if intensity.kind == "fixed":
+        resize.append({"_target_": "Resized", "keys": "image", "spatial_size": size, "mode": "area"})
+    if plan.preprocessing is not None:
+        return [*steps, *_prepared(plan.preprocessing, plan.spatial_dims, _normalised(intensity)), *resize]
+    if plan.task is Task.SEGMENTATION:
+        resize.append({"_target_": "Spacingd", "keys": "image", "pixdim": list(plan.spacing), "mode": "bilinear"})
+    return [*steps, *resize, *_normalised(intensity)]
+
+
+def _prepared(recipe: PreprocessingRecipe, dims: int, normalised: list[JsonValue]) -> list[JsonValue]:
+    """Say in MONAI's words what the recipe does after orienting, in its order."""
+    steps: list[JsonValue] = []
+    if recipe.crop is not None:
+        inside = f"$lambda image: image > {recipe.crop.above!r}"
+        crop: dict[str, JsonValue] = {"select_fn": inside, "margin": recipe.crop.margin, "allow_smaller": True}
+        steps.append({"_target_": "CropForegroundd", "keys": "image", "source_key": "image", **crop})
+    steps += normalised
+    if recipe.spacing is not None:
+        steps.append({"_target_": "Spacingd", "keys": "image", "pixdim": list(recipe.spacing), "mode": "bilinear"})
+    if recipe.multiple is not None:
+        by: list[JsonValue] = list(recipe.multiple[-dims:])
+        steps.append({"_target_": "DivisiblePadd", "keys": "image", "k": by, "mode": "edge"})
+    return steps
+
+
+def _stand_upright() -> JsonValue:
+    func = "$lambda image: (setattr(image, 'affine', @upright(image.affine)), image)[1]"
+    return {"_target_": "Lambdad", "keys": "image", "func": func}
+
+
+def _normalised(intensity: Intensity) -> list[JsonValue]:
+    steps: list[JsonValue] = []
+    if intensity.kind in ("fixed", "suv"):
         scale: dict[str, JsonValue] = {"a_min": intensity.low, "a_max": intensity.high, "b_min": -1.0, "b_max": 1.0}
         steps.append({"_target_": "ScaleIntensityRanged", "keys": "image", "clip": True, **scale})
     else:
-        bounds: dict[str, JsonValue] = {"lower": intensity.low, "upper": intensity.high}
-        steps.append({"_target_": "ClipIntensityPercentilesd", "keys": "image", **bounds})
+        if intensity.kind == "percentile":
+            bounds: dict[str, JsonValue] = {"lower": intensity.low, "upper": intensity.high}
+            steps.append({"_target_": "ClipIntensityPercentilesd", "keys": "image", **bounds})
         steps.append({"_target_": "NormalizeIntensityd", "keys": "image"})
     return steps
 

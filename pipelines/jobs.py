@@ -14,7 +14,18 @@ from uuid import uuid4
 from pydantic import JsonValue
 
 from imaging.cli import Report
-from imaging.domain.job import IngestWork, Job, JobState, PredictWork, RepseudonymiseWork, ReviewWork, TrainWork, Work
+from imaging.domain.job import (
+    IngestWork,
+    Job,
+    JobState,
+    PredictWork,
+    PreprocessWork,
+    RepseudonymiseWork,
+    ResampleWork,
+    ReviewWork,
+    TrainWork,
+    Work,
+)
 from imaging.domain.outcome import IngestReport
 from imaging.errors import ImagingError
 from imaging.project.project import Project
@@ -130,6 +141,15 @@ def run_work(project: Project, work: Work, report: Report) -> JsonValue:
             from pipelines.repseudonymise import repseudonymise_project
 
             return repseudonymise_project(project, report).model_dump(mode="json")
+        case ResampleWork():
+            from pipelines.resample import resample_image
+
+            return resample_image(project, work, report).model_dump(mode="json")
+        case PreprocessWork():
+            from pipelines.preprocess import preprocess
+            from pipelines.preprocessing import check_recipe
+
+            return preprocess(project, check_recipe(work.recipe), work.images, report).model_dump(mode="json")
         case TrainWork():
             from pipelines.train import train
 

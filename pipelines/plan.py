@@ -12,6 +12,7 @@ from imaging.domain.image import Affine
 from imaging.domain.job import Task
 from imaging.errors import InvalidInputError
 from pipelines.dataset import ClassOf
+from pipelines.preprocessing import PreprocessingRecipe
 from pipelines.voxels import Intensity, Size, Spacing
 
 _LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))
@@ -30,6 +31,9 @@ class Plan(Record):
         The sides that z, y and x run to in the training images, as letters ("SPL").
     batch
         Windows or images that go through the network together.
+    preprocessing
+        How every image is prepared, completed from the training images; None where patches are read straight from the
+        images and brought to `spacing` one by one.
     """
 
     task: Task
@@ -43,6 +47,7 @@ class Plan(Record):
     orientation: str = "SPL"
     overlap: float = 0.25
     batch: int = 4
+    preprocessing: PreprocessingRecipe | None = None
 
     @property
     def spatial_dims(self) -> int:

@@ -19,7 +19,7 @@ from imaging.domain.base import ImageKey, Record, SegmentationKey, TermKey
 from imaging.domain.job import PredictWork, Task
 from imaging.domain.model import Model
 from imaging.domain.segmentation import Segmentation, TermVoxels
-from imaging.errors import StateError
+from imaging.errors import InvalidInputError, StateError
 from imaging.project.project import Project
 from imaging.pyramid.labels import Labels, count_voxels, write_segmentation
 from imaging.pyramid.read import Pyramid
@@ -27,9 +27,9 @@ from pipelines.classification import probabilities, read_image
 from pipelines.networks import choose_device
 from pipelines.plan import Plan
 from pipelines.registry import open_model
-from pipelines.segmentation import forward_of, intensity_for, segment
+from pipelines.segmentation import forward_of, intensity_for, segment_image
 from pipelines.sweeping import publishing, sweep_abandoned, working_folder
-from pipelines.voxels import ImageVoxels
+from pipelines.voxels import ImageVoxels, Size
 from pipelines.windows import Forward
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def predict(project: Project, work: PredictWork, report: Report) -> PredictResul
     known = {term.id: term.value for term in project.ontology.terms()}
     if any(known.get(one.term) != one.value for one in plan.classes):
         raise StateError("model", "its terms are no longer those of the project")
+    if not all(project.images.get(key).attributes.regular for key in work.images):
+        raise InvalidInputError("the planes of an image form no regular grid: `imaging resample` makes one whose do")
     layer = project.layers.of_model(model.id)
     sweep_abandoned(project)
     say = _classify if plan.task is Task.CLASSIFICATION else _segment
@@ -86,7 +88,7 @@ def _segment(
             report(int(99 * (done + share) / len(images)), message)
 
         with working_folder(project) as scratch:
-            labels = _predict_labels(saying.plan, image, forward, scratch, advance)
+            labels = _predict_labels(project, saying.plan, (key, image.shape), forward, scratch, advance)
             with publishing(project):
                 segmentation = _publish(project, saying, key, labels)
             del labels
@@ -95,17 +97,23 @@ def _segment(
 
 
 def _predict_labels(
-    plan: Plan, image: ImageVoxels, forward: Forward, scratch: Path, advance: Callable[[float], None]
+    project: Project,
+    plan: Plan,
+    image: tuple[ImageKey, Size],
+    forward: Forward,
+    scratch: Path,
+    advance: Callable[[float], None],
 ) -> Labels:
     """Predict into a file, because the registry wants to know the counts before the voxels are published."""
-    labels: Labels = np.lib.format.open_memmap(scratch / "labels.npy", mode="w+", dtype=np.uint16, shape=image.shape)
+    key, shape = image
+    labels: Labels = np.lib.format.open_memmap(scratch / "labels.npy", mode="w+", dtype=np.uint16, shape=shape)
     values = np.asarray(plan.values, np.uint16)
     start = 0
     advance(0.0)
-    for classes in segment(plan, image, forward):
+    for classes in segment_image(project, plan, key, forward):
         labels[start : start + len(classes)] = values[classes]
         start += len(classes)
-        advance(start / image.shape[0])
+        advance(start / shape[0])
     return labels
 
 

@@ -51,6 +51,8 @@ def rebuild_dicom(project: Project, image: Image, out: Path, report: Report) -> 
     """
     project.require(Action.TAKE_OUT)
     path = project.images.path(image.id)
+    if image.attributes.resampled is not None:
+        raise StateError("image", "it was resampled and never was a DICOM series; choose another format")
     if read_manifest(path).headers is None:
         raise StateError("image", "it was not made of DICOM files; choose another format")
     instances = list(unpack_instances(read_headers(path)))

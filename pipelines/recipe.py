@@ -13,6 +13,7 @@ from pydantic import Field, FiniteFloat, JsonValue, ValidationError, model_valid
 from imaging.domain.base import Record
 from imaging.domain.job import Task
 from imaging.errors import InvalidInputError
+from pipelines.preprocessing import PreprocessingRecipe, read_table
 
 Whole = Annotated[int, Field(strict=True)]
 """TOML has true and false beside numbers; neither is one."""
@@ -36,6 +37,9 @@ class Recipe(Record):
         Fraction of the subjects that training never sees; at least one subject.
     filters
         Channels of each level of the network, finest first.
+    preprocessing
+        How images are prepared, the same for training and for every prediction of the model; what it leaves out of
+        spacing and intensity is completed from the training images.
     """
 
     name: Name | None = None
@@ -47,11 +51,19 @@ class Recipe(Record):
     learning_rate: Annotated[FiniteFloat, Field(gt=0, le=1)] | None = None
     seed: Annotated[Whole, Field(ge=0, lt=2**32)] = 0
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    preprocessing: PreprocessingRecipe | None = None
 
     @model_validator(mode="after")
     def _patch_is_an_area(self) -> Self:
         if self.patch is not None and prod(self.patch) < SMALLEST_PATCH:
             raise ValueError(f"patch must hold {SMALLEST_PATCH} voxels or more")
+        return self
+
+    @model_validator(mode="after")
+    def _preprocessing_can_be_exported(self) -> Self:
+        given = self.preprocessing
+        if given is not None and (given.isotropic is not None or given.fit == "crop"):
+            raise ValueError("a model needs one spacing for all images, and none of their border cropped")
         return self
 
 
@@ -88,13 +100,15 @@ class ClassificationRecipe(Recipe):
 
 
 def read_settings(path: Path) -> dict[str, JsonValue]:
-    """Read a TOML file; its values are checked by `make_recipe`."""
+    """Read a TOML file; its values are checked by `make_recipe`. `preprocessing` may name a file beside it."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        settings: dict[str, JsonValue] = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InvalidInputError("the configuration file does not exist") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidInputError("the configuration file is not readable TOML") from error
+    named = settings.get("preprocessing")
+    return settings | {"preprocessing": read_table(path.parent / named)} if isinstance(named, str) else settings
 
 
 def make_recipe(task: Task, settings: Mapping[str, JsonValue]) -> SegmentationRecipe | ClassificationRecipe:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,17 +12,23 @@ from pydantic import JsonValue
 
 from imaging.cli import Report
 from imaging.contracts import NetworkRequest
+from imaging.domain.base import ImageKey
 from imaging.domain.job import Task
 from imaging.errors import InvalidInputError
 from imaging.project.project import Project
+from imaging.pyramid.read import Pyramid
 from pipelines.dataset import Dataset, Part, Sample, open_sample
 from pipelines.evaluate import Overlap, summarise_segmentation
 from pipelines.learning import Learned, Trainer, fresh_network, half_precision
 from pipelines.networks import describe_network, quiet_monai
 from pipelines.plan import Plan, median_spacing, orientation_of, plan_patch
+from pipelines.prepared_answer import segment_prepared
+from pipelines.prepared_grid import oriented_spacing
+from pipelines.preprocess import PreparedImages, PreparedLabels
 from pipelines.recipe import SegmentationRecipe
 from pipelines.sampling import Draw, PatchSource, Survey, Volume, prefetch, survey_image
-from pipelines.voxels import PERCENTILES, Classes, ImageVoxels, Intensity, Values
+from pipelines.sweeping import working_folder
+from pipelines.voxels import PERCENTILES, Classes, ImageVoxels, Intensity, LabelVoxels, Values
 from pipelines.windows import Forward, Windows, predict_classes
 
 if TYPE_CHECKING:
@@ -52,23 +59,59 @@ def learn_segmentation(
     """Train on the training part and judge on the test part; equal data, settings and seed give equal weights."""
     report(0, "looking at the images")
     budget = _budget_of(device)
-    opened = [(sample, *open_sample(project, dataset, sample)) for sample in dataset.part(Part.TRAIN)]
-    surveys = [
-        survey_image(image, labels, len(dataset.classes), recipe.seed + number)
-        for number, (_, image, labels) in enumerate(opened)
-    ]
-    if sum(len(places) for survey in surveys for places in survey.places) < FEWEST_VOXELS:
-        raise InvalidInputError("the training images hold too few voxels of any term")
-    plan = make_plan(project, dataset, recipe, [image for _, image, _ in opened], surveys, budget)
-    volumes = [
-        Volume(image, labels, survey, plan.intensities[image.modality])
-        for (_, image, labels), survey in zip(opened, surveys, strict=True)
-    ]
-    network, settings = _train(plan, volumes, recipe, device, report)
+    samples = dataset.part(Part.TRAIN)
+    opened = [open_sample(project, dataset, sample) for sample in samples]
+    surveys = _survey(opened, len(dataset.classes), recipe)
+    recipe = _complete(project, dataset, recipe, opened, surveys)
+    with ExitStack() as held:
+        if recipe.preprocessing is not None:
+            prepared = held.enter_context(PreparedImages(project, recipe.preprocessing))
+            opened = [_prepare(prepared, sample, labels) for sample, (_, labels) in zip(samples, opened, strict=True)]
+            surveys = _survey(opened, len(dataset.classes), recipe)
+        plan = make_plan(project, dataset, recipe, [image for image, _ in opened], surveys, budget)
+        volumes = [
+            Volume(image, labels, survey, plan.intensities[image.modality])
+            for (image, labels), survey in zip(opened, surveys, strict=True)
+        ]
+        network, settings = _train(plan, volumes, recipe, device, report)
     metrics: dict[str, JsonValue] = {}
     if dataset.part(Part.TEST):
         metrics = judge(project, dataset, plan, forward_of(network, plan, device), report)
     return Learned(plan, network, metrics, settings)
+
+
+def _survey(
+    opened: Sequence[tuple[ImageVoxels, LabelVoxels]], classes: int, recipe: SegmentationRecipe
+) -> list[Survey]:
+    surveys = [
+        survey_image(image, labels, classes, recipe.seed + number) for number, (image, labels) in enumerate(opened)
+    ]
+    if sum(len(places) for survey in surveys for places in survey.places) < FEWEST_VOXELS:
+        raise InvalidInputError("the training images hold too few voxels of any term")
+    return surveys
+
+
+def _complete(
+    project: Project,
+    dataset: Dataset,
+    recipe: SegmentationRecipe,
+    opened: Sequence[tuple[ImageVoxels, LabelVoxels]],
+    surveys: Sequence[Survey],
+) -> SegmentationRecipe:
+    """Say what the preprocessing of a model leaves open, so that nothing of it depends on the image predicted."""
+    given = recipe.preprocessing
+    if given is None:
+        return recipe
+    found = _intensities([image for image, _ in opened], surveys, recipe)
+    affines = [project.images.get(sample.image).attributes.affine_lps for sample in dataset.part(Part.TRAIN)]
+    spacing = given.spacing or median_spacing([oriented_spacing(given, affine) for affine in affines])
+    whole = given.model_copy(update={"spacing": spacing, "intensity": found | given.intensity})
+    return recipe.model_copy(update={"preprocessing": whole})
+
+
+def _prepare(prepared: PreparedImages, sample: Sample, labels: LabelVoxels) -> tuple[ImageVoxels, LabelVoxels]:
+    found = prepared.open(sample.image)
+    return found.voxels, PreparedLabels(labels, found.grid)
 
 
 def make_plan(
@@ -86,7 +129,7 @@ def make_plan(
     spacing = median_spacing([image.spacing for image in images])
     shapes = [_at_spacing(image, spacing) for image in images]
     patch = recipe.patch or plan_patch(shapes, spacing, budget.voxels)
-    first = project.images.get(dataset.part(Part.TRAIN)[0].image)
+    first, given = project.images.get(dataset.part(Part.TRAIN)[0].image), recipe.preprocessing
     request = NetworkRequest(
         task=Task.SEGMENTATION,
         spatial_dims=3,
@@ -104,9 +147,10 @@ def make_plan(
         channels=request.in_channels,
         patch=patch,
         spacing=spacing,
-        intensities=_intensities(images, surveys, recipe),
-        orientation=orientation_of(first.attributes.affine_lps),
+        intensities=_intensities(images, surveys, recipe) if given is None else dict(given.intensity),
+        orientation=(given and given.axes) or orientation_of(first.attributes.affine_lps),
         overlap=recipe.overlap,
+        preprocessing=given,
     )
 
 
@@ -123,6 +167,19 @@ def segment(plan: Plan, image: ImageVoxels, forward: Forward) -> Iterator[Classe
     windows = Windows(image, plan.patch, plan.spacing, plan.overlap)
     intensity = intensity_for(plan, image)
     return predict_classes(windows, intensity, forward, classes=len(plan.classes) + 1, batch=plan.batch)
+
+
+def segment_image(project: Project, plan: Plan, key: ImageKey, forward: Forward) -> Iterator[Classes]:
+    """Predict one image of a project as its model was trained: straight from the Zarr, or as a recipe prepares it."""
+    if plan.preprocessing is None:
+        yield from segment(plan, ImageVoxels(Pyramid.open(project.images.path(key))), forward)
+        return
+    with PreparedImages(project, plan.preprocessing) as prepared, working_folder(project) as scratch:
+        found = prepared.open(key)
+        if found.grid.moves_nothing:
+            yield from segment(plan, found.voxels, forward)
+        else:
+            yield from segment_prepared(plan, found, forward, scratch)
 
 
 def forward_of(network: torch.nn.Module, plan: Plan, device: torch.device) -> Forward:
@@ -154,7 +211,7 @@ def judge(project: Project, dataset: Dataset, plan: Plan, forward: Forward, repo
 def _count(project: Project, dataset: Dataset, sample: Sample, plan: Plan, forward: Forward, overlap: Overlap) -> None:
     image, labels = open_sample(project, dataset, sample)
     start = 0
-    for predicted in segment(plan, image, forward):
+    for predicted in segment_image(project, plan, sample.image, forward):
         box = (start, start + len(predicted), 0, image.shape[1], 0, image.shape[2])
         overlap.add(predicted, labels.read(box), image.stored(box))
         start += len(predicted)
@@ -224,6 +281,8 @@ def _train(
         "flips": flips,
         "seed": recipe.seed,
     }
+    if plan.preprocessing is not None:
+        settings["preprocessing"] = plan.preprocessing.model_dump(mode="json", exclude_none=True)
     return network.eval(), settings
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import FiniteFloat, model_validator
 
 from imaging.domain.base import Record
 from imaging.domain.image import Rescale
+from imaging.errors import InvalidInputError
 from imaging.pyramid.labels import SegmentationReader
 from imaging.pyramid.read import Box, Pyramid
 
@@ -31,21 +32,41 @@ class Intensity(Record):
     ----------
     kind
         "fixed": low..high becomes -1..1. "percentile": clipped to the image's own percentiles low..high, then z-score.
+        "zscore": that without clipping. "suv": as fixed, low..high in standardised uptake values by body weight.
     """
 
-    kind: Literal["fixed", "percentile"]
-    low: float
-    high: float
+    kind: Literal["fixed", "percentile", "zscore", "suv"]
+    low: FiniteFloat = 0.0
+    high: FiniteFloat = 0.0
+
+    @model_validator(mode="after")
+    def _bounds_ascend(self) -> Self:
+        if self.kind != "zscore" and self.low >= self.high:
+            raise ValueError("low must be below high")
+        if self.kind == "percentile" and not 0 <= self.low < self.high <= 100:
+            raise ValueError("percentiles lie between 0 and 100")
+        return self
 
 
 PERCENTILES = Intensity(kind="percentile", low=0.5, high=99.5)
 
 
 class ImageVoxels:
-    """One image as real values (HU and the like), by box; the first time point of those that have several."""
+    """One image as real values (HU and the like), by box; the first time point of those that have several.
 
-    def __init__(self, pyramid: Pyramid) -> None:
+    Parameters
+    ----------
+    extent
+        Where percentiles and the like are taken; the whole image by default.
+    suv
+        What real values of a PET are multiplied by to give standardised uptake values; None where nobody knows.
+    """
+
+    def __init__(self, pyramid: Pyramid, *, extent: Box | None = None, suv: float | None = None) -> None:
         self._pyramid = pyramid
+        self._extent = extent
+        self._suv = suv
+        self._known: dict[Intensity, tuple[np.float32, np.float32, np.float32, np.float32]] = {}
         attributes = pyramid.attributes
         z, y, x = pyramid.shape[-3:]
         self.shape: Size = (z, y, x)
@@ -70,10 +91,16 @@ class ImageVoxels:
 
     def normalise(self, values: Values, intensity: Intensity) -> Values:
         """Turn real values into what the network sees."""
-        if intensity.kind == "fixed":
-            return scale(values, intensity)
-        low, high, mean, deviation = self._statistics
-        return (np.clip(values, low, high) - mean) / deviation
+        match intensity.kind:
+            case "fixed":
+                return scale(values, intensity)
+            case "suv":
+                if self._suv is None:
+                    raise InvalidInputError("the header does not say how to reach standardised uptake values")
+                return scale(values * np.float32(self._suv), intensity)
+            case "percentile" | "zscore":
+                low, high, mean, deviation = self._statistics(intensity)
+                return (np.clip(values, low, high) - mean) / deviation
 
     def survey(self) -> Values:
         """Read the whole image (c, z, y, x) at the finest level that is small enough to look over."""
@@ -82,11 +109,16 @@ class ImageVoxels:
         z, y, x = self._pyramid.levels[level].shape[-3:]
         return self.read((0, z, 0, y, 0, x), level=level)
 
-    @cached_property
-    def _statistics(self) -> tuple[np.float32, np.float32, np.float32, np.float32]:
+    def _statistics(self, intensity: Intensity) -> tuple[np.float32, np.float32, np.float32, np.float32]:
+        if intensity not in self._known:
+            self._known[intensity] = self._take_statistics(intensity)
+        return self._known[intensity]
+
+    def _take_statistics(self, intensity: Intensity) -> tuple[np.float32, np.float32, np.float32, np.float32]:
         # Of every voxel, as stock MONAI takes them: a coarser level has less noise, and so a narrower spread.
         values, counts = self._distribution()
-        low, high = (_percentile(values, counts, percent) for percent in (PERCENTILES.low, PERCENTILES.high))
+        bounds = (0.0, 100.0) if intensity.kind == "zscore" else (intensity.low, intensity.high)
+        low, high = (_percentile(values, counts, percent) for percent in bounds)
         clipped = np.clip(values, low, high).astype(np.float64)
         mean = np.average(clipped, weights=counts)
         deviation = np.sqrt(np.average((clipped - mean) ** 2, weights=counts))
@@ -98,11 +130,12 @@ class ImageVoxels:
         if pixels.kind not in "iu" or pixels.itemsize > 2 or len(rescale.slope) > 1:
             return np.unique(self.survey(), return_counts=True)
         least, counts = int(np.iinfo(pixels).min), np.zeros(1 << 8 * pixels.itemsize, np.int64)
-        depth, rows, columns = self.shape
-        planes = max(1, SLAB_VOXELS // (rows * columns))
-        for first in range(0, depth, planes):
+        z0, z1, *plane = self._extent or (0, self.shape[0], 0, self.shape[1], 0, self.shape[2])
+        planes = max(1, SLAB_VOXELS // (self.shape[1] * self.shape[2]))
+        for first in range(z0, z1, planes):
+            box = (first, min(z1, first + planes), plane[0], plane[1], plane[2], plane[3])
             for channel in range(self.channels):
-                slab = self._pyramid.region((first, min(depth, first + planes), 0, rows, 0, columns), c=channel)
+                slab = self._pyramid.region(box, c=channel)
                 counts += np.bincount(slab.ravel().astype(np.int32) - least, minlength=len(counts))
         (found,) = np.nonzero(counts)
         values = (found + least).astype(np.float32) * np.float32(rescale.slope[0]) + np.float32(rescale.intercept[0])

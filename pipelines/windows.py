@@ -59,8 +59,24 @@ def predict_classes(
     (z, y, x), uint8
         Slabs that follow each other along z and together cover the image; the most probable class of each voxel.
     """
+    for sums in _finished_sums(windows, intensity, forward, channels=classes, batch=batch):
+        yield sums.argmax(axis=0).astype(np.uint8)
+
+
+def predict_logits(
+    windows: Windows, intensity: Intensity, forward: Forward, *, classes: int, batch: int
+) -> Iterator[Values]:
+    """As `predict_classes`, but give what the network says of each class: slabs (classes, z, y, x), averaged."""
+    for sums in _finished_sums(windows, intensity, forward, channels=classes + 1, batch=batch):
+        yield sums[:classes] / sums[classes:]
+
+
+def _finished_sums(
+    windows: Windows, intensity: Intensity, forward: Forward, *, channels: int, batch: int
+) -> Iterator[Values]:
+    """Add up windows; where there is a channel more than classes, their weights are added up in it."""
     depth, rows, columns = windows.image.shape
-    sums = np.zeros((classes, min(windows.size[0], depth), rows, columns), np.float32)
+    sums = np.zeros((channels, min(windows.size[0], depth), rows, columns), np.float32)
     first = 0
     z_starts = windows.starts[0]
     for number, z_start in enumerate(z_starts):
@@ -69,7 +85,7 @@ def predict_classes(
             _add(windows, corners[begin : begin + batch], intensity, forward, sums)
         following = z_starts[number + 1] if number + 1 < len(z_starts) else depth
         finished = following - first
-        yield sums[:, :finished].argmax(axis=0).astype(np.uint8)
+        yield sums[:, :finished]
         sums[:, : sums.shape[1] - finished] = sums[:, finished:]
         sums[:, sums.shape[1] - finished :] = 0.0
         first = following
@@ -88,7 +104,9 @@ def _add(windows: Windows, corners: list[Corner], intensity: Intensity, forward:
         inner = tuple(
             slice(before, count - after) for (before, after), count in zip(missing, windows.size, strict=True)
         )
-        sums[:, : z1 - z0, y0:y1, x0:x1] += values[(slice(None), *inner)]
+        sums[: len(values), : z1 - z0, y0:y1, x0:x1] += values[(slice(None), *inner)]
+        # The weights, where somebody asked for averages.
+        sums[len(values) :, : z1 - z0, y0:y1, x0:x1] += windows.weight[inner]
 
 
 def _starts(length: int, size: int, overlap: float) -> tuple[int, ...]:

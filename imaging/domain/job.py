@@ -82,6 +82,34 @@ class RepseudonymiseWork(Record):
     kind: Literal["repseudonymise"] = "repseudonymise"
 
 
+class ResampleWork(Record):
+    """Make a regular image of one whose planes form no regular grid.
+
+    Attributes
+    ----------
+    across_gaps
+        Whether planes are made up where the source has none.
+    """
+
+    kind: Literal["resample"] = "resample"
+    image: ImageKey
+    across_gaps: bool = False
+
+
+class PreprocessWork(Record):
+    """Prepare images by a recipe, ahead of the training or prediction that uses it.
+
+    Attributes
+    ----------
+    recipe
+        As its TOML file has it; checked where the recipe is known.
+    """
+
+    kind: Literal["preprocess"] = "preprocess"
+    images: tuple[ImageKey, ...] = Field(min_length=1)
+    recipe: dict[str, JsonValue]
+
+
 class TrainWork(Record):
     """Train a model on the project's reviewed annotations."""
 
@@ -101,7 +129,10 @@ class PredictWork(Record):
     device: Device = Device.AUTO
 
 
-Work = Annotated[IngestWork | ReviewWork | RepseudonymiseWork | TrainWork | PredictWork, Field(discriminator="kind")]
+Work = Annotated[
+    IngestWork | ReviewWork | RepseudonymiseWork | ResampleWork | PreprocessWork | TrainWork | PredictWork,
+    Field(discriminator="kind"),
+]
 
 
 class Job(Record):
@@ -124,5 +155,5 @@ class Job(Record):
 
     @property
     def kind(self) -> str:
-        """The kind of work: ingest, review, repseudonymise, train or predict."""
+        """The kind of work: ingest, review, repseudonymise, resample, preprocess, train or predict."""
         return self.work.kind

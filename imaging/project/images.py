@@ -19,6 +19,7 @@ from imaging.project.layers import WRITERS, Layers, require_layer, require_revie
 from imaging.project.ontology import require_terms
 from imaging.pyramid.beside import remove_beside
 from imaging.pyramid.manifest import group_path
+from imaging.pyramid.prepared import remove_prepared
 from imaging.store import ids
 from imaging.store import images as rows
 from imaging.store.database import Transaction
@@ -217,6 +218,7 @@ class Images:
         group = group_path(self._gate.folder, key)
         shutil.rmtree(group, ignore_errors=True)
         remove_beside(group)
+        remove_prepared(self._gate.folder, key)
 
 
 def require_image(transaction: Transaction, gate: Gate, key: ImageKey) -> Image:

@@ -6,8 +6,19 @@ from collections.abc import Collection
 
 from imaging.access import Action
 from imaging.change import Change
-from imaging.domain.base import JobKey, UploadKey
-from imaging.domain.job import IngestWork, Job, JobState, PredictWork, RepseudonymiseWork, ReviewWork, TrainWork, Work
+from imaging.domain.base import ImageKey, JobKey, UploadKey
+from imaging.domain.job import (
+    IngestWork,
+    Job,
+    JobState,
+    PredictWork,
+    PreprocessWork,
+    RepseudonymiseWork,
+    ResampleWork,
+    ReviewWork,
+    TrainWork,
+    Work,
+)
 from imaging.errors import ForbiddenError, NotFoundError, StateError
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
@@ -81,6 +92,15 @@ class Jobs:
             if _names(job, work.items):
                 raise StateError("quarantined file", f"is decided on by job {job.id}; wait for it, or cancel it")
 
+    def _require_predictable(self, transaction: Transaction, work: PredictWork) -> None:
+        if models.get_model(transaction, self._gate.project, work.model) is None:
+            raise NotFoundError("model", work.model)
+        self._require_images(transaction, work.images)
+
+    def _require_images(self, transaction: Transaction, images: Collection[ImageKey]) -> None:
+        for image in images:
+            require_image(transaction, self._gate, image)
+
     def _prepare(self, change: Change, work: Work) -> None:
         """Refuse work on what is not there; a new decision on a held file ends an earlier one at once."""
         transaction = change.transaction
@@ -88,14 +108,15 @@ class Jobs:
             case IngestWork():
                 close_upload(transaction, self._gate, work.upload)
             case PredictWork():
-                if models.get_model(transaction, self._gate.project, work.model) is None:
-                    raise NotFoundError("model", work.model)
-                for image in work.images:
-                    require_image(transaction, self._gate, image)
+                self._require_predictable(transaction, work)
             case ReviewWork():
                 self._require_undecided(transaction, work)
                 for item in work.items:
                     drop_decision(change, self._gate, item)
+            case ResampleWork():
+                require_image(transaction, self._gate, work.image)
+            case PreprocessWork():
+                self._require_images(transaction, work.images)
             case RepseudonymiseWork() | TrainWork():
                 pass
 
@@ -113,5 +134,7 @@ def required_action(work: Work) -> Action:
             return Action.DECIDE_QUARANTINE
         case RepseudonymiseWork():
             return Action.EDIT_PROJECT
-        case TrainWork() | PredictWork():
+        case ResampleWork():
+            return Action.EDIT_IMAGES
+        case PreprocessWork() | TrainWork() | PredictWork():
             return Action.TRAIN

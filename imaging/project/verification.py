@@ -22,6 +22,7 @@ from imaging.pyramid.manifest import (
     manifest_path,
     verify,
 )
+from imaging.pyramid.prepared import verify_prepared
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Finding:
 
 
 def verify_project(project: Project) -> Finding:
-    """Read every byte of every image, its headers and its segmentations.
+    """Read every byte of every image, its headers, its segmentations and what is prepared of it.
 
     A group that the database does not know, and a manifest that is gone, count as differences.
     """
@@ -59,6 +60,9 @@ def verify_project(project: Project) -> Finding:
                 manifests.append(manifest)
                 found += [_below(project, group, difference) for difference in verify(group, manifest)]
                 found += _check_headers(project, headers, manifest)
+    for manifest, differences in verify_prepared(project.folder):
+        manifests.append(manifest)
+        found += differences
     found += _find_strays(project, images)
     return Finding(
         files=sum(len(manifest.files) + (manifest.headers is not None) for manifest in manifests),

@@ -18,8 +18,8 @@ from imaging.store.database import Database
 
 SQLITE = "workspace.sqlite"
 POSTGRESQL = "workspace.dump"
-_PASSING = frozenset({".staging", ".working", "scratch"})
-"""Folders of what is not published yet, or never is; a scratch folder holds plain originals."""
+_PASSING = frozenset({".staging", ".working", "scratch", "prepared"})
+"""Folders of what is not published yet, or never is, or can be made again; a scratch folder holds plain originals."""
 
 
 class BackupReport(Record):

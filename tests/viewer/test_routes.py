@@ -27,6 +27,7 @@ BODIES = {
     "add_relation": {"term1": "{term1}", "term2": "{term2}"},
     "train": {"task": "segmentation"},
     "predict": {"model": "{model}", "images": ["{image}"]},
+    "resample": {"acrossGaps": True},
     "edit_user": {"firstname": "Q"},
     "review": {"items": ["{item}"], "accept": True},
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imaging.domain.job import IngestWork, PredictWork, TrainWork
+from imaging.domain.job import IngestWork, PredictWork, ResampleWork, TrainWork
 
 
 def _upload(client, project, files):
@@ -246,3 +246,14 @@ def test_an_image_is_renamed_by_its_managers(manager, as_user, ours):
     assert (
         manager.put(url, json={"instanceFilename": "renamed"}).json()["imageinstance"]["instanceFilename"] == "renamed"
     )
+
+
+def test_a_regular_image_of_an_irregular_one_becomes_a_job(manager, as_user, ours):
+    image = ours.ct.id
+    url = f"/api/imageinstance/{image}/resample.json"
+    answer = manager.post(url, json={"acrossGaps": True})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["kind"] == "resample"
+    assert ours.project.jobs.get(answer.json()["id"]).work == ResampleWork(image=image, across_gaps=True)
+    assert as_user("reader").post(url, json={}).status_code == 403
+    assert manager.post("/api/imageinstance/1/resample.json", json={}).status_code == 404

@@ -148,3 +148,15 @@ def test_a_range_lies_within_the_file_or_is_refused(size, first, last):
 )
 def test_a_header_that_names_no_single_range_means_the_whole_file(header):
     assert parse_range(header, 10) is None
+
+
+def test_what_is_prepared_of_an_image_is_not_served(manager, ours, folder):
+    entry = ours.project.folder / "prepared" / str(ours.ct.id) / "0"
+    entry.mkdir(parents=True)
+    (entry / "zarr.json").write_text("{}")
+    for path in (
+        f"../../prepared/{ours.ct.id}/0/zarr.json",
+        f"%2e%2e/%2e%2e/prepared/{ours.ct.id}/0/zarr.json",
+        f"prepared/{ours.ct.id}/0/zarr.json",
+    ):
+        assert manager.get(_url(ours, path)).status_code in (400, 404), path

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from imaging.domain.base import ImageKey, JobKey, ModelKey
-from imaging.domain.job import PredictWork, TrainWork
+from imaging.domain.job import PredictWork, ResampleWork, TrainWork
 from viewer.api.shapes.envelope import Collection
-from viewer.api.shapes.work import JobShape, ModelShape, PredictSent, TrainSent
+from viewer.api.shapes.work import JobShape, ModelShape, PredictSent, ResampleSent, TrainSent
 from viewer.deps import Entry, Id, Page
 
 router = APIRouter(prefix="/api", tags=["work"])
@@ -58,3 +58,10 @@ def predict(project: Id, sent: PredictSent, door: Entry) -> JobShape:
     images = tuple(ImageKey(key) for key in dict.fromkeys(sent.images))
     work = PredictWork(model=ModelKey(sent.model), images=images, device=sent.device)
     return JobShape.of(door.project(project).jobs.submit(work))
+
+
+@router.post("/imageinstance/{image}/resample.json")
+def resample(image: Id, sent: ResampleSent, door: Entry) -> JobShape:
+    """Make a regular image of one whose planes are tilted, uneven or missing; that one stays."""
+    work = ResampleWork(image=ImageKey(image), across_gaps=sent.across_gaps)
+    return JobShape.of(door.locate("image", image).jobs.submit(work))

@@ -88,6 +88,12 @@ class TrainSent(Sent):
     config: dict[str, JsonValue] = Field(default={})
 
 
+class ResampleSent(Sent):
+    """Whether planes are made up where the image has none."""
+
+    across_gaps: bool = False
+
+
 class PredictSent(Sent):
     """Which model to run over which images."""
 

@@ -116,6 +116,7 @@ export function parseImage(json: unknown): Image {
     oriented: own.placed !== false && positioned && !irregularities.includes('no_position') && numberOrNull(spacing[1]) !== null,
     regular: own.regular !== false,
     irregularities,
+    resampledFrom: own.resampled == null ? null : numberOrNull(fields(own.resampled).source),
     rescale: { slope: numbers(rescale.slope ?? [1]), intercept: numbers(rescale.intercept ?? [0]) },
     units: text(own.units, 'stored'),
     padding: padding === null ? null : { low: number(padding.low), high: number(padding.high) },

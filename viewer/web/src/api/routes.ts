@@ -61,6 +61,10 @@ export async function predict(projectId: number, model: number, images: readonly
   await askJson(`/api/project/${projectId}/predict.json`, { method: 'POST', body: { model, images } })
 }
 
+export async function resample(image_: number, acrossGaps: boolean): Promise<void> {
+  await askJson(`/api/imageinstance/${image_}/resample.json`, { method: 'POST', body: { acrossGaps } })
+}
+
 /* ---- held files ---- */
 export async function held(projectId: number, signal?: AbortSignal): Promise<HeldFile[]> {
   return (await askCollection(`/api/project/${projectId}/quarantine.json`, signal)).map(parse.parseHeld)

@@ -43,6 +43,8 @@ export interface Image {
   readonly oriented: boolean
   readonly regular: boolean
   readonly irregularities: readonly string[]
+  /** The irregular image that this regular one was made of; null for one whose voxels are those of its files. */
+  readonly resampledFrom: number | null
   readonly rescale: { readonly slope: readonly number[]; readonly intercept: readonly number[] }
   readonly units: string
   readonly padding: { readonly low: number; readonly high: number } | null

@@ -96,6 +96,7 @@ const CHANGERS: Readonly<Record<Layer['kind'], ReadonlySet<string>>> = {
 }
 
 export const mayNameTerms = (project: Project | null): boolean => holds(project, MANAGERS)
+export const mayResample = (project: Project | null): boolean => holds(project, MANAGERS)
 export const mayUpload = (project: Project | null): boolean => holds(project, UPLOADERS)
 export const mayDecide = (project: Project | null): boolean => holds(project, DECIDERS)
 /** Who may have an upload ingested: whoever sent it, and who manages the project. */

@@ -1,0 +1,473 @@
+"""A recipe gives the voxels that MONAI and SimpleITK give, where they give them, once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import zarr
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from ome_zarr_models.v05.image import Image as OmeImage
+
+import pipelines.preprocess
+from imaging.errors import InvalidInputError, NotFoundError
+from imaging.project.project import Project
+from imaging.project.verification import verify_project
+from imaging.pyramid.prepared import evict, list_entries, manifest_of
+from imaging.pyramid.read import Pyramid
+from imaging.workspace import Workspace
+from pipelines.plan import orientation_of
+from pipelines.prepared_grid import plan_prepared
+from pipelines.preprocess import Prepared, PreparedImages, PreparedLabels, preprocess
+from pipelines.preprocessing import PreprocessingRecipe, check_recipe, read_recipe
+from pipelines.voxels import LabelVoxels
+from tests.pipelines.conftest import MakeSeries
+from tests.pipelines.ingesting import take
+from tests.pipelines.learning.conftest import AddImage
+from tests.pipelines.learning.preparing import by_monai, by_sitk, lay, orient, put_image
+from tests.shell import Shell
+
+ORDERS = ((2, 1, 0), (0, 1, 2), (1, 2, 0), (0, 2, 1))
+
+
+def whole(prepared: Prepared) -> np.ndarray:
+    z, y, x = prepared.voxels.shape
+    return prepared.voxels.read((0, z, 0, y, 0, x))[0]
+
+
+def prepare(project: Project, key: int, recipe: PreprocessingRecipe) -> tuple[np.ndarray, np.ndarray]:
+    with PreparedImages(project, recipe, always=True) as images:
+        found = images.open(key)
+        return whole(found), np.asarray(Pyramid.open(found.path).attributes.affine_lps)
+
+
+def noise(seed: int, shape: tuple[int, int, int] = (11, 15, 13)) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 2000, shape).astype(np.uint16)
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    angles=st.tuples(*[st.floats(-20, 20)] * 3),
+    spacing=st.tuples(*[st.floats(0.6, 4.0)] * 3),
+    wanted=st.tuples(*[st.floats(0.5, 5.0)] * 3),
+    order=st.sampled_from(ORDERS),
+    orientation=st.sampled_from(["LPS", "RAS", "RAI", "LPI"]),
+)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_orienting_and_resampling_is_what_monai_and_simpleitk_do(
+    project: Project,
+    seed: int,
+    angles: tuple[float, float, float],
+    spacing: tuple[float, float, float],
+    wanted: tuple[float, float, float],
+    order: tuple[int, int, int],
+    orientation: str,
+) -> None:
+    from monai.transforms import Spacing
+
+    affine, stored = lay(angles, spacing, order), noise(seed)
+    recipe = PreprocessingRecipe(orientation=orientation, spacing=wanted)
+    grid = plan_prepared(recipe, tuple(map(tuple, affine.tolist())), stored.shape, None)
+    lengths = [(stored.shape[axis.source] - 1) / abs(axis.step) for axis in grid.axes]
+    # Half a voxel more or less is one more or none, by the last digit of the matrix.
+    assume(all(abs(length % 1 - 0.5) > 1e-6 for length in lengths))
+    # MONAI leaves a spacing alone that is wanted but for a thousandth.
+    assume(all(abs(abs(axis.step) - 1) > 0.01 for axis in grid.axes))
+    image = put_image(project, stored, affine)
+    made, placed = prepare(project, image.id, recipe)
+    theirs, monai_affine = by_monai(stored - 1000.0, affine, orient(recipe.axes), Spacing(wanted))
+    assert made.shape == theirs.shape
+    assert placed == pytest.approx(monai_affine, abs=1e-6)
+    assert orientation_of(tuple(map(tuple, placed.tolist()))) == recipe.axes
+    assert np.abs(made - theirs).max() < 0.05
+    # Beyond the last voxel SimpleITK takes the nearest, where MONAI goes on interpolating along the border.
+    ends = [axis.start + axis.step * np.arange(axis.length) for axis in grid.axes]
+    seen = [np.flatnonzero((end >= 0) & (end <= axis.last)) for end, axis in zip(ends, grid.axes, strict=True)]
+    theirs = by_sitk(stored - 1000.0, affine, placed, made.shape)
+    assert np.abs(made - theirs)[np.ix_(*seen)].max() < 0.05
+
+
+def test_the_whole_recipe_is_the_chain_of_monai_that_a_bundle_runs(project: Project) -> None:
+    from monai.transforms import CropForeground, DivisiblePad, ScaleIntensityRange, Spacing
+
+    stored = noise(3, (14, 30, 26)) // 10
+    stored[3:11, 6:21, 4:22] += 900
+    affine = lay((5, -8, 12), (2.5, 0.8, 0.9), (0, 2, 1))
+    image = put_image(project, stored, affine)
+    table = {
+        "orientation": "RAS",
+        "spacing": [1.5, 1.25, 1.1],
+        "multiple": 8,
+        "crop": {"above": -300.0, "margin": 2},
+        "intensity": {"CT": {"kind": "fixed", "low": -200.0, "high": 250.0}},
+    }
+    made, placed = prepare(project, image.id, check_recipe(table))
+    theirs, monai_affine = by_monai(
+        stored - 1000.0,
+        affine,
+        orient("SAR"),
+        CropForeground(select_fn=lambda values: values > -300.0, margin=2, allow_smaller=True),
+        ScaleIntensityRange(-200.0, 250.0, -1.0, 1.0, clip=True),
+        Spacing((1.5, 1.25, 1.1)),
+        DivisiblePad(8, mode="edge"),
+    )
+    assert made.shape == theirs.shape
+    assert [length % 8 for length in made.shape] == [0, 0, 0]
+    assert placed == pytest.approx(monai_affine, abs=1e-6)
+    assert np.abs(made - theirs).max() < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["percentile", "zscore"])
+def test_an_mr_is_normalised_by_what_the_crop_leaves_of_it(project: Project, kind: str) -> None:
+    from monai.transforms import ClipIntensityPercentiles, CropForeground, NormalizeIntensity
+
+    stored = noise(4) // 20
+    stored[2:9, 3:12, 2:11] += 700
+    affine = lay((0, 0, 0), (3.0, 1.0, 1.0))
+    image = put_image(project, stored, affine, modality="MR", intercept=0.0)
+    bounds = {"low": 2.0, "high": 97.0} if kind == "percentile" else {}
+    recipe = check_recipe({"crop": {"above": 500}, "intensity": {"MR": {"kind": kind, **bounds}}})
+    made, _ = prepare(project, image.id, recipe)
+    clip = [ClipIntensityPercentiles(2.0, 97.0)] if bounds else []
+    cut = CropForeground(select_fn=lambda values: values > 500, margin=0, allow_smaller=True)
+    theirs, _ = by_monai(stored, affine, cut, *clip, NormalizeIntensity())
+    assert np.abs(made - theirs).max() < 1e-3
+
+
+def test_isotropic_takes_the_finest_spacing_of_each_image(project: Project) -> None:
+    image = put_image(project, noise(5, (12, 20, 16)), lay((0, 0, 0), (3.0, 0.5, 0.75)))
+    made, placed = prepare(project, image.id, PreprocessingRecipe(isotropic=2.0))
+    assert np.linalg.norm(placed[:3, :3], axis=0) == pytest.approx([1.0, 1.0, 1.0])
+    assert made.shape == (34, 10 + 1, 11 + 1)
+
+
+def test_cropping_to_a_multiple_takes_evenly_from_both_ends(project: Project) -> None:
+    stored = noise(6, (10, 13, 15))
+    image = put_image(project, stored, lay((0, 0, 0), (1.0, 1.0, 1.0)))
+    made, placed = prepare(project, image.id, PreprocessingRecipe(multiple=(4, 4, 4), fit="crop"))
+    assert np.array_equal(made, stored[1:9, 0:12, 1:13] - 1000.0)
+    assert placed[:3, 3] == pytest.approx([-30.5, 12.25, 81.0])
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    spacing=st.tuples(*[st.floats(0.6, 4.0)] * 3),
+    wanted=st.tuples(*[st.floats(0.5, 5.0)] * 3),
+    order=st.sampled_from(ORDERS),
+)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_labels_are_those_of_the_nearest_voxel_box_by_box(
+    project: Project,
+    seed: int,
+    spacing: tuple[float, float, float],
+    wanted: tuple[float, float, float],
+    order: tuple[int, int, int],
+) -> None:
+    affine = lay((4, 7, -3), spacing, order)
+    stored = noise(seed)
+    image = put_image(project, stored, affine)
+    truth = (stored % 3).astype(np.uint8)
+
+    class Truth(LabelVoxels):
+        def read(self, box: tuple[int, ...]) -> np.ndarray:
+            return truth[box[0] : box[1], box[2] : box[3], box[4] : box[5]]
+
+    recipe = PreprocessingRecipe(orientation="LPS", spacing=wanted, multiple=(4, 4, 4))
+    with PreparedImages(project, recipe) as images:
+        found = images.open(image.id)
+        grid, placed = found.grid, np.asarray(Pyramid.open(found.path).attributes.affine_lps)
+    labels = PreparedLabels(Truth(truth.shape), grid)
+    z, y, x = labels.shape
+    made = labels.read((0, z, 0, y, 0, x))
+    # By the matrices alone: the nearest voxel of the source in the patient, and nothing in the padding.
+    voxels = np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij"), axis=-1)
+    onto = np.linalg.inv(affine) @ placed
+    places = voxels @ onto[:3, :3].T + onto[:3, 3]
+    clear = (np.abs(places - np.floor(places) - 0.5) > 1e-3).all(axis=-1)
+    filled = np.ones(grid.shape, bool)
+    for number, axis in enumerate(grid.axes):
+        index = voxels[..., number]
+        filled &= (index >= axis.filled[0]) & (index < axis.filled[1])
+    nearest = np.clip(np.rint(places).astype(int), 0, np.array(truth.shape) - 1)
+    expected = np.where(filled, truth[tuple(nearest[..., axis] for axis in range(3))], 0)
+    assert np.array_equal(made[clear], expected[clear])
+    cut = (1, z, 2, y - 1, 0, x - 2)
+    assert np.array_equal(labels.read(cut), made[1:, 2 : y - 1, : x - 2])
+
+
+def test_an_image_that_needs_several_slabs_and_blocks_is_the_same(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = noise(8, (90, 24, 20))
+    affine = lay((0, 0, 0), (1.0, 1.0, 1.0), (0, 1, 2))
+    first = put_image(project, stored, affine)
+    recipe = PreprocessingRecipe(orientation="LPS", spacing=(0.5, 0.7, 1.1))
+    made, _ = prepare(project, first.id, recipe)
+    monkeypatch.setattr(pipelines.preprocess, "_BLOCK_VOXELS", 3000)
+    again, _ = prepare(project, put_image(project, stored, affine).id, recipe)
+    assert np.array_equal(made, again)
+
+
+RECIPE = PreprocessingRecipe(spacing=(2.0, 2.0, 2.0))
+
+
+def test_it_is_computed_once_and_again_where_recipe_or_image_changed(project: Project) -> None:
+    one = put_image(project, noise(1), lay((0, 0, 0), (1.0, 1.0, 1.0)))
+    with PreparedImages(project, RECIPE) as images:
+        assert images.open(one.id).made
+        assert not images.open(one.id).made
+    with PreparedImages(project, PreprocessingRecipe(spacing=(2.0, 2.0, 2.5))) as images:
+        assert images.open(one.id).made
+    assert len(list_entries(project.folder)) == 2
+
+
+def test_an_image_that_the_recipe_leaves_where_it_is_is_read_itself(project: Project) -> None:
+    one = put_image(project, noise(1), lay((3, 0, 4), (2.0004, 1.0, 1.0)))
+    table = {"spacing": [2.0, 1.0, 1.0], "intensity": {"CT": {"kind": "fixed", "low": -800.0, "high": 500.0}}}
+    recipe = check_recipe(table)
+    with PreparedImages(project, recipe) as images:
+        found = images.open(one.id)
+        box = (0, 11, 0, 15, 0, 13)
+        live = found.voxels.normalised(box, recipe.intensity["CT"])
+    assert not list_entries(project.folder)
+    assert np.array_equal(live[0], prepare(project, one.id, recipe)[0])
+
+
+def test_verify_reads_what_is_prepared(project: Project) -> None:
+    one = put_image(project, noise(1), lay((0, 0, 0), (1.0, 1.0, 1.0)))
+    before = verify_project(project)
+    prepare(project, one.id, RECIPE)
+    after = verify_project(project)
+    assert after.ok
+    assert after.files > before.files
+    (entry,) = list_entries(project.folder)
+    shard = next(path for path in entry.path.rglob("c/**/*") if path.is_file())
+    shard.write_bytes(shard.read_bytes()[:-1] + b"?")
+    (difference,) = verify_project(project).differences
+    assert difference.path == shard.relative_to(project.folder).as_posix()
+    assert difference.problem == "changed"
+    manifest_of(entry.path).unlink()
+    assert [one.problem for one in verify_project(project).differences] == ["missing"]
+
+
+def test_what_is_prepared_goes_with_its_image(project: Project) -> None:
+    one = put_image(project, noise(1), lay((0, 0, 0), (1.0, 1.0, 1.0)))
+    prepare(project, one.id, RECIPE)
+    project.images.delete(one.id)
+    assert not [path for path in (project.folder / "prepared").rglob("*") if path.is_file()]
+
+
+def test_an_image_deleted_meanwhile_leaves_nothing_prepared(project: Project) -> None:
+    one = put_image(project, noise(1), lay((0, 0, 0), (1.0, 1.0, 1.0)))
+    deleted = []
+
+    def delete(share: float) -> None:
+        if not deleted:
+            deleted.append(share)
+            project.images.delete(one.id)
+
+    with PreparedImages(project, RECIPE) as images, pytest.raises((NotFoundError, OSError)):
+        images.open(one.id, delete)
+    assert not [path for path in (project.folder / "prepared").rglob("*") if path.is_file()]
+
+
+def test_the_longest_unused_goes_first_and_what_is_read_stays(project: Project) -> None:
+    images = [put_image(project, noise(n), lay((0, 0, 0), (1.0, 1.0, 1.0))) for n in range(3)]
+    for image in images:
+        prepare(project, image.id, RECIPE)
+    with PreparedImages(project, RECIPE) as held:
+        # Opened last, the first one is the newest now.
+        path = held.open(images[0].id).path
+        sizes = [entry.bytes for entry in list_entries(project.folder)]
+        gone = evict(project.folder, keep=sum(sizes) - 1)
+        assert [entry.path.parent.name for entry in gone] == [str(images[1].id)]
+        evict(project.folder, keep=0)
+        assert [entry.path for entry in list_entries(project.folder)] == [path.parent]
+        assert whole(held.open(images[0].id)).any()
+    assert verify_project(project).ok
+
+
+def test_a_failure_half_way_leaves_nothing(project: Project) -> None:
+    one = put_image(project, noise(1, (70, 8, 8)), lay((0, 0, 0), (1.0, 1.0, 1.0)))
+
+    def stop(share: float) -> None:
+        raise InvalidInputError("stopped")
+
+    with PreparedImages(project, RECIPE) as images, pytest.raises(InvalidInputError, match="stopped"):
+        images.open(one.id, stop)
+    assert not [path for path in (project.folder / "prepared").rglob("*") if path.is_file()]
+
+
+def test_the_result_is_valid_ome_zarr_that_names_nobody(project: Project) -> None:
+    one = put_image(project, noise(1), lay((0, 0, 0), (1.0, 1.0, 1.0)))
+    with PreparedImages(project, RECIPE) as images:
+        path = images.open(one.id).path
+    group = zarr.open_group(path, mode="r")
+    OmeImage.from_zarr(group)
+    own = dict(group.attrs)["imaging"]
+    assert (own["frame_of_reference"], own["profile_hash"], own["windows"]) == ("", "", [])
+
+
+def test_the_same_recipe_gives_these_voxels_until_its_revision_is_raised(project: Project) -> None:
+    """Another digest here means that REVISION must be raised, for prepared images would be taken for the new ones."""
+    stored = (np.arange(8 * 9 * 10).reshape(8, 9, 10) * 7 % 1000).astype(np.uint16)
+    image = put_image(project, stored, lay((0, 0, 0), (2.0, 1.0, 1.0), (0, 1, 2)))
+    table = {"orientation": "LPS", "spacing": 1.6, "multiple": 4, "crop": {"above": -900.0}}
+    made, _ = prepare(project, image.id, check_recipe(table))
+    assert hashlib.sha256(np.round(made, 2).astype("<f4").tobytes()).hexdigest()[:16] == "4ac531623d569f5a"
+
+
+@pytest.mark.parametrize(
+    ("table", "where"),
+    [
+        ({"orientation": "LPX"}, "orientation"),
+        ({"orientation": "LRS"}, "orientation"),
+        ({"spacing": [1.0, 1.0]}, "spacing"),
+        ({"spacing": -1.0}, "spacing"),
+        ({"spacing": 1.0, "isotropic": 2.0}, "exclude"),
+        ({"multiple": 0}, "multiple"),
+        ({"sharpen": True}, "sharpen: unknown key"),
+        ({"version": 2}, "version"),
+        ({"intensity": {"CT": {"kind": "fixed", "low": 5.0, "high": 5.0}}}, "low must be below high"),
+        ({"intensity": {"MR": {"kind": "percentile", "low": 1.0, "high": 101.0}}}, "percentiles"),
+        ({"intensity": {"CT": {"kind": "magic"}}}, "kind"),
+    ],
+)
+def test_what_no_recipe_says_is_refused_with_its_place(table: dict[str, object], where: str) -> None:
+    with pytest.raises(InvalidInputError, match=where):
+        check_recipe(table)
+
+
+def test_a_recipe_is_read_from_toml(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text('orientation = "LPS"\nspacing = 2.0\n[crop]\nmargin = 3\n')
+    recipe = read_recipe(tmp_path / "r.toml")
+    assert recipe.spacing == (2.0, 2.0, 2.0)
+    assert recipe.crop is not None
+    assert (recipe.crop.above, recipe.crop.margin) == (-500.0, 3)
+    assert PreprocessingRecipe.model_validate(json.loads(recipe.model_dump_json())) == recipe
+
+
+def test_the_job_tells_what_it_prepared(project: Project) -> None:
+    one = put_image(project, noise(1), lay((0, 0, 0), (1.0, 1.0, 1.0)))
+    told = [preprocess(project, RECIPE, [one.id], lambda percent, message: None).prepared[0] for _ in range(2)]
+    assert [row.made for row in told] == [True, False]
+    assert told[0].spacing_mm == pytest.approx((2.0, 2.0, 2.0))
+    assert told[0].shape == (6, 8, 7)
+
+
+def test_the_command_line_prepares_and_evicts(shell: Shell, project_of_shell: Project, tmp_path: Path) -> None:
+    image = put_image(project_of_shell, noise(1), lay((0, 0, 0), (1.0, 1.0, 1.0)))
+    (tmp_path / "r.toml").write_text("spacing = 2.0\n")
+    for made in (True, False):
+        (row,) = shell.json("preprocess", "phantoms", tmp_path / "r.toml", image.id)["prepared"]
+        assert (row["image"], row["made"]) == (image.id, made)
+    assert shell.json("verify", "phantoms")["ok"]
+    backed = shell.json("backup", tmp_path / "copy")
+    assert backed["files"]
+    assert not list((tmp_path / "copy").rglob("prepared"))
+    assert shell.json("project", "evict", "phantoms", "--keep-gb", 1)["removed"] == 0
+    assert shell.json("project", "evict", "phantoms")["left"] == 0
+    (tmp_path / "r.toml").write_text("sharpen = true\n")
+    code, _, told = shell("preprocess", "phantoms", tmp_path / "r.toml", image.id)
+    assert (code, told) == (2, "imaging: recipe: sharpen: unknown key\n")
+
+
+def test_a_process_killed_at_publication_leaves_a_cache_that_works(project: Project, workspace: Workspace) -> None:
+    one = put_image(project, noise(1), lay((0, 0, 0), (1.0, 1.0, 1.0)))
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from imaging.settings import Settings; from imaging.workspace import Workspace\n"
+        "import pipelines.preprocess as module; from pipelines.preprocessing import PreprocessingRecipe\n"
+        "module.publish = lambda *_: os._exit(9)\n"
+        "workspace = Workspace.at(Settings.read(Path(sys.argv[1]), {}))\n"
+        "user = workspace.accounts.acting(None)\n"
+        "project = workspace.open(workspace.find_project(user, 'phantoms'), user.id)\n"
+        "recipe = PreprocessingRecipe(spacing=(2.0, 2.0, 2.0))\n"
+        "module.PreparedImages(project, recipe).open(int(sys.argv[2]))\n"
+    )
+    arguments = [sys.executable, "-c", script, str(workspace.settings.workspace), str(one.id)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("IMAGING_")}
+    assert subprocess.run(arguments, check=False, env=environment).returncode == 9
+    assert list((project.folder / "prepared" / ".staging").iterdir())
+    assert verify_project(project).ok
+    prepare(project, one.id, RECIPE)
+    assert not list((project.folder / "prepared" / ".staging").iterdir())
+    assert verify_project(project).ok
+    assert len(list_entries(project.folder)) == 1
+
+
+def test_real_images_are_prepared_as_simpleitk_would(project: Project, shared_data: Path) -> None:
+    take(project, shared_data / "ct_philips_phantom" / "dicom" / "S2010", shared_data / "mr_nih")
+    volumes = [image for image in project.images.list() if image.attributes.spacing_mm[0] is not None]
+    assert len(volumes) >= 2
+    for image in volumes:
+        z, y, x = (image.extent(axis) for axis in "zyx")
+        stored = Pyramid.open(project.images.path(image.id)).region((0, z, 0, y, 0, x))
+        rescale, affine = image.attributes.rescale, np.asarray(image.attributes.affine_lps)
+        values = stored * rescale.slope[0] + rescale.intercept[0]
+        made, placed = prepare(project, image.id, PreprocessingRecipe(orientation="RAS", spacing=(3.1, 1.9, 2.3)))
+        assert orientation_of(tuple(map(tuple, placed.tolist()))) == "SAR"
+        assert np.linalg.norm(placed[:3, :3], axis=0) == pytest.approx((3.1, 1.9, 2.3), abs=1e-6)
+        # The last voxel may lie beyond the source, where SimpleITK no longer interpolates along the border.
+        core = (slice(0, -1),) * 3
+        theirs = by_sitk(values, affine, placed, made.shape)
+        assert np.abs(made - theirs)[core].max() < 1e-4 * np.ptp(values)
+
+
+def write_pet(folder: Path, make_series: MakeSeries) -> np.ndarray:
+    """A PET of 70 kg, 350 MBq an hour before the scan."""
+    voxels = make_series(folder)
+    for path in folder.iterdir():
+        header = pydicom.dcmread(path)
+        header.SOPClassUID = header.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.128"
+        header.Modality, header.Units, header.DecayCorrection = "PT", "BQML", "START"
+        header.CorrectedImage, header.PatientWeight = ["DECY", "ATTN"], "70"
+        header.SeriesDate = header.AcquisitionDate = "20200304"
+        header.SeriesTime, header.AcquisitionTime = "111500", "111600"
+        header.RescaleSlope, header.RescaleIntercept = "2", "0"
+        drug = pydicom.Dataset()
+        drug.RadionuclideTotalDose, drug.RadionuclideHalfLife = "350000000", "6586.2"
+        drug.RadiopharmaceuticalStartTime = "101500"
+        header.RadiopharmaceuticalInformationSequence = [drug]
+        header.save_as(path)
+    return voxels
+
+
+def test_a_pet_is_brought_to_uptake_values_by_its_pseudonymised_header(
+    project: Project, make_series: MakeSeries, tmp_path: Path
+) -> None:
+    voxels = write_pet(tmp_path / "pet", make_series)
+    take(project, tmp_path / "pet")
+    (image,) = project.images.list()
+    recipe = check_recipe({"intensity": {"PT": {"kind": "suv", "low": 0.0, "high": 2.0}}})
+    made, _ = prepare(project, image.id, recipe)
+    uptake = voxels.astype(float) * 2 * 70_000 / (350e6 * 2 ** (-3600 / 6586.2))
+    assert made == pytest.approx(np.clip(uptake, 0, 2) - 1, abs=1e-4)
+
+
+def test_uptake_values_are_refused_where_no_header_says_them(project: Project) -> None:
+    one = put_image(project, noise(1), lay((0, 0, 0), (1.0, 1.0, 1.0)), modality="PT")
+    recipe = check_recipe({"intensity": {"PT": {"kind": "suv", "low": 0.0, "high": 2.0}}})
+    with PreparedImages(project, recipe) as images, pytest.raises(InvalidInputError, match="with its headers"):
+        images.open(one.id)
+
+
+def test_colour_is_prepared_channel_by_channel(project: Project, add_image: AddImage) -> None:
+    stored = np.random.default_rng(1).integers(0, 255, (3, 1, 21, 18)).astype(np.uint8)
+    image = add_image(stored, "P", modality="XC", spacing=(None, None, None))
+    table = {"multiple": [1, 8, 8], "intensity": {"XC": {"kind": "fixed", "low": 0.0, "high": 255.0}}}
+    with PreparedImages(project, check_recipe(table)) as images:
+        found = images.open(image.id)
+        made = found.voxels.read((0, 1, 0, 24, 0, 24))
+    assert made.shape == (3, 1, 24, 24)
+    assert made[:, :, 1:22, 3:21] == pytest.approx(stored / 127.5 - 1, abs=1e-5)
+    with PreparedImages(project, RECIPE) as images, pytest.raises(InvalidInputError, match="how large"):
+        images.open(image.id)
