@@ -36,8 +36,7 @@ def _key() -> Column[int]:
 
 
 def _to(name: str, target: str, *, optional: bool = False, cascade: bool = False) -> Column[int]:
-    link = ForeignKey(f"{target}.id", ondelete="CASCADE" if cascade else None)
-    return Column(name, BigInteger, link, nullable=optional)
+    return Column(name, BigInteger, ForeignKey(f"{target}.id", ondelete="CASCADE" * cascade or None), nullable=optional)
 
 
 def _json(name: str, *, optional: bool = False) -> Column[object]:
