@@ -14,6 +14,10 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
+from imaging.domain.annotation import Annotation
+from imaging.geometry import parse_wkt
+from imaging.project.project import Project
+
 SECRET = "PHANTOM^ALPHA said 19500203"
 """What stands in every place that a person writes into."""
 
@@ -97,3 +101,22 @@ def write_presentation(
     )
     made.save_as(path)
     return path
+
+
+def drawn(project: Project) -> list[Annotation]:
+    return sorted(project.annotations.list().items, key=lambda one: (one.index, one.wkt))
+
+
+def terms_of(project: Project, one: Annotation) -> list[str]:
+    names = {term.id: term.name for term in project.ontology.terms()}
+    return [names[term] for term in one.terms]
+
+
+def bounds(one: Annotation) -> tuple[float, ...]:
+    return tuple(round(value, 3) for value in parse_wkt(one.wkt).bounds)
+
+
+def walk(item: Dataset):
+    yield item
+    for child in item.get("ContentSequence", []):
+        yield from walk(child)

@@ -28,10 +28,14 @@ from tests.pipelines.conftest import MakeSeries
 from tests.pipelines.ingesting import silent, take
 from tests.pipelines.marking_files import (
     SECRET,
+    bounds,
+    drawn,
     finding,
     graphic,
     read_source,
     region,
+    terms_of,
+    walk,
     write_presentation,
     write_report,
 )
@@ -50,19 +54,6 @@ def series(make_series: MakeSeries, tmp_path: Path) -> Path:
 @pytest.fixture
 def source(series: Path) -> list[Dataset]:
     return read_source(series)
-
-
-def drawn(project: Project) -> list[Annotation]:
-    return sorted(project.annotations.list().items, key=lambda one: (one.index, one.wkt))
-
-
-def terms_of(project: Project, one: Annotation) -> list[str]:
-    names = {term.id: term.name for term in project.ontology.terms()}
-    return [names[term] for term in one.terms]
-
-
-def bounds(one: Annotation) -> tuple[float, ...]:
-    return tuple(round(value, 3) for value in parse_wkt(one.wkt).bounds)
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -351,12 +342,6 @@ def test_a_region_that_makes_no_sense_is_held(
     header.save_as(path)
     (held,) = take(project, series, path).quarantined
     assert (held.reason, held.detail) == (Reason.IRREGULAR_GEOMETRY, detail)
-
-
-def walk(item: Dataset):
-    yield item
-    for child in item.get("ContentSequence", []):
-        yield from walk(child)
 
 
 def test_an_image_that_is_pointed_to_elsewhere_in_the_report_is_found(

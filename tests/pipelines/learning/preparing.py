@@ -12,7 +12,10 @@ import torch
 from imaging.domain.image import Image, ImageAttributes, ImageDraft, Rescale
 from imaging.project.project import Project
 from imaging.pyramid.manifest import manifest_path, save_manifest
+from imaging.pyramid.read import Pyramid
 from imaging.pyramid.write import write_pyramid
+from pipelines.preprocess import Prepared, PreparedImages
+from pipelines.preprocessing import PreprocessingRecipe
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 REVERSED = np.eye(4)[[2, 1, 0, 3]]
@@ -109,3 +112,18 @@ def by_sitk(values: np.ndarray, affine: np.ndarray, onto: np.ndarray, shape: tup
     resample.SetReferenceImage(grid)
     resample.SetUseNearestNeighborExtrapolator(True)
     return SimpleITK.GetArrayFromImage(resample.Execute(image))
+
+
+def whole(prepared: Prepared) -> np.ndarray:
+    z, y, x = prepared.voxels.shape
+    return prepared.voxels.read((0, z, 0, y, 0, x))[0]
+
+
+def prepare(project: Project, key: int, recipe: PreprocessingRecipe) -> tuple[np.ndarray, np.ndarray]:
+    with PreparedImages(project, recipe, always=True) as images:
+        found = images.open(key)
+        return whole(found), np.asarray(Pyramid.open(found.path).attributes.affine_lps)
+
+
+def noise(seed: int, shape: tuple[int, int, int] = (11, 15, 13)) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 2000, shape).astype(np.uint16)
