@@ -19,8 +19,10 @@ from imaging.dicom.redact import paint
 from imaging.dicom.screen import screen_picture
 from imaging.dicom.stack import Stack
 from imaging.domain.image import ImageAttributes
+from imaging.domain.upload import PaintedBox
 from imaging.pyramid.layout import Slab
 from imaging.text import load_detector
+from imaging.volume import Volume
 from pipelines.foreign_files import PictureFile, VolumeFile
 from pipelines.publication import Source
 from pipelines.pyramids import ReadSlab
@@ -145,14 +147,6 @@ def volume_source(file: VolumeFile, scratch: Path, pseudonyms: Pseudonyms, *, pr
     volume = file.reader.open(file.found.path, scratch, decided=file.reviewed)
     if not file.reviewed:
         screen_volume(volume, load_detector())
-
-    def read(slab: Slab) -> Stored:
-        stored = volume.read(slab)
-        if not file.painted:
-            return stored
-        numbers = (volume.number(slab.t, slab.c, z) for z in range(slab.start, slab.stop))
-        return np.stack([paint(plane, number, file.painted) for plane, number in zip(stored, numbers, strict=True)])
-
     return Source(
         label=VOLUME,
         description="",
@@ -162,7 +156,7 @@ def volume_source(file: VolumeFile, scratch: Path, pseudonyms: Pseudonyms, *, pr
         attributes=volume.attributes,
         shape=volume.shape,
         dtype=volume.dtype,
-        read=read,
+        read=_VolumeRead(volume, file.painted),
         headers=bytes,
         digests=(file.digest,),
         names=(file.found.name,),
@@ -210,3 +204,22 @@ class _ColourRead(_StackRead):
     def __call__(self, slab: Slab) -> Stored:
         channels: Stored = self._channels(slab.t, slab.start, slab.stop)[slab.c]
         return channels
+
+
+class _VolumeRead:
+    """Reads slabs of a volume that is no DICOM, here and elsewhere."""
+
+    def __init__(self, volume: Volume, painted: tuple[PaintedBox, ...]) -> None:
+        self._volume = volume
+        self._painted = painted
+
+    def __call__(self, slab: Slab) -> Stored:
+        stored: Stored = self._volume.read(slab)
+        if not self._painted:
+            return stored
+        numbers = (self._volume.number(slab.t, slab.c, z) for z in range(slab.start, slab.stop))
+        return np.stack([paint(plane, number, self._painted) for plane, number in zip(stored, numbers, strict=True)])
+
+    def take(self, slab: Slab) -> Callable[[], Stored]:
+        """Give what reads one slab: its own facts are numbers, and small."""
+        return partial(self, slab)

@@ -18,6 +18,7 @@ import dask.config
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK
 from pydicom.data import get_testdata_file
 from pydicom.uid import JPEGLSLossless, RLELossless
 
@@ -141,6 +142,14 @@ def test_a_cluster_writes_what_threads_write(
     parts = read_manifest(project.images.path(project.images.list()[0].id)).voxels
     assert [part.sha256 for part in parts] == [digest_voxels(voxels[part.start : part.stop]) for part in parts]
     assert len(parts) == 3
+
+
+def test_a_cluster_writes_a_packed_volume(project: Project, tmp_path: Path, started: Started) -> None:
+    values = np.random.default_rng(1).integers(0, 3000, (PLANES, 24, 20)).astype(np.int16)
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(values), str(tmp_path / "a.nii.gz"))
+    take(project, tmp_path / "a.nii.gz")
+    assert sorted(map(bytes, voxels_of(project))) == sorted(map(bytes, values))
+    assert is_whole(project)
 
 
 @pytest.mark.parametrize("name", ["examples_ybr_color.dcm", "examples_palette.dcm", "SC_rgb_jpeg_dcmtk.dcm"])
