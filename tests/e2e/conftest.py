@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,29 +10,16 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.e2e.browser import CHROMIUM, FLAGS, SAMPLE, WAIT, Site, ask_api, imaging, serving
+from tests.e2e.foreign import install_client
 from viewer.build import STATIC
 
 CLIENT = "cytomine-python-client==4.3.0"
-_CACHE = Path(__file__).parents[2] / ".cache" / "cytomine-client"
 
 
 @pytest.fixture(scope="session")
 def client_python() -> Path:
     """A Python of its own for the client: its exact pins would replace ours."""
-    python = _CACHE / "bin" / "python"
-    probe = [str(python), "-c", "from importlib.metadata import version as v; print(v('cytomine-python-client'))"]
-    found = python.exists() and subprocess.run(probe, capture_output=True, text=True, check=False).stdout.strip()
-    if found == CLIENT.rpartition("=")[2]:
-        return python
-    for command in (
-        [sys.executable, "-m", "venv", "--clear", str(_CACHE)],
-        [str(python), "-m", "pip", "install", "--quiet", CLIENT],
-    ):
-        try:
-            subprocess.run(command, check=True, capture_output=True, timeout=300)
-        except (subprocess.SubprocessError, OSError):
-            pytest.skip(f"{CLIENT} cannot be installed here")
-    return python
+    return install_client(CLIENT, "cytomine-client")
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ from imaging.domain.base import ProjectKey
 from imaging.settings import Settings
 from imaging.workspace import Workspace
 from tests.e2e.browser import ask_api, imaging
+from tests.e2e.foreign import install_client
 
 CLIENT = "tuspy==1.1.0"
-_CACHE = Path(__file__).parents[2] / ".cache" / "tus-client"
 _SEND = """
 import sys
 from tusclient import client
@@ -36,20 +36,7 @@ print(sender.url, sender.offset)
 @pytest.fixture(scope="session")
 def tus_python() -> Path:
     """A Python of its own for the client, which nothing else here needs."""
-    python = _CACHE / "bin" / "python"
-    probe = [str(python), "-c", "from importlib.metadata import version as v; print(v('tuspy'))"]
-    found = python.exists() and subprocess.run(probe, capture_output=True, text=True, check=False).stdout.strip()
-    if found == CLIENT.rpartition("=")[2]:
-        return python
-    for command in (
-        [sys.executable, "-m", "venv", "--clear", str(_CACHE)],
-        [str(python), "-m", "pip", "install", "--quiet", CLIENT],
-    ):
-        try:
-            subprocess.run(command, check=True, capture_output=True, timeout=300)
-        except (subprocess.SubprocessError, OSError):
-            pytest.skip(f"{CLIENT} cannot be installed here")
-    return python
+    return install_client(CLIENT, "tus-client")
 
 
 @contextmanager
