@@ -17,6 +17,9 @@ from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
 
 _BLOCK = 2**20
+_MOST_CHANNELS = 64
+"""Where they lie side by side each is read along with all others: what that costs grows with their square."""
+
 _AT_ONCE = 2**24
 """Bytes that are looked at together where all voxels are."""
 
@@ -54,6 +57,8 @@ class VoxelFormat:
         """Refuse what no honest file announces."""
         if min(self.lengths) < 1:
             raise RefusedFileError(Reason.UNREADABLE, "the lengths of the volume make no sense")
+        if self.extent("c") > _MOST_CHANNELS:
+            raise RefusedFileError(Reason.UNSUPPORTED_SYNTAX, "the volume has more channels than are read")
         planes = self.extent("t") * self.extent("c") * self.extent("z")
         if self.extent("y") * self.extent("x") > limits.frame_pixels or planes > limits.frames:
             raise RefusedFileError(Reason.LIMIT_EXCEEDED, "the volume is too large")

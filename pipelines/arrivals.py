@@ -269,13 +269,19 @@ def _refuse_told(arrivals: Arrivals, objections: Objections) -> None:
             arrivals.refuse(table, objections.error)
 
 
+def _person_of(label: str, arrivals: Arrivals) -> Person | None:
+    """Give whose a label map is, also where two tables differ on the rest: who erases the person must find it."""
+    rows = (row for item in arrivals.tables for row in item.table.rows if row.labels == label)
+    return min((row.person for row in rows if row.person is not None), default=None)
+
+
 def _sort_one(found: Found, content: bytes, arrivals: Arrivals, epochs: Epochs) -> bool:
     """Tell whether the file was accepted: a refused file is held each time it comes."""
     *earlier, digest = epochs.digests(content)
     try:
         if arrivals.told and normal_name(found) in arrivals.told:
             row = arrivals.told[normal_name(found)]
-            person = None if row is None else row.person
+            person = _person_of(normal_name(found), arrivals)
             subject = "" if person is None else epochs.of(*person).subject(*person)
             reader_of = find_volume_reader(found.path)
             arrivals.labels.append(LabelFile(found, reader_of, row, digest, tuple(earlier), subject))

@@ -37,6 +37,9 @@ _LISTEN_SECONDS = 2.0
 _ALONE_SECONDS = 60.0
 """For so long a cluster may be without any worker, as when all of them are started anew."""
 
+_LAST_SECONDS = 600.0
+"""For so long a stopped ingest waits for slabs that are being written: far longer than any takes."""
+
 
 @contextmanager
 def find_crew(workers: int) -> Iterator[Crew]:
@@ -128,8 +131,10 @@ class _Work:
 
     def wait(self) -> None:
         """Wait for what still runs, as long as there is anybody to run it."""
+        waited = 0.0
         with suppress(UnavailableError):
-            while self._running and self._count_threads():
+            while self._running and self._count_threads() and waited < _LAST_SECONDS:
+                waited += _LISTEN_SECONDS
                 for future in self._listen():
                     del self._running[future.key]
 
@@ -149,7 +154,11 @@ class _Work:
         return ended
 
     def _count_threads(self) -> int:
-        return sum(self._client.nthreads().values())
+        try:
+            return sum(self._client.nthreads().values())
+        # CommClosedError and others: the scheduler ended.
+        except Exception:
+            raise UnavailableError(_PART, "its scheduler ended while an image was written") from None
 
     def _hand_out(self, threads: int) -> None:
         room = _AHEAD * max(1, threads) - len(self._running)

@@ -33,6 +33,7 @@ from pipelines.cluster import find_crew
 from pipelines.foreign_files import PictureFile, VolumeFile
 from pipelines.late import Unfinished, hold_late
 from pipelines.memory import return_freed_memory
+from pipelines.named_terms import refuse_named
 from pipelines.publication import Publisher, Source
 from pipelines.sources import picture_source, stack_source, volume_source
 from pipelines.sweeping import publishing
@@ -194,6 +195,7 @@ class _Ingestion:
         )
         if not self._arrivals.files:
             raise InvalidInputError("there is no file to ingest")
+        refuse_named(self._arrivals)
         if review is not None:
             review(self._arrivals)
         by_key = {image.id: image for image in self._existing}

@@ -21,6 +21,9 @@ _GAP = 1.5
 _SAME = 1e-3
 """Planes and pixels nearer than this share of a step lie at one place."""
 _EVEN = 0.01
+_REAL = {"rescale": Rescale(), "padding": None, "bits_stored": 32}
+_MOST_TIMES = 20
+"""So many times the planes of the source the regular image may have."""
 _BLOCK = 16
 _AIR_HU = -1024.0
 
@@ -79,6 +82,8 @@ def plan_grid(attributes: ImageAttributes, plane: tuple[int, int]) -> RegularGri
     along, down, across = np.linalg.solve(np.stack([normal, rows, columns], axis=1), (positions - positions[0]).T)
     steps = np.diff(along)
     step, gaps = _usual_step(steps)
+    if along[-1] / step > _MOST_TIMES * len(positions):
+        raise InvalidInputError("far more planes would be made up than there are")
     heights = np.arange(int(np.floor(along[-1] / step + _SAME)) + 1) * step
     below = np.clip(np.searchsorted(along, heights + _SAME * step, side="right") - 1, 0, len(along) - 2)
     share = (heights - along[below]) / steps[below]
@@ -112,7 +117,7 @@ def regular_attributes(attributes: ImageAttributes, grid: RegularGrid) -> ImageA
             "spacing_mm": (step, rows, columns),
             "regular": True,
             "irregularities": (),
-            "rescale": _one_rescale(attributes.rescale),
+            **({} if has_one_rescale(attributes) else _REAL),
             "frame_of_reference": "",
             "profile_hash": "",
         }
@@ -158,11 +163,11 @@ class Interpolator:
 
     def _add(self, stored: Stored, index: int, part: float, shift: Matrix, sums: tuple[Matrix, Matrix]) -> None:
         """Add one plane of the source, moved by less than its pixels too, to the sums and to their weights."""
-        padding, rescale = self._attributes.padding, self._attributes.rescale
+        padding = self._attributes.padding
         valid = (
             np.ones(stored.shape, bool) if padding is None else ~((stored >= padding.low) & (stored <= padding.high))
         )
-        values = _restore(stored, index, rescale) * valid
+        values = _restore(stored, index, self._attributes) * valid
         whole = np.floor(shift).astype(int)
         (row, column), (top, left) = shift - whole, whole
         corners = ((0, 0, (1 - row) * (1 - column)), (0, 1, (1 - row) * column), (1, 0, row * (1 - column)))
@@ -202,25 +207,34 @@ def _overlap(shift: int, length: int, source: int) -> tuple[slice, slice]:
     return slice(start, max(start, stop)), slice(start + shift, max(start, stop) + shift)
 
 
-def _one_rescale(rescale: Rescale) -> Rescale:
-    return Rescale(slope=(max(rescale.slope),), intercept=(min(rescale.intercept),))
+def has_one_rescale(attributes: ImageAttributes) -> bool:
+    """Whether one slope and intercept hold for all planes; else the regular image stores real values, float32."""
+    return len(attributes.rescale.slope) == len(attributes.rescale.intercept) == 1
 
 
-def _restore(stored: Stored, index: int, rescale: Rescale) -> Matrix:
-    """Give stored values of one plane as they would be stored in the regular image, which has one rescaling."""
+def _restore(stored: Stored, index: int, attributes: ImageAttributes) -> Matrix:
+    """Give the values of one plane as they are stored in the regular image."""
     values = stored.astype(np.float64)
-    if len(rescale.slope) == 1:
+    if has_one_rescale(attributes):
         return values
-    one = _one_rescale(rescale)
-    return np.asarray((values * rescale.slope[index] + rescale.intercept[index] - one.intercept[0]) / one.slope[0])
+    slope, intercept = (
+        numbers[index if len(numbers) > 1 else 0]
+        for numbers in (attributes.rescale.slope, attributes.rescale.intercept)
+    )
+    return np.asarray(values * slope + intercept)
 
 
 def _fill(attributes: ImageAttributes, dtype: np.dtype[Any]) -> float:
     """Choose what stands where the source has no voxel: its padding, air in a CT, else nothing."""
-    if attributes.padding is not None:
+    one = has_one_rescale(attributes)
+    if attributes.padding is not None and one:
         return float(attributes.padding.low)
-    if attributes.units != "HU" or dtype.kind not in "iu":
+    if attributes.units != "HU":
         return 0.0
-    one = _one_rescale(attributes.rescale)
+    if not one:
+        return _AIR_HU
+    if dtype.kind not in "iu":
+        return 0.0
     limits = np.iinfo(dtype)
-    return float(np.clip(round((_AIR_HU - one.intercept[0]) / one.slope[0]), limits.min, limits.max))
+    stored = round((_AIR_HU - attributes.rescale.intercept[0]) / attributes.rescale.slope[0])
+    return float(np.clip(stored, limits.min, limits.max))

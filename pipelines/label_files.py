@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,11 @@ TERMS_LACK = "the ontology lacks its terms: add them and send it again"
 def hold_label(error: RefusedFileError) -> RefusedFileError:
     """Tell of a label map why it is held, and how it may come in."""
     return RefusedFileError(error.reason, f"{error.detail}; {LABELS_ALONE}")
+
+
+_TIMES_LARGER = 4
+"""So many times the voxels of its image a label map may have: it may reach beyond it."""
+_SMALL = 2**20
 
 
 class LabelAttacher:
@@ -74,6 +80,7 @@ class LabelAttacher:
         if not images:
             raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, ABSENT)
         volume = item.reader.open(item.found.path, scratch, decided=False)
+        _require_size(volume, images)
         read = LabelVolume(_read_values(volume), np.asarray(volume.attributes.affine_lps, float))
         image, values = _lay(read, volume, images)
         found = {int(value) for value in np.unique(values) if value}
@@ -91,6 +98,13 @@ class LabelAttacher:
             # Somebody deleted the image meanwhile.
             raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, ABSENT) from None
         return IngestedDocument(name=item.found.name, **made.model_dump())
+
+
+def _require_size(volume: Volume, images: Sequence[Image]) -> None:
+    """Refuse, before it is read, what is far larger than anything that it could lie on."""
+    largest = max(image.extent("z") * image.extent("y") * image.extent("x") for image in images)
+    if prod(volume.shape) > _TIMES_LARGER * max(largest, _SMALL):
+        raise RefusedFileError(Reason.LIMIT_EXCEEDED, "the label map is far larger than its image")
 
 
 def _read_values(volume: Volume) -> Labels:

@@ -32,7 +32,7 @@ class PortableRead(Protocol):
         """Give the stored values (z, y, x) of one slab of level 0."""
 
     def take(self, slab: Slab) -> Callable[[], NDArray[Any]]:
-        """Give what reads this one slab: small, and naming nobody, for it crosses a network."""
+        """Give what reads this one slab: small, and of whom it is only the path, for it crosses a network."""
 
 
 class Crew(Protocol):

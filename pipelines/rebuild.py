@@ -89,13 +89,16 @@ def rebuild_nifti(project: Project, image: Image, out: Path, report: Report) -> 
         header.write_to(stream)
         for share, values in planes.walk():
             # Their order in the file, x fastest, is that of the array.
-            stream.write((np.moveaxis(values, 0, -1) if exact else planes.to_real(values)).tobytes())
+            stream.write((np.moveaxis(values, 0, -1) if exact else planes.to_real(values).astype(np.float32)).tobytes())
             report(int(100 * share), _WRITING)
     return [target]
 
 
 def rebuild_nrrd(project: Project, image: Image, out: Path, report: Report) -> list[Path]:
     """Write one NRRD file of real values, LPS mm; int16 or int32 where these are whole, else float32; journalled."""
+    if not image.attributes.placed:
+        # SimpleITK 2.5 writes a space of the patient in any case.
+        raise StateError("image", "nothing says where in the patient it lies, and NRRD would; choose another format")
     target = _target(project, image, out, ".nrrd", (".nrrd",))
     planes = _Planes(project, image)
     if image.extent("t") > 1:
@@ -120,9 +123,10 @@ def _read_values(image: Image, planes: _Planes) -> NDArray[Any]:
     if image.attributes.photometric == "RGB":
         return np.concatenate([np.moveaxis(part, 0, -1) for _, part in planes.walk()])
     if image.attributes.rescale == Rescale() and np.dtype(image.dtype).itemsize == 4:
-        # On their way through floating point 32-bit integers would lose their last digits.
         return np.concatenate([part[0] for _, part in planes.walk()])
-    return _narrow(np.concatenate([planes.to_real(part) for _, part in planes.walk()]))
+    parts = [_narrow(planes.to_real(part)) for _, part in planes.walk()]
+    whole = all(part.dtype.kind == "i" for part in parts)
+    return np.concatenate(parts if whole else [part.astype(np.float32) for part in parts])
 
 
 WRITERS: dict[str, Callable[[Project, Image, Path, Report], list[Path]]] = {
@@ -157,16 +161,15 @@ class _Planes:
                 self._at = (t, start)
                 yield (t + min(1.0, (start + _DEPTH) / planes)) / times, self._read_slab(t, start)
 
-    def to_real(self, stored: Stored) -> NDArray[np.float32]:
+    def to_real(self, stored: Stored) -> NDArray[np.float64]:
         """Rescale the slab (c, z, y, x) that `walk` gave last; (z, y, x)."""
-        assert self._at is not None
+        first = 0 if self._at is None else self._at[1]
         rescale, (channel,) = self._image.attributes.rescale, stored
         slope, intercept = (
-            np.resize(np.asarray(numbers, np.float64), self._image.extent("z"))[self._at[1] :][: len(channel)]
+            np.resize(np.asarray(numbers, np.float64), self._image.extent("z"))[first:][: len(channel)]
             for numbers in (rescale.slope, rescale.intercept)
         )
-        real: NDArray[np.float64] = channel * slope[:, None, None] + intercept[:, None, None]
-        return real.astype(np.float32)
+        return np.asarray(channel * slope[:, None, None] + intercept[:, None, None], np.float64)
 
     def _read_slab(self, t: int, start: int) -> Stored:
         stop = min(start + _DEPTH, self._image.extent("z"))
@@ -199,14 +202,14 @@ def _nifti_header(image: Image, sizes: tuple[int, ...]) -> nibabel.Nifti1Header:
     return cast("nibabel.Nifti1Header", header)
 
 
-def _narrow(real: NDArray[np.float32]) -> NDArray[Any]:
-    whole = np.rint(real)
-    if np.array_equal(whole, real):
+def _narrow(real: NDArray[np.float64]) -> NDArray[Any]:
+    """Keep real values as int16 or int32 where these hold them, else as float32."""
+    if np.array_equal(np.rint(real), real):
         for dtype in (np.int16, np.int32):
             limits = np.iinfo(dtype)
             if limits.min <= real.min() and real.max() <= limits.max:
-                return whole.astype(dtype)
-    return real
+                return real.astype(dtype)
+    return real.astype(np.float32)
 
 
 @contextmanager

@@ -6,6 +6,8 @@ import hashlib
 import os
 from functools import partial
 
+import numpy as np
+
 from imaging.access import Action
 from imaging.cli import Report
 from imaging.domain.base import ImageKey, Record
@@ -15,7 +17,7 @@ from imaging.errors import StateError
 from imaging.project.project import Project
 from imaging.pyramid.layout import Slab, Stored
 from imaging.pyramid.read import Pyramid
-from pipelines.irregular import VERSION, Interpolator, RegularGrid, plan_grid, regular_attributes
+from pipelines.irregular import VERSION, Interpolator, RegularGrid, has_one_rescale, plan_grid, regular_attributes
 from pipelines.memory import return_freed_memory
 from pipelines.publication import Publisher, Source
 from pipelines.pyramids import Threads
@@ -72,6 +74,7 @@ def _find_made(project: Project, image: Image) -> Image | None:
 
 def _source(image: Image, pyramid: Pyramid, grid: RegularGrid) -> Source:
     attributes = regular_attributes(image.attributes, grid)
+    dtype = pyramid.dtype if has_one_rescale(image.attributes) else np.dtype(np.float32)
     resampled = Resampled(
         source=image.id,
         version=VERSION,
@@ -89,8 +92,8 @@ def _source(image: Image, pyramid: Pyramid, grid: RegularGrid) -> Source:
         series="",
         attributes=attributes.model_copy(update={"resampled": resampled}),
         shape=(*image.shape[:-3], *grid.shape),
-        dtype=image.dtype,
-        read=Interpolator(image.attributes, grid, partial(_read, pyramid), pyramid.dtype),
+        dtype=dtype.name,
+        read=Interpolator(image.attributes, grid, partial(_read, pyramid), dtype),
         headers=bytes,
         # No file has this digest: it keeps two jobs from making the same image.
         digests=(hashlib.sha256(f"regular image of {image.id}".encode()).hexdigest(),),

@@ -12,7 +12,9 @@ import json
 import posixpath
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from pydantic import JsonValue
 
@@ -20,7 +22,9 @@ from imaging.dicom.walk import Found
 from imaging.errors import InvalidInputError
 from imaging.taxonomy import check_name
 
-_LARGEST_BYTES = 2**24
+_LARGEST_BYTES = 2**23
+_MOST_ROWS = 100_000
+_MOST_TABLES = 100
 _KEYS = ("file", "PatientID", "StudyInstanceUID", "SeriesInstanceUID")
 """Columns that say which image a row speaks of; UIDs and IDs as they were sent."""
 _ISSUER = "IssuerOfPatientID"
@@ -94,7 +98,13 @@ class _UselessError(Exception):
 def read_tables(files: Collection[Found]) -> list[Table]:
     """Find the tables among the files of an upload, by what they are called and what they say."""
     names = {normal_name(found) for found in files}
-    return [table for found in files if (table := _read(found, names)) is not None]
+    tables: list[Table] = []
+    for found in files:
+        table = _read(found, names)
+        if table is not None:
+            many = len(tables) >= _MOST_TABLES
+            tables.append(replace(table, rows=(), problem="there are too many tables") if many else table)
+    return tables
 
 
 def _read(found: Found, names: Collection[str]) -> Table | None:
@@ -108,13 +118,16 @@ def _read(found: Found, names: Collection[str]) -> Table | None:
         content = found.path.read_text(encoding="utf-8-sig")
         records: JsonValue = _read_csv(content) if base.endswith(".csv") else json.loads(content)
     except (OSError, ValueError, RecursionError, csv.Error):
-        return Table(found, labels=beside, problem="the table cannot be read") if beside else None
+        ours = bool(beside) or _looks_like_ours(found)
+        return Table(found, labels=beside, problem="the table cannot be read") if ours else None
     document = records if base == _DATASET and isinstance(records, dict) else {}
     if beside or "labels" in document:
         return _judge(found, beside, lambda: _read_dataset(found, document, names))
     rows = _list_rows(records)
     if not rows:
-        return None
+        return Table(found, problem="the table cannot be read") if _looks_like_ours(found) else None
+    if len(rows) > _MOST_ROWS:
+        return Table(found, problem="the table has too many rows")
     named = frozenset(_resolve(found, str(row["labels"])) for row in rows if row.get("labels"))
     return _judge(found, named, lambda: [_read_row(found, row) for row in rows])
 
@@ -129,7 +142,21 @@ def _judge(found: Found, labels: frozenset[str], read: Callable[[], Iterable[Row
 def _read_csv(content: str) -> JsonValue:
     reader = csv.DictReader(io.StringIO(content, newline=""), strict=True)
     # What stands in cells beyond the last column comes under the name "", which is no column that is known.
-    return [{column or "": cell for column, cell in row.items()} for row in reader]
+    return [{column or "": cell for column, cell in row.items()} for row in islice(reader, _MOST_ROWS + 1)]
+
+
+def _looks_like_ours(found: Found) -> bool:
+    """Tell a table of ours that a spreadsheet wrote in its own way: other separators, letters or encoding.
+
+    It may name persons, so it is no file like any other.
+    """
+    if not found.name.lower().endswith(".csv"):
+        return False
+    with suppress(OSError), found.path.open("rb") as stream:
+        first, _, _ = stream.read(4096).replace(b"\0", b"").decode("latin-1").partition("\n")
+        columns = {re.sub(r"\W|[\x80-\xff]", "", column).lower() for column in re.split("[,;\t]", first)}
+        return not columns.isdisjoint(key.lower() for key in _KEYS) and not columns.isdisjoint(_SAID)
+    return False
 
 
 def _list_rows(records: JsonValue) -> list[dict[str, JsonValue]]:

@@ -130,7 +130,7 @@ def _read_upload(said: Mapping[str, str]) -> UploadKey | None:
     text = said.get("upload")
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:20]) <= LARGEST_ID):
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and 0 < int(text) <= LARGEST_ID):
         raise InvalidInputError("the upload that a file belongs to is named by its id")
     return UploadKey(int(text))
 
@@ -140,6 +140,8 @@ def _read_metadata(text: str) -> dict[str, str]:
     found = dict[str, str]()
     for pair in filter(None, (part.strip() for part in text.split(","))):
         key, _, value = pair.partition(" ")
+        if not key.isascii():
+            raise InvalidInputError("upload-metadata has a key that is not ASCII")
         try:
             found[key] = base64.b64decode(value.strip(), validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):

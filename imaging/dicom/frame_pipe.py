@@ -96,7 +96,7 @@ def receive_answer(stream: FileIO, pixel_format: PixelFormat) -> Stored | Failur
         if "failure" in facts:
             return Failure(facts["failure"])
         dtype, shape = np.dtype(str(facts["dtype"])), tuple(int(length) for length in facts["shape"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, SyntaxError, RecursionError):
         raise EOFError from None
     most = pixel_format.rows * pixel_format.columns * pixel_format.samples
     if dtype.kind not in "iu" or min(shape, default=0) < 1 or math.prod(shape) > most:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -116,19 +116,19 @@ class Instance:
         What is painted over when its pixels are read.
     """
 
-    path: Path
-    name: str
-    header: Dataset
+    path: Path = field(repr=False)
+    name: str = field(repr=False)
+    header: Dataset = field(repr=False)
     syntax: str
     format: PixelFormat
     span: PixelSpan
     frames: int
-    uid: str
-    series: str
-    study: str
+    uid: str = field(repr=False)
+    series: str = field(repr=False)
+    study: str = field(repr=False)
     sop_class: str
-    issuer: str
-    patient_id: str
+    issuer: str = field(repr=False)
+    patient_id: str = field(repr=False)
     reviewed: bool = False
     painted: tuple[PaintedBox, ...] = ()
 

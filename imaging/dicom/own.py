@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -54,6 +55,17 @@ class OwnWords:
         # Decimals are long by measurement: only those as long as an identifier that does not arise by chance count.
         return whole.lstrip("0") in self.digits or (len(rest) >= _DECIMALS and rest.lstrip("0") in self.digits)
 
+    def appear_in(self, text: str) -> bool:
+        """Whether a text of somebody's own names the person: by a long word, a number, or two words of any length."""
+        words = {word.casefold() for word in (*_WORD.findall(text), *_WORD.findall(_without_accents(text)))}
+        joined = join_words(text)
+        return (
+            not words.isdisjoint(self.long)
+            or len(words & self.all) > 1
+            or any(word in joined for word in self.long)
+            or any(run.lstrip("0") in self.digits for run in _DIGITS.findall(text))
+        )
+
     def has_single(self, value: float) -> bool:
         """Whether a number of single precision is what an identifier becomes in it."""
         return value in self._singles
@@ -68,11 +80,16 @@ def read_own(header: Dataset) -> OwnWords:
     texts = [text for keyword, tag in _TAGS.items() if tag in header for text in read_texts(header, keyword)]
     for item in read_items(header, "OtherPatientIDsSequence"):
         texts.extend(read_texts(item, "PatientID"))
+    return collect_own(texts, born=to_date(read_text(header, "PatientBirthDate")))
+
+
+def collect_own(texts: Iterable[str], *, born: date | None = None) -> OwnWords:
+    """Collect the words of texts that name a person, such as a patient ID, and how the day of birth is written."""
+    texts = list(texts)
     texts += [_without_accents(text) for text in texts]
     found = {word.casefold() for text in texts for word in _WORD.findall(text)}
     # An identifier may be written elsewhere without its separators.
     found |= {joined for text in texts if len(joined := join_words(text)) >= _LONG}
-    born = to_date(read_text(header, "PatientBirthDate"))
     if born is not None:
         found |= {born.strftime(pattern) for pattern in _BIRTH_FORMATS}
     runs = {run.lstrip("0") for word in found for run in _DIGITS.findall(word)}

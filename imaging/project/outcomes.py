@@ -85,7 +85,12 @@ class Outcomes:
 
 
 def _is_old(path: Path) -> bool:
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC) < now() - KEPT
+    try:
+        written = path.stat().st_mtime
+    except FileNotFoundError:
+        # Somebody deleted it meanwhile.
+        return True
+    return datetime.fromtimestamp(written, UTC) < now() - KEPT
 
 
 def _delete(path: Path) -> None:

@@ -226,11 +226,12 @@ class ResumableUploads:
 
     def _complete(self, row: AnnouncedRow) -> AnnouncedRow:
         with self._gate.change(Action.UPLOAD) as change:
-            self._require_open(change.transaction, row.upload)
             (found,) = self._find(change.transaction, row.upload, row.id)
             if found.whole:
+                # By another request, which may have had the upload ingested since.
                 change.leave()
                 return found
+            self._require_open(change.transaction, row.upload)
             return self._note_whole(change, found)
 
     def _note_whole(self, change: Change, row: AnnouncedRow) -> AnnouncedRow:
@@ -251,9 +252,16 @@ class ResumableUploads:
             with self._gate.database.write() as writing:
                 arriving.touch_open(writing, row.upload, now())
         except (NotFoundError, StateError):
-            self._delete(row)
+            self._delete_lost(row)
             raise
         return found
+
+    def _delete_lost(self, row: AnnouncedRow) -> None:
+        """Delete what came of a file that was given up; never one that a job may have by now."""
+        with self._gate.read(Action.UPLOAD) as transaction:
+            found = arriving.list_announced(transaction, row.upload, file=row.id)
+        if not any(one.whole for one in found):
+            self._delete(row)
 
     def _delete(self, row: AnnouncedRow) -> None:
         self._sealed.path(row.upload, row.id).unlink(missing_ok=True)

@@ -50,6 +50,7 @@ class Started:
 
     address: str
     log: Path
+    scheduler: subprocess.Popen[bytes]
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
 
@@ -73,10 +74,12 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
 
     def begin(*tls: str, workers: int = 2) -> Started:
         file = tmp_path / "scheduler.json"
-        run("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file), *tls)
+        scheduler = run(
+            "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file), *tls
+        )
         wait_for(lambda: read_address(file))
         address = read_address(file)
-        started = Started(address, log)
+        started = Started(address, log, scheduler)
         where = ("--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1", "--local-directory", str(tmp_path))
         started.workers += [run("worker", address, *where, *tls) for _ in range(workers)]
         wait_for(lambda: log.read_text().count("Registered to") >= workers)
@@ -172,6 +175,7 @@ def test_what_is_sent_names_nobody_and_is_small(make_series: MakeSeries, tmp_pat
     assert isinstance(reader, PortableRead)
     sent = pickle.dumps(reader.take(Slab(0, 0, 64)))
     assert len(sent) < 64 * 1024
+    assert not any(path.name in repr(reader.take(Slab(0, 0, 64))) for path in paths)
     for path in paths:
         for element in pydicom.dcmread(path, stop_before_pixels=True).iterall():
             text = str(element.value)
@@ -248,6 +252,21 @@ def test_the_whole_cluster_may_go_away(
                 if worker.poll() is None:
                     os.killpg(worker.pid, signal.SIGKILL)
                     worker.wait()
+
+    with pytest.raises(UnavailableError):
+        ingest(project, [tmp_path / "in"], report)
+    assert left_in_staging(project) == []
+
+
+def test_a_scheduler_that_ends_fails_the_ingest_in_one_line(
+    project: Project, make_series: MakeSeries, tmp_path: Path, started: Started
+) -> None:
+    make_series(tmp_path / "in", planes=PLANES * 3)
+
+    def report(percent: int, message: str) -> None:
+        if percent > 10 and started.scheduler.poll() is None:
+            os.killpg(started.scheduler.pid, signal.SIGKILL)
+            started.scheduler.wait()
 
     with pytest.raises(UnavailableError):
         ingest(project, [tmp_path / "in"], report)

@@ -227,3 +227,22 @@ def test_an_image_without_a_place_is_not_brought_anywhere(wrong: dict[str, objec
     positions = np.array([[0.0, 0.0, z] for z in range(3)])
     with pytest.raises(InvalidInputError):
         plan_grid(describe(positions, leaning(0), **wrong), (4, 4))
+
+
+def test_far_more_planes_than_there_are_are_not_made_up() -> None:
+    positions = np.array([[0.0, 0.0, z] for z in (0.0, 0.02, 0.04, 50_000.0)])
+    with pytest.raises(InvalidInputError, match="far more planes"):
+        plan_grid(describe(positions, leaning(0)), (4, 4))
+
+
+def test_real_values_that_no_stored_type_holds_are_kept() -> None:
+    positions = np.array([[0.0, 0.0, z] for z in (0.0, 1.0, 2.3, 3.3)])
+    rescale = Rescale(slope=(1, 1, 100, 0.1), intercept=(0, 1000, 0, -5))
+    attributes = describe(positions, leaning(0), rescale=rescale, padding=Padding(low=0, high=0))
+    stored = np.array([100, 65_000, 1, 400], np.uint16).reshape(4, 1, 1)
+    grid = plan_grid(attributes, (1, 1))
+    compute = Interpolator(attributes, grid, lambda slab: stored[slab.start : slab.stop], np.dtype(np.float32))
+    made = compute(Slab(0, 0, grid.shape[0])).ravel()
+    assert made[:2].tolist() == [100.0, 66_000.0]
+    regular = regular_attributes(attributes, grid)
+    assert (regular.rescale, regular.padding, regular.bits_stored) == (Rescale(), None, 32)

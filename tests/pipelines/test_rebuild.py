@@ -240,3 +240,20 @@ def test_the_manifest_holds_what_the_decoded_pixels_were(
     assert [(part.t, part.c, part.start, part.stop) for part in parts] == [(0, 0, 0, 64), (0, 0, 64, 70)]
     for part in parts:
         assert part.sha256 == hashlib.sha256(voxels[part.start : part.stop].astype("<i2").tobytes()).hexdigest()
+
+
+def test_an_nrrd_claims_no_place_for_what_has_none(
+    call: Call, project: Project, make_picture: MakePicture, tmp_path: Path
+) -> None:
+    make_picture(tmp_path / "a.png", 7)
+    take(project, tmp_path / "a.png")
+    (image,) = project.images.list()
+    assert call("rebuild", "phantoms", image.id, tmp_path / "a.nrrd", "--format", "nrrd")[0] == 3
+    assert not (tmp_path / "a.nrrd").exists()
+
+
+def test_real_values_at_the_end_of_32_bits_are_not_wrapped() -> None:
+    assert pipeline._narrow(np.array([2.0**31])).tolist() == [2.0**31]
+    assert pipeline._narrow(np.array([2.0**31 - 1])).dtype == np.int32
+    assert pipeline._narrow(np.array([-(2.0**15), 5])).dtype == np.int16
+    assert pipeline._narrow(np.array([0.5])).dtype == np.float32

@@ -53,7 +53,7 @@ def test_no_csv_breaks_the_reading(tmp_path: Path, content: str) -> None:
 
 
 def test_bytes_that_are_no_text_are_no_table(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_bytes(b"file,term\n\xff\xfe,lung\n")
+    (tmp_path / "t.csv").write_bytes(b"name,age\n\xff\xfe,7\n")
     assert read(tmp_path / "t.csv") is None
 
 

@@ -1,0 +1,45 @@
+"""Keeps persons out of the terms that tables name: a term is a word of the project, read by every member."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from imaging.dicom.own import OwnWords, collect_own, read_own
+from pipelines.arrivals import Arrivals
+from pipelines.tables import Row
+
+_PROBLEM = "a term of the table names a person"
+
+
+def refuse_named(arrivals: Arrivals) -> None:
+    """Believe nothing of a table whose terms name a person of these files or of its own rows."""
+    if not arrivals.tables:
+        return
+    owns = [*_own_of_files(arrivals), *_own_of_rows(row for item in arrivals.tables for row in item.table.rows)]
+    for number, item in enumerate(arrivals.tables):
+        if any(own.appear_in(term) for term in _terms(item.table.rows) for own in owns):
+            useless = {id(row) for row in item.table.rows}
+            arrivals.tables[number] = replace(item, table=replace(item.table, rows=(), problem=_PROBLEM))
+            arrivals.labels = [
+                replace(label, row=None) if id(label.row) in useless else label for label in arrivals.labels
+            ]
+
+
+def _terms(rows: Iterable[Row]) -> set[str]:
+    return {term for row in rows for term in (*row.terms, *row.values.values())}
+
+
+def _own_of_files(arrivals: Arrivals) -> Iterator[OwnWords]:
+    """Read one header of each person's study: others of it say the same."""
+    by_owner = {
+        (item.instance.issuer, item.instance.patient_id, item.instance.study): item for item in arrivals.instances
+    }
+    for item in by_owner.values():
+        yield read_own(item.instance.header)
+
+
+def _own_of_rows(rows: Iterable[Row]) -> Iterator[OwnWords]:
+    for person in {row.person for row in rows}:
+        if person is not None:
+            yield collect_own([person[1]])
