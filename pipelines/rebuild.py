@@ -197,7 +197,9 @@ def _nifti_header(image: Image, sizes: tuple[int, ...]) -> nibabel.Nifti1Header:
     ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine[:, [2, 1, 0, 3]]
     header.set_qform(ras, code)
     header.set_sform(ras, code)
-    header.set_xyzt_units("mm", "sec")
+    # Nothing beside the voxels says how long a time point lasts.
+    header.set_xyzt_units("mm", "unknown")
+    header["pixdim"][4] = 0
     header["vox_offset"] = _NIFTI_VOXELS
     return cast("nibabel.Nifti1Header", header)
 

@@ -76,7 +76,7 @@ class TableAttacher:
         for row, images in found:
             for image in images if row.terms else ():
                 given.setdefault(image.id, []).extend(terms[name].id for name in row.terms)
-        unmatched = sum(not images for _, images in found)
+        unmatched = sum(not images for _, images in found) + item.table.absent
         try:
             made = self._project.attachments.add_terms(spoken[0].id, item.digest, given, unmatched=unmatched)
         except NotFoundError:

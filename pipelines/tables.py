@@ -25,6 +25,7 @@ from imaging.taxonomy import check_name
 _LARGEST_BYTES = 2**23
 _MOST_ROWS = 100_000
 _MOST_TABLES = 100
+_MOST_TERMS = 200
 _KEYS = ("file", "PatientID", "StudyInstanceUID", "SeriesInstanceUID")
 """Columns that say which image a row speaks of; UIDs and IDs as they were sent."""
 _ISSUER = "IssuerOfPatientID"
@@ -66,12 +67,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """One table; where there is a `problem` nothing of it is believed, and the label maps that it names wait."""
+    """One table; where there is a `problem` nothing of it is believed, and the label maps that it names wait.
+
+    `absent` counts its rows whose label map did not come along.
+    """
 
     found: Found
     rows: tuple[Row, ...] = ()
     labels: frozenset[str] = frozenset()
     problem: str = ""
+    absent: int = 0
 
 
 def normal_name(found: Found) -> str:
@@ -121,6 +126,7 @@ def _read(found: Found, names: Collection[str]) -> Table | None:
         ours = bool(beside) or _looks_like_ours(found)
         return Table(found, labels=beside, problem="the table cannot be read") if ours else None
     document = records if base == _DATASET and isinstance(records, dict) else {}
+    beside |= {label for _, label in _listed_pairs(found, document.get("training"))}
     if beside or "labels" in document:
         return _judge(found, beside, lambda: _read_dataset(found, document, names))
     rows = _list_rows(records)
@@ -129,18 +135,25 @@ def _read(found: Found, names: Collection[str]) -> Table | None:
     if len(rows) > _MOST_ROWS:
         return Table(found, problem="the table has too many rows")
     named = frozenset(_resolve(found, str(row["labels"])) for row in rows if row.get("labels"))
-    return _judge(found, named, lambda: [_read_row(found, row) for row in rows])
+    table = _judge(found, named, lambda: [_read_row(found, row) for row in rows])
+    return replace(table, absent=sum(row.labels not in names for row in table.rows if row.labels))
 
 
 def _judge(found: Found, labels: frozenset[str], read: Callable[[], Iterable[Row]]) -> Table:
     try:
-        return Table(found, tuple(read()), labels)
+        rows = tuple(read())
+        if len({term for row in rows for term in (*row.terms, *row.values.values())}) > _MOST_TERMS:
+            raise _UselessError("the table names too many terms")
     except _UselessError as useless:
         return Table(found, labels=labels, problem=str(useless))
+    return Table(found, rows, labels)
 
 
 def _read_csv(content: str) -> JsonValue:
     reader = csv.DictReader(io.StringIO(content, newline=""), strict=True)
+    columns = reader.fieldnames or ()
+    if len(set(columns)) < len(columns):
+        raise ValueError
     # What stands in cells beyond the last column comes under the name "", which is no column that is known.
     return [{column or "": cell for column, cell in row.items()} for row in islice(reader, _MOST_ROWS + 1)]
 

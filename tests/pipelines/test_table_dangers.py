@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import nibabel
@@ -125,3 +126,32 @@ def test_a_volume_of_very_many_channels_is_refused_before_it_is_unpacked(tmp_pat
     with pytest.raises(RefusedFileError, match="more channels"):
         NrrdReader().open(tmp_path / "a.nrrd", tmp_path / "scratch", decided=False)
     assert not (tmp_path / "scratch").exists()
+
+
+@pytest.mark.parametrize("labels", [{"whole": [1, 2], "ant": 1}, {"ant": 1, "ignore": 2}, {"ant": 1, "bee": 1}])
+def test_label_maps_that_only_a_useless_dataset_names_become_no_images(
+    project: Project, folder: Path, labels: dict[str, object]
+) -> None:
+    document = {"labels": labels, "training": [{"image": "image.nii.gz", "label": "labels.nii.gz"}]}
+    (folder / "dataset.json").write_text(json.dumps(document))
+    made = take(project, folder)
+    assert len(made.images) == 2
+    assert len(made.quarantined) == 2
+
+
+def test_a_column_that_stands_twice_makes_the_table_useless(project: Project, folder: Path) -> None:
+    (folder / "table.csv").write_text("PatientID,term,term\nPHA-000001,lung,nodule\n")
+    assert [held.detail for held in take(project, folder).quarantined] == ["the table cannot be read"]
+
+
+def test_a_table_adds_a_bounded_number_of_terms(project: Project, folder: Path) -> None:
+    terms = ";".join(f"kind {number}" for number in range(300))
+    (folder / "table.csv").write_text(f"file,term\nimage.nii.gz,{terms}\n")
+    assert [held.detail for held in take(project, folder).quarantined] == ["the table names too many terms"]
+    assert len(project.ontology.terms()) == 2
+
+
+def test_rows_whose_label_map_did_not_come_are_counted(project: Project, folder: Path) -> None:
+    (folder / "table.csv").write_text("file,labels,values\nimage.nii.gz,gone.nii.gz,1=lung\n")
+    (table,) = take(project, folder).documents
+    assert (table.segmentations, table.unmatched) == ((), 1)

@@ -73,6 +73,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'a term of the table names a person': 'tableNames',
   'there are too many tables': 'tablesMany',
   'the table has too many rows': 'tableRows',
+  'the table names too many terms': 'tableTerms',
   'the volume has more channels than are read': 'volumeChannels',
   'the label map is far larger than its image': 'labelsLarge',
   'a row of the table names its image not at all, or in several ways': 'tableRow',
