@@ -241,7 +241,8 @@ def test_an_upload_becomes_images_and_its_originals_go(
         [item.name for item in made.quarantined] == [item.name for item in project.quarantine.held()] == ["notes.txt"]
     )
     sealed = [path for path in settings.quarantine.rglob("*") if path.is_file()]
-    assert len(sealed) == 1
+    # The held file, and what became of each.
+    assert sorted(path.suffix for path in sealed) == [".list", ".sealed"]
     assert all(b"PHANTOM" not in path.read_bytes() for path in sealed)
 
 

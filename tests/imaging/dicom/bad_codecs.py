@@ -53,6 +53,8 @@ def ask_for_ever() -> None:
     """Say which process decodes, in a program of its own that then waits for a frame that never comes."""
     from imaging.dicom.decoders import Decoders
 
+    # Whoever runs in the background of a shell inherits that Ctrl-C is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     decoders = Decoders(f"{HERE}obey")
     pixel_format = PixelFormat(2, 2, 1, 16, 16, 15, False, "MONOCHROME2", 0)
     sys.stdout.write(f"{decoders.decode(b'', '', pixel_format).flat[0]}\n")

@@ -20,12 +20,13 @@ from imaging.domain.model import ModelDraft
 from imaging.domain.outcome import Reason
 from imaging.domain.people import Role
 from imaging.domain.subject import Identity
-from imaging.domain.upload import Decision, FileToHold
+from imaging.domain.upload import Announcement, Decision, FileToHold
 from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, StateError
 from imaging.project.models import Learners
 from imaging.project.project import Project
 from imaging.workspace import Workspace
 
+FILE = Announcement("x", 0, "", None)
 PERSON = Identity(issuer="", patient_id="PHA-0001")
 MODEL = ModelDraft(name="m", task=Task.SEGMENTATION, terms=(), sha256="0" * 64)
 
@@ -145,6 +146,24 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "quarantine.remember": ({Action.DECIDE_QUARANTINE}, lambda: project.quarantine.remember(absent, Decision())),
         "quarantine.refuse": ({Action.DECIDE_QUARANTINE}, lambda: project.quarantine.refuse(absent)),
         "uploads.finish": ({Action.UPLOAD}, lambda: project.uploads.finish(absent)),
+        "uploads.abandon": ({Action.UPLOAD}, lambda: project.uploads.abandon(absent)),
+        "jobs.taking": ({Action.SEE_JOBS}, lambda: project.jobs.taking(absent)),
+        "images.of_digests": (set(INGEST), lambda: project.images.of_digests(["a"])),
+        "resumable.open": ({Action.UPLOAD}, lambda: project.resumable.open("page")),
+        "resumable.mine": ({Action.UPLOAD}, project.resumable.mine),
+        "resumable.get": ({Action.UPLOAD}, lambda: project.resumable.get(absent)),
+        "resumable.require_open": ({Action.UPLOAD}, lambda: project.resumable.require_open(absent)),
+        "resumable.is_alone": ({Action.UPLOAD}, lambda: project.resumable.is_alone(absent)),
+        "resumable.files": ({Action.UPLOAD}, lambda: project.resumable.files(absent)),
+        "resumable.file": ({Action.UPLOAD}, lambda: project.resumable.file(absent, 1)),
+        "resumable.announce": ({Action.UPLOAD}, lambda: project.resumable.announce(absent, FILE)),
+        "resumable.take": ({Action.UPLOAD}, lambda: project.resumable.take(absent, FILE, io.BytesIO())),
+        "resumable.receive": ({Action.UPLOAD}, lambda: project.resumable.receive(absent, 1, 0, io.BytesIO())),
+        "resumable.remove": ({Action.UPLOAD}, lambda: project.resumable.remove(absent, 1)),
+        "resumable.close": ({Action.UPLOAD}, lambda: project.resumable.close(absent)),
+        "outcomes.write": ({Action.UPLOAD}, lambda: project.outcomes.write(absent, [])),
+        "outcomes.read": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, lambda: project.outcomes.read(absent)),
+        "outcomes.forget": ({Action.ERASE}, project.outcomes.forget),
         "secrets.epochs": ({Action.UPLOAD, Action.DECIDE_QUARANTINE, Action.ERASE}, project.secrets.epochs),
         "secrets.rotate": ({Action.ROTATE_KEY}, lambda: project.secrets.rotate(RotationPolicy.LINK)),
         "subjects.known": (set(INGEST), project.subjects.known),
@@ -184,7 +203,7 @@ def test_every_door_opens_to_the_roles_of_the_table_and_no_others(
 def test_every_public_method_is_among_the_doors(project: Project, image: Image, draft: ImageDraft) -> None:
     known = set(doors(project, image, draft))
     passed_through = {"annotations", "images", "ontology", "layers", "segmentations", "jobs", "models", "members"}
-    passed_through |= {"uploads", "quarantine", "secrets", "journal", "subjects", "profile"}
+    passed_through |= {"uploads", "quarantine", "secrets", "journal", "subjects", "profile", "resumable", "outcomes"}
     methods = {
         f"{manager}.{name}"
         for manager in passed_through
