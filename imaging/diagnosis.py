@@ -13,6 +13,7 @@ from importlib.util import find_spec
 
 from imaging.domain.base import Record
 from imaging.errors import ImagingError
+from imaging.listening import is_safe_scheduler
 from imaging.settings import Settings
 from imaging.text import names_detector
 from imaging.workspace import Workspace
@@ -99,6 +100,9 @@ def _scheduler() -> Finding:
     if find_spec("distributed") is None:
         remedy = "pip install 'imaging-workspace[cluster]'"
         return Finding(name="dask scheduler", health=Health.BAD, value="what talks to it is missing", remedy=remedy)
+    if not is_safe_scheduler(address):
+        remedy = "reach it over TLS: tls://HOST:PORT"
+        return Finding(name="dask scheduler", health=Health.BAD, value="an address that ingest refuses", remedy=remedy)
     return Finding(name="dask scheduler", health=Health.OK, value="an external scheduler")
 
 

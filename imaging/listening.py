@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from urllib.parse import urlsplit
 
 
 def is_loopback(host: str) -> bool:
@@ -13,3 +14,9 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def is_safe_scheduler(address: str) -> bool:
+    """Tell whether a Dask scheduler is reached over TLS, or by TCP on this machine only."""
+    parts = urlsplit(address)
+    return parts.scheme == "tls" or (parts.scheme == "tcp" and is_loopback(parts.hostname or ""))

@@ -6,12 +6,10 @@ Scheduler and workers are Dask's own (`dask scheduler`, `dask worker`), found an
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import dask.config
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from imaging.domain.outcome import Reason
 from imaging.errors import InvalidInputError, RefusedFileError, UnavailableError
+from imaging.listening import is_safe_scheduler
 from imaging.pyramid.layout import Slab
 from imaging.pyramid.manifest import VoxelDigest
 from imaging.pyramid.write import PyramidWriter, SlabWriter
@@ -56,7 +55,10 @@ def find_crew(workers: int) -> Iterator[Crew]:
     if not address:
         yield Threads(workers)
         return
-    _require_safe(str(address))
+    if not is_safe_scheduler(str(address)):
+        raise InvalidInputError(
+            "a Dask scheduler on another machine is reached by TLS only: give it as tls://HOST:PORT"
+        )
     with _connect(str(address)) as client:
         yield Cluster(client, Threads(workers))
 
@@ -197,22 +199,6 @@ def _require_written(future: Future[Any]) -> VoxelDigest | None:
     if made.reason is not None:
         raise RefusedFileError(made.reason, made.detail)
     raise UnavailableError(_PART, f"a worker failed by {made.detail}; does it see the folders of the workspace?")
-
-
-def _require_safe(address: str) -> None:
-    """Refuse what others could listen to or take for ours."""
-    parts = urlsplit(address)
-    if parts.scheme == "tls":
-        return
-    host = parts.hostname or ""
-    try:
-        near = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        near = host == "localhost"
-    if not near or parts.scheme != "tcp":
-        raise InvalidInputError(
-            "a Dask scheduler on another machine is reached by TLS only: give it as tls://HOST:PORT"
-        )
 
 
 @contextmanager

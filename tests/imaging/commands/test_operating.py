@@ -288,6 +288,15 @@ def test_upgrading_the_newest_does_nothing(made: Run) -> None:
     assert answer["before"] == answer["after"]
 
 
+@pytest.mark.parametrize(("address", "health"), [("tcp://192.0.2.7:8786", "bad"), ("tls://192.0.2.7:8786", "ok")])
+def test_the_doctor_says_which_scheduler_is_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch, address: str, health: str
+) -> None:
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
+    rows = {row["name"]: row for row in document(run("doctor", "--json"))}
+    assert rows["dask scheduler"]["health"] == health
+
+
 def test_the_doctor_names_what_is_there_and_what_is_missing(run: Run) -> None:
     before = {row["name"]: row for row in document(run("doctor", "--json"))}
     assert {"python", "torch", "gpu", "dask scheduler", "workspace", "disk", "codec JPEG 2000"} <= set(before)
