@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from imaging.dicom.own import OwnWords, collect_own, read_own
+from imaging.dicom.own import OwnWords, collect_own, merge_own, read_own
 from pipelines.arrivals import Arrivals
 from pipelines.tables import Row
 
@@ -17,8 +17,11 @@ def refuse_named(arrivals: Arrivals) -> None:
     if not arrivals.tables:
         return
     owns = [*_own_of_files(arrivals), *_own_of_rows(row for item in arrivals.tables for row in item.table.rows)]
+    # A table may name a hundred thousand persons: few terms hold a word of any of them.
+    anybody = merge_own(owns)
     for number, item in enumerate(arrivals.tables):
-        if any(own.appear_in(term) for term in _terms(item.table.rows) for own in owns):
+        near = [term for term in _terms(item.table.rows) if anybody.appear_in(term)]
+        if any(own.appear_in(term) for term in near for own in owns):
             useless = {id(row) for row in item.table.rows}
             arrivals.tables[number] = replace(item, table=replace(item.table, rows=(), problem=_PROBLEM))
             arrivals.labels = [

@@ -97,6 +97,17 @@ def collect_own(texts: Iterable[str], *, born: date | None = None) -> OwnWords:
     return OwnWords(frozenset(found), long, frozenset(run for run in runs if len(run) >= _NUMBER))
 
 
+def merge_own(owns: Iterable[OwnWords]) -> OwnWords:
+    """Give the words of several persons together: what names none of these names nobody of them."""
+    known = list(owns)
+    nothing = frozenset[str]()
+    return OwnWords(
+        nothing.union(*(own.all for own in known)),
+        nothing.union(*(own.long for own in known)),
+        nothing.union(*(own.digits for own in known)),
+    )
+
+
 def _without_exponent(text: str) -> str:
     """Write a number such as 1.25E4 out; anything else, and what is far from any identifier, is given back."""
     mantissa, sign, exponent = text.lower().partition("e")
