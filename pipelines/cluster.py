@@ -167,13 +167,15 @@ class _Work:
         ready = [slab for slab in self._waiting if not slab.level or self._written.issuperset(self._writer.needs(slab))]
         for slab in ready[:room]:
             del self._waiting[slab]
-            read = _read_nothing if slab.level else self._read.take(slab)
+            read = None if slab.level else self._read.take(slab)
             key = f"slab-{self._name}-{slab.level}-{slab.t}-{slab.c}-{slab.start}"
             future = self._client.submit(_make_slab, self._portable, slab, read, key=key, pure=False)
             self._running[key] = (slab, future)
 
 
-def _make_slab(writer: SlabWriter, slab: Slab, read: Callable[[], NDArray[Any]]) -> VoxelDigest | _Failure | None:
+def _make_slab(
+    writer: SlabWriter, slab: Slab, read: Callable[[], NDArray[Any]] | None
+) -> VoxelDigest | _Failure | None:
     """Run on a worker."""
     try:
         return make_slab(writer, slab, read)
@@ -181,10 +183,6 @@ def _make_slab(writer: SlabWriter, slab: Slab, read: Callable[[], NDArray[Any]])
         return _Failure(error.reason, error.detail)
     except Exception as error:
         return _Failure(None, type(error).__name__)
-
-
-def _read_nothing() -> NDArray[Any]:
-    raise NotImplementedError("a coarser level is computed from the one below")
 
 
 def _require_written(future: Future[Any]) -> VoxelDigest | None:

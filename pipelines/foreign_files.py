@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from imaging.contracts import Reader, VolumeReader
 from imaging.dicom.walk import Found
@@ -10,29 +11,27 @@ from imaging.domain.upload import PaintedBox
 from pipelines.opposition import Person
 from pipelines.tables import Row, Table
 
+R = TypeVar("R", Reader, VolumeReader)
+
 
 @dataclass(frozen=True, eq=False)
-class PictureFile:
+class ReadFile(Generic[R]):
     """One file that a plugin reads; `earlier` are its digests under earlier keys."""
 
     found: Found
-    reader: Reader
+    reader: R
     digest: str
     earlier: tuple[str, ...] = ()
     reviewed: bool = False
     painted: tuple[PaintedBox, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
-class VolumeFile:
-    """As `PictureFile`, of a volume."""
+class PictureFile(ReadFile[Reader]):
+    """A file that holds one picture."""
 
-    found: Found
-    reader: VolumeReader
-    digest: str
-    earlier: tuple[str, ...] = ()
-    reviewed: bool = False
-    painted: tuple[PaintedBox, ...] = ()
+
+class VolumeFile(ReadFile[VolumeReader]):
+    """A file that holds a volume."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from dask.base import compute
@@ -64,10 +65,10 @@ class Threads:
         return work.voxels
 
 
-def make_slab(writer: SlabWriter, slab: Slab, read: Callable[[], NDArray[Any]]) -> VoxelDigest | None:
-    """Write one slab of level 0 from `read` and tell what it was, or compute one of a coarser level."""
+def make_slab(writer: SlabWriter, slab: Slab, read: Callable[[], NDArray[Any]] | None) -> VoxelDigest | None:
+    """Write one slab of level 0 and tell what it was; without `read`, compute one of a coarser level."""
     made = None
-    if slab.level:
+    if read is None:
         writer.build_slab(slab)
     else:
         made = writer.write_slab(slab.start, read(), t=slab.t, c=slab.c)
@@ -98,7 +99,7 @@ class _Work:
         if self.failure is not None:
             return
         try:
-            made = make_slab(self._writer, slab, lambda: self._read(slab))
+            made = make_slab(self._writer, slab, None if slab.level else partial(self._read, slab))
             if made is not None:
                 self.voxels.append(made)
         except BaseException as error:

@@ -23,6 +23,35 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 AddImage = Callable[..., Image]
 AddSegmentation = Callable[..., Segmentation]
 
+QUICK = {
+    "steps": 80,
+    "patch": [8, 16, 16],
+    "filters": [6, 12],
+    "batch": 4,
+    "learning_rate": 0.01,
+    "seed": 3,
+    "held_out": 0.2,
+}
+"""Settings of a training of seconds."""
+
+
+def register(project: Project, stored: np.ndarray, attributes: ImageAttributes, subject: str) -> Image:
+    """Write stored values along `attributes.axes` into a project, as if they had been ingested."""
+    draft = ImageDraft(
+        name=f"image of {subject}",
+        subject=subject,
+        shape=stored.shape,
+        dtype=stored.dtype.name,
+        attributes=attributes,
+        sources=1,
+    )
+
+    def prepare(key: int) -> None:
+        path = project.images.path(key)
+        save_manifest(write_pyramid(path, stored, attributes), manifest_path(path))
+
+    return project.images.register(draft, prepare)
+
 
 @pytest.fixture
 def add_image(project: Project) -> AddImage:
@@ -46,20 +75,7 @@ def add_image(project: Project) -> AddImage:
             modality=modality,
             photometric="RGB" if colour else "MONOCHROME2",
         )
-        draft = ImageDraft(
-            name=f"image of {subject}",
-            subject=subject,
-            shape=stored.shape,
-            dtype=stored.dtype.name,
-            attributes=attributes,
-            sources=1,
-        )
-
-        def prepare(key: int) -> None:
-            path = project.images.path(key)
-            save_manifest(write_pyramid(path, stored, attributes), manifest_path(path))
-
-        return project.images.register(draft, prepare)
+        return register(project, stored, attributes, subject)
 
     return add
 

@@ -9,13 +9,12 @@ import numpy as np
 import SimpleITK
 import torch
 
-from imaging.domain.image import Image, ImageAttributes, ImageDraft, Rescale
+from imaging.domain.image import Image, ImageAttributes, Rescale
 from imaging.project.project import Project
-from imaging.pyramid.manifest import manifest_path, save_manifest
 from imaging.pyramid.read import Pyramid
-from imaging.pyramid.write import write_pyramid
 from pipelines.preprocess import Prepared, PreparedImages
 from pipelines.preprocessing import PreprocessingRecipe
+from tests.pipelines.learning.conftest import register
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 REVERSED = np.eye(4)[[2, 1, 0, 3]]
@@ -63,20 +62,7 @@ def put_image(
         units="HU" if modality == "CT" else "stored",
         modality=modality,
     )
-    draft = ImageDraft(
-        name=f"{modality} on a grid of its own",
-        subject="SUBJECT",
-        shape=stored.shape,
-        dtype=stored.dtype.name,
-        attributes=attributes,
-        sources=1,
-    )
-
-    def prepare(key: int) -> None:
-        path = project.images.path(key)
-        save_manifest(write_pyramid(path, stored, attributes), manifest_path(path))
-
-    return project.images.register(draft, prepare)
+    return register(project, stored, attributes, "SUBJECT")
 
 
 def orient(axes: str) -> Callable:

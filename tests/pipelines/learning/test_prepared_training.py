@@ -22,19 +22,10 @@ from pipelines.bundle import read_plan
 from pipelines.predict import predict
 from pipelines.recipe import make_recipe, read_settings
 from pipelines.train import TrainResult, train
-from tests.pipelines.learning.conftest import make_balls
+from tests.pipelines.learning.conftest import QUICK, make_balls
 from tests.pipelines.learning.preparing import LPS_TO_RAS, REVERSED, lay, put_image
 
 RECIPE = {"orientation": "LPS", "spacing": [1.9, 1.3, 1.3], "multiple": 4}
-QUICK = {
-    "steps": 80,
-    "patch": [8, 16, 16],
-    "filters": [6, 12],
-    "batch": 4,
-    "learning_rate": 0.01,
-    "seed": 3,
-    "held_out": 0.2,
-}
 
 
 def silent(percent: int, message: str) -> None:

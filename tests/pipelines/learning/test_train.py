@@ -25,16 +25,7 @@ from imaging.workspace import Workspace
 from pipelines.predict import predict
 from pipelines.registry import open_model
 from pipelines.train import TrainResult, train
-
-QUICK = {
-    "steps": 80,
-    "patch": [8, 16, 16],
-    "filters": [6, 12],
-    "batch": 4,
-    "learning_rate": 0.01,
-    "seed": 3,
-    "held_out": 0.2,
-}
+from tests.pipelines.learning.conftest import QUICK
 
 
 def silent(percent: int, message: str) -> None:
