@@ -21,7 +21,8 @@ from imaging.listening import is_safe_scheduler
 from imaging.pyramid.layout import Slab
 from imaging.pyramid.manifest import VoxelDigest
 from imaging.pyramid.write import PyramidWriter, SlabWriter
-from pipelines.pyramids import Crew, Done, PortableRead, ReadSlab, Threads, make_slab
+from pipelines.memory import trim_heaps
+from pipelines.pyramids import Crew, Done, PortableRead, ReadSlab, Threads
 
 if TYPE_CHECKING:
     from dask.typing import Key
@@ -176,9 +177,18 @@ class _Work:
 def _make_slab(
     writer: SlabWriter, slab: Slab, read: Callable[[], NDArray[Any]] | None
 ) -> VoxelDigest | _Failure | None:
-    """Run on a worker."""
+    """Run on a worker: write one slab of level 0 and tell what it was; without `read`, compute one of a coarser level.
+
+    What is coarser is computed from the files, not from the voxels that another worker holds: only names travel.
+    """
     try:
-        return make_slab(writer, slab, read)
+        made = None
+        if read is None:
+            writer.build_slab(slab)
+        else:
+            made = writer.write_slab(slab.start, read(), t=slab.t, c=slab.c)
+        trim_heaps()
+        return made
     except RefusedFileError as error:
         return _Failure(error.reason, error.detail)
     except Exception as error:

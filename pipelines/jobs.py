@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ Do = Callable[[Project, Work, Report], JsonValue]
 
 LEASE_SECONDS = 60
 """A job whose worker has been silent for this long is taken up again by another."""
+
+_BEAT_SECONDS = 0.5
+"""Between two notes of progress within one step: each is a transaction, and often enough for who watches."""
 
 
 class JobCancelledError(ImagingError):
@@ -77,6 +81,7 @@ class Pulse:
         self._progress = 0
         self._message = ""
         self._cancelled = False
+        self._beaten = 0.0
         self._ended = threading.Event()
         self._written = threading.Lock()
 
@@ -88,18 +93,19 @@ class Pulse:
         JobCancelledError, WorkerStoppedError, StateError
             The job is to stop, the worker is to stop, or another worker has the job now.
         """
-        changed = (percent, message) != (self._progress, self._message)
+        changed, another_step = percent != self._progress, message != self._message
         self._progress, self._message = percent, message
         self._runner.draw(percent, message)
         if self._runner.stop.is_set():
             raise WorkerStoppedError
-        if changed:
+        if another_step or (changed and time.monotonic() - self._beaten >= _BEAT_SECONDS):
             self._beat()
         if self._cancelled:
             raise JobCancelledError
 
     def _beat(self) -> None:
         with self._written:
+            self._beaten = time.monotonic()
             asked = self._workspace.queue.heartbeat(self._job.id, self._runner.worker, self._progress, self._message)
         self._cancelled = self._cancelled or asked
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from dask.base import compute
 from dask.callbacks import Callback
 from dask.delayed import Delayed, delayed
+from dask.threaded import get as get_threaded
 from numpy.typing import NDArray
 
-from imaging.pyramid.layout import Slab
+from imaging.pyramid.layout import Slab, Stored
 from imaging.pyramid.manifest import VoxelDigest
 from imaging.pyramid.write import PyramidWriter, SlabWriter
 from pipelines.memory import trim_heaps
@@ -58,22 +58,15 @@ class Threads:
             for slab in writer.layout.slabs(level):
                 below = [tasks[source] for source in writer.needs(slab)] if level else []
                 tasks[slab] = run(slab, *below)
+        needed = {source for slab in tasks if slab.level for source in writer.needs(slab)}
         with _Progress(len(tasks), done, work):
-            compute(*tasks.values(), scheduler="threads", num_workers=self.workers)
+            # Only what nothing else needs is asked for, so that Dask lets go of all the rest on the way. By its name,
+            # the scheduler would first load Dask's cluster where that is installed: half a second.
+            ends = [task for slab, task in tasks.items() if slab not in needed]
+            compute(*ends, scheduler=get_threaded, num_workers=self.workers)
         if work.failure is not None:
             raise work.failure
         return work.voxels
-
-
-def make_slab(writer: SlabWriter, slab: Slab, read: Callable[[], NDArray[Any]] | None) -> VoxelDigest | None:
-    """Write one slab of level 0 and tell what it was; without `read`, compute one of a coarser level."""
-    made = None
-    if read is None:
-        writer.build_slab(slab)
-    else:
-        made = writer.write_slab(slab.start, read(), t=slab.t, c=slab.c)
-    trim_heaps()
-    return made
 
 
 class _Work:
@@ -82,7 +75,7 @@ class _Work:
     Dask itself lets running tasks go on after an error; they would write into a folder that is being removed.
     """
 
-    def __init__(self, writer: PyramidWriter, read: ReadSlab) -> None:
+    def __init__(self, writer: SlabWriter, read: ReadSlab) -> None:
         self._writer = writer
         self._read = read
         self._failing = threading.Lock()
@@ -94,16 +87,26 @@ class _Work:
         with self._failing:
             self.failure = self.failure or error
 
-    def run(self, slab: Slab, *_below: None) -> None:
-        """Write or compute one slab; `_below` only orders the graph."""
+    def run(self, slab: Slab, *halved: Stored | None) -> Stored | None:
+        """Write one slab, read or joined from the `halved` slabs below it; give what it is on the next level."""
         if self.failure is not None:
-            return
+            return None
         try:
-            made = make_slab(self._writer, slab, None if slab.level else partial(self._read, slab))
-            if made is not None:
-                self.voxels.append(made)
+            stored = self._make(slab, halved)
+            above = self._writer.halve(slab, stored)
+            del stored
+            trim_heaps()
         except BaseException as error:
             self.fail(error)
+            return None
+        return above
+
+    def _make(self, slab: Slab, halved: Sequence[Stored | None]) -> Stored:
+        if slab.level:
+            return self._writer.join_slab(slab, [part for part in halved if part is not None])
+        stored = self._read(slab)
+        self.voxels.append(self._writer.write_slab(slab.start, stored, t=slab.t, c=slab.c))
+        return stored
 
 
 class _Progress(Callback):

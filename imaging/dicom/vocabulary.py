@@ -7,12 +7,10 @@ from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from typing import cast
 
-from pydicom.sr._concepts_dict import concepts
-from pydicom.sr._snomed_dict import mapping
-
 from imaging.dicom.rules import Rules
 
-_Concepts = dict[str, dict[str, dict[str, tuple[str, list[int]]]]]
+_Scheme = dict[str, dict[str, tuple[str, list[int]]]]
+_Concepts = dict[str, _Scheme]
 
 _WORD = re.compile(r"[^\W_]+(?:\.\d+)?")
 _LENGTH = re.compile(r"\d{1,2}(?:\.\d{1,2})?(?:MM|CM)")
@@ -86,26 +84,34 @@ def find_keyword(value: str, scheme: str, meaning: str) -> str:
 
 def _newer(value: str, scheme: str) -> tuple[str, str]:
     """Give the SNOMED CT identifier of what is coded by the older SNOMED RT."""
-    return (mapping["SRT"][value], "SCT") if scheme == "SRT" and value in mapping["SRT"] else (value, scheme)
+    if scheme != "SRT":
+        return value, scheme
+    # Loaded where it is asked for, as the concepts are: most files hold no code, and both take 50 ms to load.
+    from pydicom.sr._snomed_dict import mapping
+
+    newer = mapping["SRT"].get(value)
+    return (value, scheme) if newer is None else (newer, "SCT")
 
 
 def _split(rules: Rules) -> frozenset[str]:
     return frozenset(rules.read().split())
 
 
+def _concepts(scheme: str) -> _Scheme:
+    from pydicom.sr._concepts_dict import concepts
+
+    return cast("_Concepts", concepts).get(scheme, {})
+
+
 @lru_cache
 def _meanings(scheme: str) -> dict[str, str]:
-    return {
-        code: str(entry[0])
-        for named in cast("_Concepts", concepts).get(scheme, {}).values()
-        for code, entry in named.items()
-    }
+    return {code: str(entry[0]) for named in _concepts(scheme).values() for code, entry in named.items()}
 
 
 @lru_cache
 def _keywords(scheme: str) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    for keyword, named in cast("_Concepts", concepts).get(scheme, {}).items():
+    for keyword, named in _concepts(scheme).items():
         for code in named:
             found[code] = (*found.get(code, ()), keyword)
     return found

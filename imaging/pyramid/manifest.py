@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,8 @@ def digest_voxels(stored: NDArray[Any]) -> str:
 
 def take_manifest(group: Path, voxels: Iterable[VoxelDigest] = ()) -> Manifest:
     """Digest every file of a group; the segmentations inside an image keep manifests of their own."""
-    files = tuple(digest_file(path, name) for name, path in sorted(_files(group)))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        files = tuple(pool.map(lambda found: digest_file(found[1], found[0]), sorted(_files(group))))
     return Manifest(files=files, voxels=tuple(sorted(voxels, key=lambda part: (part.t, part.c, part.start))))
 
 

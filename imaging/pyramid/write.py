@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +44,25 @@ class SlabWriter:
             stop = min(start + depth, slab.stop)
             source = below.read(self._where(start * step[0], stop * step[0], t=slab.t, c=slab.c))
             result[start - slab.start : stop - slab.start] = shrink_mean(source, step)
-        self._arrays[slab.level].write(self._where(slab.start, slab.stop, t=slab.t, c=slab.c), result)
+        self._write(slab, result)
+
+    def halve(self, slab: Slab, stored: Stored) -> Stored | None:
+        """Compute what a slab's stored values (z, y, x) are on the next level; None for the coarsest."""
+        if slab.level + 1 == len(self.layout.levels):
+            return None
+        return shrink_mean(stored, self.layout.levels[slab.level + 1].step)
+
+    def join_slab(self, slab: Slab, halved: Sequence[Stored]) -> Stored:
+        """Write a slab of a coarser level from what `halve` gave for each slab it needs, in their order; give it.
+
+        That is `build_slab` for whoever still holds the level below, without reading it again.
+        """
+        joined = halved[0] if len(halved) == 1 else np.concatenate(halved)
+        self._write(slab, joined)
+        return joined
+
+    def _write(self, slab: Slab, stored: Stored) -> None:
+        self._arrays[slab.level].write(self._where(slab.start, slab.stop, t=slab.t, c=slab.c), stored)
 
     def needs(self, slab: Slab) -> tuple[Slab, ...]:
         """Which slabs of the level below must be there before this one is built."""
