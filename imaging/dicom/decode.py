@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -47,10 +48,23 @@ def read_channels(stack: Stack, start: int, stop: int, *, t: int = 0) -> Stored:
     """
     planes = stack.planes[t][start:stop]
     slab = np.empty((stack.channels, len(planes), *stack.plane_shape), stack.dtype)
+    if len(planes) < 2 or all(plane.instance.syntax in NATIVE for plane in planes):
+        _fill(slab, planes)
+        return slab
+    # While one frame is decoded elsewhere, the next is read.
+    middle = len(planes) // 2
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(_fill, slab[:, :middle], planes[:middle])
+        second = pool.submit(_fill, slab[:, middle:], planes[middle:])
+        first.result()
+        second.result()
+    return slab
+
+
+def _fill(slab: Stored, planes: Sequence[Plane]) -> None:
     with _Frames() as frames:
         for z, plane in enumerate(planes):
             slab[:, z] = frames.cut(plane)
-    return slab
 
 
 def read_frame(instance: Instance, frame: int) -> Stored:

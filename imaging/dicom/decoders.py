@@ -29,6 +29,9 @@ from imaging.errors import RefusedFileError, UnavailableError
 _PIPE_BYTES = 2**20
 """What a pipe holds at once, where the system lets it: a frame of 512 × 512 then takes one call on each side."""
 
+READERS = 2 * (os.cpu_count() or 1)
+"""How many threads ask for frames at a time: twice as many as decode, so that no process waits for the next file."""
+
 _OVERRUN = frozenset({-signal.SIGPROF, -signal.SIGALRM})
 """How a process ends whose time is over."""
 

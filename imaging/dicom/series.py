@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from imaging.dicom.attributes import describe, stored_dtype
+from imaging.dicom.codecs import NATIVE
 from imaging.dicom.decode import read_frame
+from imaging.dicom.decoders import READERS
 from imaging.dicom.instance import Instance
 from imaging.dicom.kinds import is_breast, is_cross_sectional, is_one_volume
 from imaging.dicom.planes import cut_planes
@@ -119,9 +121,9 @@ def _screened(
         return None
 
     passed, with_text = [], []
-    pool = ThreadPoolExecutor(os.cpu_count())
+    judged = list(instances)
+    pool = ThreadPoolExecutor(READERS if any(one.syntax not in NATIVE for one in judged) else os.cpu_count())
     try:
-        judged = list(instances)
         for instance, refusal in zip(judged, pool.map(judge, judged), strict=True):
             if refusal is None:
                 passed.append(instance)

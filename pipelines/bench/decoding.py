@@ -18,6 +18,7 @@ import numpy as np
 
 from imaging.cli import Report
 from imaging.dicom.decode import read_frame
+from imaging.dicom.decoders import READERS
 from imaging.dicom.headers import read_instance
 from imaging.dicom.walk import Found
 from imaging.errors import VerificationError
@@ -82,7 +83,7 @@ def _time(work: _Work) -> float:
 
 
 def _decode_all(files: Sequence[Path]) -> None:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(READERS) as pool:
         for _ in pool.map(_decode, files):
             pass
 
