@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,10 @@ class Interpolator:
             for plane in planes:
                 result[plane - slab.start] = self._plane(plane, source, first)
         return result
+
+    def take(self, slab: Slab) -> Callable[[], Stored]:
+        """Give what computes one slab elsewhere, from the image at the same path."""
+        return partial(self, slab)
 
     def _plane(self, plane: int, source: Stored, first: int) -> Stored:
         below, share = int(self._grid.below[plane]), float(self._grid.share[plane])

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,9 +28,9 @@ from imaging.pyramid.prepared import FACTS, GROUP, entry_path, hold, manifest_of
 from imaging.pyramid.publish import publish, staging_area, staging_folder
 from imaging.pyramid.read import Box, Pyramid
 from imaging.pyramid.write import PyramidWriter
+from pipelines.cluster import find_crew
 from pipelines.prepared_grid import PreparedGrid, interpolate, pick, plan_prepared
 from pipelines.preprocessing import Crop, PreprocessingRecipe
-from pipelines.pyramids import Threads
 from pipelines.uptake import find_uptake
 from pipelines.voxels import Classes, ImageVoxels, Intensity, LabelVoxels, Values, slabs
 
@@ -175,7 +176,8 @@ class PreparedImages:
         shape = ((channels,) if channels > 1 else ()) + preparation.grid.shape
         layout = plan_layout(attributes.axes, shape, "float32", attributes.spacing_mm)
         writer = PyramidWriter.create(staging / GROUP, layout, attributes)
-        Threads(os.cpu_count() or 1).build(writer, preparation.read, done)
+        with find_crew(os.cpu_count() or 1) as crew:
+            crew.build(writer, preparation, done)
         writer.finish()
         facts = PreparedFacts(image=image.id, recipe=self._recipe, grid=preparation.grid)
         save_bytes(facts.model_dump_json(indent=1).encode(), staging / FACTS)
@@ -201,7 +203,11 @@ class Preparation:
     attributes: ImageAttributes
     intensity: Intensity | None
 
-    def read(self, slab: Slab) -> Stored:
+    def take(self, slab: Slab) -> Callable[[], Stored]:
+        """Give what computes one slab elsewhere, from the image at the same path."""
+        return partial(self, slab)
+
+    def __call__(self, slab: Slab) -> Stored:
         """Compute the values (z, y, x), float32, of one slab, a few planes at a time."""
         _, rows, columns = self.grid.shape
         made = np.empty((slab.stop - slab.start, rows, columns), np.float32)

@@ -17,10 +17,10 @@ from imaging.errors import StateError
 from imaging.project.project import Project
 from imaging.pyramid.layout import Slab, Stored
 from imaging.pyramid.read import Pyramid
+from pipelines.cluster import find_crew
 from pipelines.irregular import VERSION, Interpolator, RegularGrid, has_one_rescale, plan_grid, regular_attributes
 from pipelines.memory import return_freed_memory
 from pipelines.publication import Publisher, Source
-from pipelines.pyramids import Threads
 from pipelines.sweeping import publishing
 
 
@@ -49,8 +49,8 @@ def resample_image(project: Project, work: ResampleWork, report: Report) -> Resa
     return_freed_memory()
     pyramid = Pyramid.open(project.images.path(image.id))
     grid = plan_grid(image.attributes, (image.extent("y"), image.extent("x")))
-    publisher = Publisher(project, crew=Threads(os.cpu_count() or 1), existing=project.images.catalogue())
-    with publishing(project):
+    with publishing(project), find_crew(os.cpu_count() or 1) as crew:
+        publisher = Publisher(project, crew=crew, existing=project.images.catalogue())
         made = publisher.publish(
             _source(image, pyramid, grid), lambda share: report(int(100 * share), "writing the regular image")
         )

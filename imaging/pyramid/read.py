@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -37,6 +38,10 @@ class Grid:
         self._datasets: list[dict[str, Any]] = multiscale["datasets"]
         self._sparse = sparse
         self._arrays: dict[int, StoredArray] = {}
+
+    def __reduce__(self) -> tuple[Callable[[Path], Self], tuple[Path]]:
+        """Cross to another process as a path, to be opened again there."""
+        return type(self), (self.path,)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -26,18 +26,24 @@ from imaging.dicom.headers import read_instance
 from imaging.dicom.series import group
 from imaging.dicom.stack import Stack
 from imaging.dicom.walk import Found
+from imaging.domain.job import ResampleWork
+from imaging.domain.project import IrregularPolicy
 from imaging.errors import UnavailableError
 from imaging.project.project import Project
 from imaging.project.verification import verify_project
 from imaging.pyramid.beside import read_manifest
 from imaging.pyramid.layout import Slab
 from imaging.pyramid.manifest import digest_voxels
+from imaging.pyramid.read import Box, Pyramid
 from pipelines import cluster, sources
 from pipelines.ingest import ingest
+from pipelines.preprocess import PreparedImages
+from pipelines.preprocessing import PreprocessingRecipe
 from pipelines.pyramids import PortableRead, Threads
+from pipelines.resample import resample_image
 from tests.certificates import make_certificate
 from tests.pipelines.conftest import Call, MakeSeries
-from tests.pipelines.ingesting import take, voxels_of
+from tests.pipelines.ingesting import silent, take, voxels_of
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
 PLANES = 150
@@ -152,6 +158,32 @@ def test_a_cluster_writes_a_packed_volume(project: Project, tmp_path: Path, star
     SimpleITK.WriteImage(SimpleITK.GetImageFromArray(values), str(tmp_path / "a.nii.gz"))
     take(project, tmp_path / "a.nii.gz")
     assert sorted(map(bytes, voxels_of(project))) == sorted(map(bytes, values))
+    assert is_whole(project)
+
+
+def test_a_cluster_prepares_and_resamples_as_threads_do(
+    project: Project, make_series: MakeSeries, tmp_path: Path, start: Callable[..., Started]
+) -> None:
+    make_series(tmp_path / "in", planes=PLANES)
+    for path in (tmp_path / "in").iterdir():
+        header = pydicom.dcmread(path)
+        header.ImagePositionPatient[2] **= 1.01
+        header.save_as(path)
+    project.edit(irregular=IrregularPolicy.KEEP)
+    (taken,) = take(project, tmp_path / "in").images
+    recipe = PreprocessingRecipe(orientation="RAS", isotropic=1.0)
+    found = []
+    for address in (start().address, None):
+        with pytest.MonkeyPatch.context() as patch, dask.config.set({"scheduler-address": address}):
+            if address:
+                patch.setattr(Threads, "build", None)
+            made = resample_image(project, ResampleWork(image=taken.id), silent)
+            with PreparedImages(project, recipe, always=True) as prepared:
+                path = prepared.open(made.image).path
+                found.append((voxels_of(project, 1), Pyramid.open(path).region(whole_of(path))))
+        project.images.delete(made.image)
+    for by_cluster, by_threads in zip(*found, strict=True):
+        np.testing.assert_array_equal(by_cluster, by_threads)
     assert is_whole(project)
 
 
@@ -315,6 +347,11 @@ def stack_of(*paths: Path) -> Stack:
     read = (read_instance(Found(path, path.name)) for path in paths)
     (stack,) = group([replace(instance, reviewed=True) for instance in read]).stacks
     return stack
+
+
+def whole_of(path: Path) -> Box:
+    z, y, x = Pyramid.open(path).shape
+    return 0, z, 0, y, 0, x
 
 
 def left_in_staging(project: Project) -> list[Path]:
