@@ -1,4 +1,4 @@
-"""Keeps persons out of the terms that tables name: a term is a word of the project, read by every member."""
+"""Keeps persons out of the terms and properties that tables name, which every member of the project reads."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from imaging.dicom.own import OwnWords, collect_own, merge_own, read_own
 from pipelines.arrivals import Arrivals
 from pipelines.tables import Row
 
-_PROBLEM = "a term of the table names a person"
+_PROBLEM = "a term or property of the table names a person"
 
 
 def refuse_named(arrivals: Arrivals) -> None:
-    """Believe nothing of a table whose terms name a person of these files or of its own rows."""
+    """Believe nothing of a table whose terms or properties name a person of these files or of its own rows."""
     if not arrivals.tables:
         return
     owns = [*_own_of_files(arrivals), *_own_of_rows(row for item in arrivals.tables for row in item.table.rows)]
@@ -30,7 +30,7 @@ def refuse_named(arrivals: Arrivals) -> None:
 
 
 def _terms(rows: Iterable[Row]) -> set[str]:
-    return {term for row in rows for term in (*row.terms, *row.values.values())}
+    return {word for row in rows for word in row.says}
 
 
 def _own_of_files(arrivals: Arrivals) -> Iterator[OwnWords]:

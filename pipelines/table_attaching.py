@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from imaging.dicom.epochs import Epochs
@@ -76,9 +76,12 @@ class TableAttacher:
         for row, images in found:
             for image in images if row.terms else ():
                 given.setdefault(image.id, []).extend(terms[name].id for name in row.terms)
+        properties = _gather_properties(found)
         unmatched = sum(not images for _, images in found) + item.table.absent
         try:
-            made = self._project.attachments.add_terms(spoken[0].id, item.digest, given, unmatched=unmatched)
+            made = self._project.attachments.add_table(
+                spoken[0].id, item.digest, given, properties, unmatched=unmatched
+            )
         except NotFoundError:
             # Somebody deleted an image meanwhile.
             raise RefusedFileError(Reason.NO_PIXELS, "the table speaks of no image that is here") from None
@@ -106,3 +109,12 @@ class TableAttacher:
             raise StateError("label map", "could not be attached")
         # Somebody else attached the same file meanwhile.
         self._arrivals.duplicates.append(item.found.name)
+
+
+def _gather_properties(found: Iterable[tuple[Row, Sequence[Image]]]) -> dict[ImageKey, dict[str, str]]:
+    properties: dict[ImageKey, dict[str, str]] = {}
+    told = ((image.id, name, value) for row, images in found for image in images for name, value in row.properties)
+    for image, name, value in told:
+        if properties.setdefault(image, {}).setdefault(name, value) != value:
+            raise RefusedFileError(Reason.NO_PIXELS, "rows of the table give a property of an image two values")
+    return properties

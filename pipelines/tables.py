@@ -30,6 +30,11 @@ _KEYS = ("file", "PatientID", "StudyInstanceUID", "SeriesInstanceUID")
 """Columns that say which image a row speaks of; UIDs and IDs as they were sent."""
 _ISSUER = "IssuerOfPatientID"
 _SAID = ("term", "labels")
+_PROPERTY = "property:"
+"""Begins the name of a column whose cells are properties of the image, under what follows."""
+_LONGEST_VALUE = 64
+_MOST_PROPERTIES = 100
+_DATE = re.compile(r"(?:19|20)\d\d([-/.]?)[01]\d\1[0-3]\d(?!\d)|\b[0-3]?\d([-/.])[0-3]?\d\2(?:19|20)?\d\d\b")
 _COLUMNS = frozenset({*_KEYS, *_SAID, _ISSUER, "values"})
 _DATASET = "dataset.json"
 _IMAGES, _LABELS = "images", "labels"
@@ -58,6 +63,14 @@ class Row:
     labels: str = ""
     values: Mapping[int, str] = field(default_factory=dict)
     terms: tuple[str, ...] = ()
+    properties: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def says(self) -> Iterator[str]:
+        """Every word of it that members of the project would read."""
+        yield from (*self.terms, *self.values.values())
+        for name, value in self.properties:
+            yield from (name, value)
 
     @property
     def person(self) -> tuple[str, str] | None:
@@ -144,6 +157,8 @@ def _judge(found: Found, labels: frozenset[str], read: Callable[[], Iterable[Row
         rows = tuple(read())
         if len({term for row in rows for term in (*row.terms, *row.values.values())}) > _MOST_TERMS:
             raise _UselessError("the table names too many terms")
+        if len({name for row in rows for name, _ in row.properties}) > _MOST_PROPERTIES:
+            raise _UselessError("the table has too many columns")
     except _UselessError as useless:
         return Table(found, labels=labels, problem=str(useless))
     return Table(found, rows, labels)
@@ -167,8 +182,8 @@ def _looks_like_ours(found: Found) -> bool:
         return False
     with suppress(OSError), found.path.open("rb") as stream:
         first, _, _ = stream.read(4096).replace(b"\0", b"").decode("latin-1").partition("\n")
-        columns = {re.sub(r"\W|[\x80-\xff]", "", column).lower() for column in re.split("[,;\t]", first)}
-        return not columns.isdisjoint(key.lower() for key in _KEYS) and not columns.isdisjoint(_SAID)
+        columns = {re.sub(r"[^\w:]|[\x80-\xff]", "", column).lower() for column in re.split("[,;\t]", first)}
+        return not columns.isdisjoint(key.lower() for key in _KEYS) and any(map(_is_said, columns))
     return False
 
 
@@ -178,12 +193,18 @@ def _list_rows(records: JsonValue) -> list[dict[str, JsonValue]]:
         return []
     rows = [record for record in records if isinstance(record, dict)]
     columns = {column for row in rows for column in row}
-    ours = len(rows) == len(records) and not columns.isdisjoint(_KEYS) and not columns.isdisjoint(_SAID)
+    ours = len(rows) == len(records) and not columns.isdisjoint(_KEYS) and any(map(_is_said, columns))
     return rows if ours else []
 
 
+def _is_said(column: str) -> bool:
+    """Whether a column says something of an image."""
+    return column in _SAID or column.startswith(_PROPERTY)
+
+
 def _read_row(found: Found, record: Mapping[str, JsonValue]) -> Row:
-    if not _COLUMNS.issuperset(record):
+    named = {column for column in record if column.startswith(_PROPERTY)}
+    if not _COLUMNS.issuperset(record.keys() - named):
         raise _UselessError("the table has a column that is not known")
     stripped = {column: cell.strip() if isinstance(cell, str) else cell for column, cell in record.items()}
     cells = {column: cell for column, cell in stripped.items() if cell not in (None, "")}
@@ -201,7 +222,21 @@ def _read_row(found: Found, record: Mapping[str, JsonValue]) -> Row:
         labels=_resolve(found, labels) if labels else "",
         values=values,
         terms=tuple(_name(term) for term in _list(cells.get("term", ""))),
+        properties=tuple(_read_property(column, cells[column]) for column in sorted(named & cells.keys())),
     )
+
+
+def _read_property(column: str, cell: JsonValue) -> tuple[str, str]:
+    """Take a short word or a number; a date could tell a person, and is never moved here as those of headers are."""
+    name, value = column.removeprefix(_PROPERTY).strip(), cell if isinstance(cell, str) else json.dumps(cell)
+    if isinstance(cell, list | dict) or len(value) > _LONGEST_VALUE or not value.isprintable():
+        raise _UselessError("a property of the table is neither a number nor a short word")
+    if _DATE.search(value):
+        raise _UselessError("a property of the table is a date")
+    try:
+        return check_name("property", name), value
+    except InvalidInputError as error:
+        raise _UselessError("a property of the table has no name") from error
 
 
 def _text(cell: JsonValue) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import click
 
 from imaging.cli import Invocation, workspace_options
+from imaging.domain.base import ImageKey
 from imaging.domain.image import Image
 from imaging.domain.outcome import IngestedImage
 from imaging.project.project import Project
@@ -17,9 +20,12 @@ def command(invocation: Invocation, project: str) -> None:
     """List the images of a project."""
     opened = invocation.project(invocation.workspace(), project)
     images = opened.images.list()
+    said = defaultdict[ImageKey, dict[str, str]](dict)
+    for one in opened.images.properties():
+        said[one.image][one.name] = one.value
     rows = [
         _describe(opened, image).model_dump(mode="json", exclude={"inputs"})
-        | {"name": image.name, "subject": image.subject}
+        | {"name": image.name, "subject": image.subject, "properties": said[image.id]}
         for image in images
     ]
     invocation.show(rows, "\n".join(_line(image) for image in images))

@@ -29,6 +29,7 @@ class Attachment(Record):
     segmentations: tuple[SegmentationKey, ...] = ()
     annotations: int = 0
     image_terms: int = 0
+    image_properties: int = 0
     unmatched: int = 0
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from imaging.access import INGEST
+from imaging.change import Change
 from imaging.domain.annotation import AnnotationDraft
 from imaging.domain.attachment import Attachment, AttachmentKind
 from imaging.domain.base import ImageKey, SegmentationKey, TermKey
-from imaging.domain.image import ImageTerm
+from imaging.domain.image import ImageProperty, ImageTerm
 from imaging.errors import StateError
 from imaging.project.annotations import insert_drawings
 from imaging.project.gate import Gate
@@ -18,6 +19,7 @@ from imaging.project.ontology import require_terms
 from imaging.project.segmentations import SegmentationDraft, insert_segmentation
 from imaging.pyramid.labels import remove_segmentation
 from imaging.store import images as image_rows
+from imaging.store import properties as property_rows
 
 
 class Attachments:
@@ -72,10 +74,18 @@ class Attachments:
             raise
         return made
 
-    def add_terms(
-        self, first: ImageKey, digest: str, given: Mapping[ImageKey, Collection[TermKey]], *, unmatched: int
+    def add_table(
+        self,
+        first: ImageKey,
+        digest: str,
+        given: Mapping[ImageKey, Collection[TermKey]],
+        properties: Mapping[ImageKey, Mapping[str, str]],
+        *,
+        unmatched: int,
     ) -> Attachment:
-        """Give terms to whole images in the source layer, all of them or none; what it said before stays.
+        """Give terms to whole images in the source layer, and properties, all of it or nothing.
+
+        Terms that were given before stay; a property of the same name is said anew.
 
         Parameters
         ----------
@@ -91,8 +101,13 @@ class Attachments:
         """
         self._gate.require(*INGEST)
         layer = self._layers.source()
-        count = sum(len(set(terms)) for terms in given.values())
-        made = Attachment(image=first, kind=AttachmentKind.TABLE, image_terms=count, unmatched=unmatched)
+        made = Attachment(
+            image=first,
+            kind=AttachmentKind.TABLE,
+            image_terms=sum(len(set(terms)) for terms in given.values()),
+            image_properties=sum(map(len, properties.values())),
+            unmatched=unmatched,
+        )
         with self._gate.change(*INGEST) as change:
             require_image(change.transaction, self._gate, first)
             for image, terms in given.items():
@@ -104,8 +119,20 @@ class Attachments:
                     record = ImageTerm(image=image, term=term, layer=layer.id, created=change.at)
                     image_rows.put_image_term(change.transaction, record)
                     change.note("add", "image term", image, {"term": term, "layer": layer.id})
+            for image, said in properties.items():
+                self._say(change, image, said)
             change.note("attach", "image", first, made.model_dump(mode="json") | {"digest": digest})
         return made
+
+    def _say(self, change: Change, image: ImageKey, said: Mapping[str, str]) -> None:
+        require_image(change.transaction, self._gate, image)
+        known = property_rows.list_properties(change.transaction, self._gate.project, keys=[image])
+        before = {one.name: one.value for one in known}
+        for name, value in sorted(said.items()):
+            if before.get(name) != value:
+                record = ImageProperty(id=change.reserve(), image=image, name=name, value=value, created=change.at)
+                property_rows.put_property(change.transaction, record)
+                change.note("add", "image property", image, {"name": name})
 
     def made_by_job(self) -> dict[str, Attachment]:
         """What earlier attempts of the acting job attached, by the digests of the files."""

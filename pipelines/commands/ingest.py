@@ -96,12 +96,17 @@ def _image_line(image: IngestedImage) -> str:
 
 
 def _document_line(document: IngestedDocument) -> str:
-    counts = {"segmentation": len(document.segmentations), "annotation": document.annotations}
     if document.kind is AttachmentKind.TABLE:
-        left = f", {document.unmatched} rows of images that are not here" if document.unmatched else ""
-        return f"document  {printable(document.name)}  (a table with {document.image_terms} terms of images{left})"
-    told = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in counts.items() if count)
+        left = f", {_count(document.unmatched, 'row')} of images that are not here" if document.unmatched else ""
+        said = f"{_count(document.image_terms, 'term')}, {_count(document.image_properties, 'value')} of properties"
+        return f"document  {printable(document.name)}  (a table: {said}{left})"
+    counts = {"segmentation": len(document.segmentations), "annotation": document.annotations}
+    told = ", ".join(_count(count, what) for what, count in counts.items() if count)
     return f"document  {printable(document.name)}  ({told} on image {document.image})"
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _held_line(held: Held) -> str:

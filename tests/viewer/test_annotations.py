@@ -343,3 +343,13 @@ class TestListing:
         assert annotator.get(URL, params={"slice": world.theirs.ct.slice_base}).status_code == 404
         mixed = {"project": world.ours.project.record.id, "image": world.theirs.ct.id}
         assert self._ids(annotator, mixed) == []
+
+
+def test_properties_of_an_image_are_listed_as_cytomine_lists_them(world, annotator, ours):
+    ours.project.attachments.add_table(ours.ct.id, "d" * 64, {}, {ours.ct.id: {"stage": "IIIb"}}, unmatched=0)
+    route = f"/api/domain/be.cytomine.domain.image.ImageInstance/{ours.ct.id}/property.json"
+    (found,) = annotator.get(route).json()["collection"]
+    assert (found["key"], found["value"], found["domainIdent"]) == ("stage", "IIIb", ours.ct.id)
+    assert found["class"] == "be.cytomine.domain.meta.Property"
+    assert annotator.get(route.replace(str(ours.ct.id), str(ours.film.id))).json()["collection"] == []
+    assert world.as_user("stranger").get(route).status_code == 404

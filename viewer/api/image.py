@@ -16,6 +16,7 @@ from viewer.api.shapes.image import (
     ImageTermChanged,
     ImageTermShape,
     LevelShape,
+    PropertyShape,
     SliceShape,
 )
 from viewer.deps import Entry, Id, Page, Site
@@ -84,6 +85,13 @@ def show_reference_slice(image: Id, door: Entry) -> SliceShape:
 def show_slice(slice: Id, door: Entry) -> SliceShape:
     """Show one slice."""
     return SliceShape.of(*door.locate("slice", slice).images.by_slice(slice))
+
+
+@router.get("/domain/be.cytomine.domain.image.ImageInstance/{image}/property.json")
+def list_image_properties(image: Id, door: Entry, page: Page) -> Collection[PropertyShape]:
+    """List what tables that came with images say of one, by name and value."""
+    said = door.locate("image", image).images.properties([ImageKey(image)])
+    return Collection[PropertyShape].cut([PropertyShape.of(one) for one in said], page)
 
 
 @router.get("/imageinstance/{image}/term.json")

@@ -55,6 +55,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "images.known_digests": (set(INGEST), lambda: project.images.known_digests(["a"])),
         "images.made_by_job": (set(INGEST), project.images.made_by_job),
         "images.terms": ({see}, project.images.terms),
+        "images.properties": ({Action.SEE_IMAGES}, project.images.properties),
         "images.add_term": (draw, lambda: project.images.add_term(image.id, lung)),
         "images.remove_term": (draw, lambda: project.images.remove_term(image.id, lung)),
         "ontology.record": ({Action.SEE_PROJECT}, project.ontology.record),
@@ -74,6 +75,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
             set(INGEST),
             lambda: project.attachments.add(absent, AttachmentKind.STRUCTURE_SET, "b"),
         ),
+        "attachments.add_table": (set(INGEST), lambda: project.attachments.add_table(absent, "b", {}, {}, unmatched=0)),
         "attachments.made_by_job": (set(INGEST), project.attachments.made_by_job),
         "quarantine.restate": (
             {Action.DECIDE_QUARANTINE},
@@ -202,7 +204,17 @@ def test_every_door_opens_to_the_roles_of_the_table_and_no_others(
 
 def test_every_public_method_is_among_the_doors(project: Project, image: Image, draft: ImageDraft) -> None:
     known = set(doors(project, image, draft))
-    passed_through = {"annotations", "images", "ontology", "layers", "segmentations", "jobs", "models", "members"}
+    passed_through = {
+        "annotations",
+        "images",
+        "ontology",
+        "layers",
+        "segmentations",
+        "jobs",
+        "models",
+        "members",
+        "attachments",
+    }
     passed_through |= {"uploads", "quarantine", "secrets", "journal", "subjects", "profile", "resumable", "outcomes"}
     methods = {
         f"{manager}.{name}"

@@ -1,4 +1,4 @@
-import type { Annotation, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
+import type { Annotation, ImageProperty, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
 import type { HeldDecision, HeldFile, PaintedBox, Preview, StoppedUpload } from '@/domain/held'
 import type { Affine, Axis, Image, Level, Window } from '@/domain/image'
 import type { Became, FileOutcome } from '@/domain/outcome'
@@ -174,6 +174,11 @@ export function parseAnnotation(json: unknown): Annotation {
     layer: numberOrNull(annotation.layer),
     user: numberOrNull(annotation.user),
   }
+}
+
+export function parseImageProperty(json: unknown): ImageProperty {
+  const said = fields(json)
+  return { name: text(said.key), value: text(said.value) }
 }
 
 export function parseImageTerm(json: unknown): ImageTerm {

@@ -1,6 +1,6 @@
 import { ask, askCollection, askJson } from '@/api/client'
 import * as parse from '@/api/parse'
-import type { Annotation, Identity, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
+import type { Annotation, Identity, ImageProperty, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
 import { FailureError } from '@/domain/failure'
 import type { HeldDecision, HeldFile, Look, Preview, StoppedUpload } from '@/domain/held'
 import type { Axis, Image, Place, Window } from '@/domain/image'
@@ -139,6 +139,11 @@ export function thumbnail(id: number, size: number): string {
 
 export async function imageTerms(id: number, signal?: AbortSignal): Promise<ImageTerm[]> {
   return (await askCollection(`/api/imageinstance/${id}/term.json`, signal)).map(parse.parseImageTerm)
+}
+
+export async function imageProperties(id: number, signal?: AbortSignal): Promise<ImageProperty[]> {
+  const path = `/api/domain/be.cytomine.domain.image.ImageInstance/${id}/property.json?max=0`
+  return (await askCollection(path, signal)).map(parse.parseImageProperty)
 }
 
 export async function setImageTerm(id: number, term: number, given: boolean): Promise<void> {

@@ -45,6 +45,12 @@ export interface Segmentation {
   readonly terms: readonly { readonly term: number; readonly value: number }[]
 }
 
+/** What a table that came with the images says of a whole one. */
+export interface ImageProperty {
+  readonly name: string
+  readonly value: string
+}
+
 export interface ImageTerm {
   readonly term: number
   readonly layer: number | null

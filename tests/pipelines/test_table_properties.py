@@ -1,0 +1,126 @@
+"""Properties that a table says of whole images: short words and numbers, matched by pseudonym, of nobody's identity."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+
+from imaging.dicom.walk import Found
+from imaging.project.project import Project
+from pipelines.tables import Table, read_tables
+from tests.pipelines.conftest import Call
+from tests.pipelines.ingesting import take
+
+COLUMNS = "PatientID,property:stage,property:ml,term\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """One slice each of two persons."""
+    made = tmp_path / "in"
+    made.mkdir()
+    for number, name in enumerate(("ALPHA", "BRAVO"), 1):
+        header = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
+        header.PatientID, header.PatientName = f"PHA-00000{number}", f"PHANTOM^{name}"
+        header.StudyInstanceUID = header.SeriesInstanceUID = f"1.2.3.{number}"
+        header.SOPInstanceUID = header.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}.1"
+        header.save_as(made / f"{number}.dcm")
+    return made
+
+
+def said_of(project: Project) -> list[dict[str, str]]:
+    return [{one.name: one.value for one in project.images.properties([image.id])} for image in project.images.list()]
+
+
+def read(path: Path, content: str) -> Table:
+    path.write_text(content)
+    (table,) = read_tables([Found(path, path.name)])
+    return table
+
+
+def problems(project: Project, *paths: Path) -> list[str]:
+    return [held.detail for held in take(project, *paths).quarantined]
+
+
+def test_properties_come_onto_the_images_of_their_person(project: Project, folder: Path, call: Call) -> None:
+    (folder / "t.csv").write_text(COLUMNS + "PHA-000001,IIIb,12.5,lung\nPHA-000002,,7,\nPHA-000009,I,1,\n")
+    (document,) = take(project, folder).documents
+    assert (document.image_terms, document.image_properties, document.unmatched) == (1, 3, 1)
+    assert said_of(project) == [{"ml": "12.5", "stage": "IIIb"}, {"ml": "7"}]
+    code, out, _ = call("images", "phantoms", "--json")
+    assert code == 0
+    assert [row["properties"] for row in json.loads(out)] == said_of(project)
+    kept = [path for path in project.folder.parent.parent.rglob("*") if path.is_file()]
+    assert not [path for path in kept if b"PHA-00000" in path.read_bytes()]
+
+
+def test_a_later_table_says_it_anew_and_adds_to_it(project: Project, folder: Path, tmp_path: Path) -> None:
+    (folder / "t.csv").write_text("PatientID,property:stage,property:ml\nPHA-000001,I,3\n")
+    take(project, folder)
+    (tmp_path / "later.json").write_text(
+        json.dumps([{"PatientID": "PHA-000001", "property:stage": "II", "property:smoker": True, "property:n": 2}])
+    )
+    take(project, tmp_path / "later.json")
+    assert said_of(project) == [{"ml": "3", "stage": "II", "smoker": "true", "n": "2"}, {}]
+
+
+def test_properties_go_with_their_image(project: Project, folder: Path) -> None:
+    (folder / "t.csv").write_text("PatientID,property:stage\nPHA-000001,I\nPHA-000002,II\n")
+    take(project, folder)
+    project.images.delete(project.images.list()[0].id)
+    assert [one.value for one in project.images.properties()] == ["II"]
+
+
+@pytest.mark.parametrize("value", ["PHANTOM ALPHA", "pha-000001", "seen by Phantom^Alpha"])
+def test_a_property_that_names_a_person_makes_the_table_useless(project: Project, folder: Path, value: str) -> None:
+    (folder / "t.csv").write_text(f"PatientID,property:note\nPHA-000001,{value}\n")
+    assert problems(project, folder) == ["a term or property of the table names a person"]
+    assert project.images.properties() == []
+
+
+def test_a_name_of_a_property_names_nobody_either(project: Project, folder: Path) -> None:
+    (folder / "t.csv").write_text("PatientID,property:of PHANTOM ALPHA\nPHA-000001,1\n")
+    assert problems(project, folder) == ["a term or property of the table names a person"]
+
+
+def test_rows_that_contradict_each_other_give_nothing(project: Project, folder: Path) -> None:
+    (folder / "t.csv").write_text("PatientID,property:stage\nPHA-000001,I\nPHA-000002,I\nPHA-000001,II\n")
+    assert problems(project, folder) == ["rows of the table give a property of an image two values"]
+    assert project.images.properties() == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1961-03-02", "19610302", "02/03/1961", "2.3.61", "born 1961.03.02", "2019/12/31 10:00"],
+)
+def test_a_date_is_no_property(tmp_path: Path, value: str) -> None:
+    table = read(tmp_path / "t.csv", f"file,property:x\na.dcm,{value}\n")
+    assert (table.rows, table.problem) == ((), "a property of the table is a date")
+
+
+@pytest.mark.parametrize("value", ["12.5", "-3", "1.2.3", "IIIb", "T2N0M0", "2023", "1/2", "3.14159", "10-20", "1e-3"])
+def test_what_is_no_date_is_taken_as_it_is(tmp_path: Path, value: str) -> None:
+    assert read(tmp_path / "t.csv", f"file,property:x\na.dcm,{value}\n").rows[0].properties == (("x", value),)
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "problem"),
+    [
+        (["property:"], ["1"], "a property of the table has no name"),
+        (["property:x"], ["a" * 65], "a property of the table is neither a number nor a short word"),
+        (["property:x"], ["a\tb"], "a property of the table is neither a number nor a short word"),
+        (["property:x"], [[1]], "a property of the table is neither a number nor a short word"),
+        ([f"property:{number}" for number in range(101)], ["1"] * 101, "the table has too many columns"),
+        (["property:x", "age"], ["1", "2"], "the table has a column that is not known"),
+    ],
+)
+def test_what_is_no_property_makes_the_table_useless(
+    tmp_path: Path, columns: Sequence[str], cells: Sequence[object], problem: str
+) -> None:
+    rows = [{"file": "a.dcm"} | dict(zip(columns, cells, strict=True))]
+    assert read(tmp_path / "t.json", json.dumps(rows)).problem == problem
