@@ -12,8 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from imaging.domain.base import Record
-from imaging.errors import ImagingError
+from imaging.errors import ImagingError, UnavailableError
 from imaging.listening import is_safe_scheduler
+from imaging.pyramid.objects import try_out
 from imaging.settings import Settings
 from imaging.text import names_detector
 from imaging.workspace import Workspace
@@ -53,6 +54,7 @@ def diagnose(settings: Settings) -> list[Finding]:
         *_versions(),
         _gpu(),
         _scheduler(),
+        _object_store(settings),
         *_codecs(),
         _text_detector(),
         _database(settings),
@@ -104,6 +106,17 @@ def _scheduler() -> Finding:
         remedy = "reach it over TLS: tls://HOST:PORT"
         return Finding(name="dask scheduler", health=Health.BAD, value="an address that ingest refuses", remedy=remedy)
     return Finding(name="dask scheduler", health=Health.OK, value="an external scheduler")
+
+
+def _object_store(settings: Settings) -> Finding:
+    name = "object store"
+    if settings.object_store is None:
+        return Finding(name=name, health=Health.OK, value="folders of the workspace")
+    try:
+        try_out(settings.object_store)
+    except UnavailableError as error:
+        return Finding(name=name, health=Health.BAD, value=str(error), remedy="until then nothing is ingested")
+    return Finding(name=name, health=Health.OK, value="an object was written, read and removed")
 
 
 def _text_detector() -> Finding:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from imaging.domain.object_store import ObjectStore
 from imaging.errors import InvalidInputError
+from imaging.listening import is_loopback
+
+_REGION = re.compile(r"[a-z0-9-]{0,40}")
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,9 @@ class Settings:
     held_days: int | None = None
     """`imaging quarantine expire` deletes files that were held for longer; None where it must be told how long."""
 
+    object_store: ObjectStore | None = None
+    """Where the shards of new images and segmentations go; None for the folders of the workspace."""
+
     @property
     def projects(self) -> Path:
         """Where images and models lie; holds no direct identifier."""
@@ -55,6 +64,7 @@ class Settings:
             secrets=secrets,
             master_key_file=Path(environ.get("IMAGING_MASTER_KEY_FILE", str(secrets / "master.key"))).absolute(),
             held_days=_read_days(environ.get("IMAGING_HELD_DAYS", "")),
+            object_store=_read_object_store(environ),
         )
 
 
@@ -68,3 +78,36 @@ def _read_days(text: str) -> int | None:
     if days < 1:
         raise InvalidInputError("IMAGING_HELD_DAYS is a whole number of days, 1 or more")
     return days
+
+
+def _read_object_store(environ: Mapping[str, str]) -> ObjectStore | None:
+    url = environ.get("IMAGING_OBJECT_STORE", "").strip()
+    if not url:
+        return None
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
+    store = ObjectStore(
+        url=f"{url.rstrip('/')}/",
+        endpoint=environ.get("IMAGING_OBJECT_STORE_ENDPOINT", "").strip().rstrip("/"),
+        region=region.strip(),
+    )
+    # No message repeats an address: whoever writes a password into one must not find it in a log.
+    if not store.named_well:
+        raise InvalidInputError("IMAGING_OBJECT_STORE is s3://BUCKET or s3://BUCKET/PREFIX")
+    if store.endpoint and not _is_safe_endpoint(store.endpoint):
+        raise InvalidInputError(
+            "IMAGING_OBJECT_STORE_ENDPOINT is https://HOST or https://HOST:PORT; http:// on this machine only"
+        )
+    if not _REGION.fullmatch(store.region):
+        raise InvalidInputError("AWS_REGION is the name of a region, such as eu-west-3")
+    return store
+
+
+def _is_safe_endpoint(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        return False
+    if not parts.hostname or "@" in parts.netloc or parts.path or parts.query or parts.fragment:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))

@@ -208,7 +208,7 @@ class Importer:
         image = item.image
         named = self._names_of_values(item, laid)
         terms = {found.value: self._terms[found.term] for found in named}
-        draft = draft_segmentation(self._project.images.path(image.id), laid.values, terms)
+        draft = draft_segmentation(self._project, image.id, laid.values, terms)
         create = self._project.segmentations.create
         with publishing(self._project):
             made = create(image.id, self._layer.id, draft.name, draft.terms, draft.write, reviewed=self._reviewed)

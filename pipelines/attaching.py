@@ -160,7 +160,7 @@ class Attacher:
 
     def _segments(self, image: Image, laid: LaidLabels, terms: Mapping[str, Term]) -> SegmentationDraft:
         named = {number: terms[name] for number, name in laid.names.items()}
-        return draft_segmentation(self._project.images.path(image.id), laid.values, named)
+        return draft_segmentation(self._project, image.id, laid.values, named)
 
 
 def _find_attach_problem(grounds: Sequence[Image], *, several: bool) -> str:

@@ -90,13 +90,14 @@ class Cluster:
 
 @dataclass(frozen=True)
 class _Failure:
-    """Why a slab was not written: a refusal, or else the name of an error's type.
+    """Why a slab was not written: a refusal, the part that did not answer, or else the name of an error's type.
 
     Workers log what a task raises together with its arguments, so a task raises nothing.
     """
 
     reason: Reason | None
     detail: str
+    unavailable: str = ""
 
 
 class _Work:
@@ -191,6 +192,8 @@ def _make_slab(
         return made
     except RefusedFileError as error:
         return _Failure(error.reason, error.detail)
+    except UnavailableError as error:
+        return _Failure(None, "", unavailable=error.part)
     except Exception as error:
         return _Failure(None, type(error).__name__)
 
@@ -206,6 +209,8 @@ def _require_written(future: Future[Any]) -> VoxelDigest | None:
         return made
     if made.reason is not None:
         raise RefusedFileError(made.reason, made.detail)
+    if made.unavailable:
+        raise UnavailableError(made.unavailable, "to a worker of the Dask cluster; has it the key?")
     raise UnavailableError(_PART, f"a worker failed by {made.detail}; does it see the folders of the workspace?")
 
 

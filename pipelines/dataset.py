@@ -22,6 +22,7 @@ from imaging.project.project import Project
 from imaging.pyramid.beside import read_manifest
 from imaging.pyramid.labels import SegmentationReader
 from imaging.pyramid.manifest import load_manifest, manifest_path
+from imaging.pyramid.objects import OBJECTS
 from imaging.pyramid.read import Pyramid
 from pipelines.voxels import Classes, ImageVoxels, LabelVoxels
 
@@ -248,7 +249,9 @@ def _voxels_sha256(project: Project, image: ImageKey, segmentation: Segmentation
     """Digest the finest level alone: equal voxels give equal digests, whatever stands in the metadata."""
     path = project.images.path(image)
     manifest = read_manifest(path) if segmentation is None else load_manifest(manifest_path(path, segmentation))
-    chunks = [f"{file.path}:{file.sha256}" for file in manifest.files if file.path.startswith("0/")]
+    # Where the voxels lie says nothing about them.
+    finest = (file for file in manifest.files if file.path.startswith("0/") and not file.path.endswith(f"/{OBJECTS}"))
+    chunks = [f"{file.path}:{file.sha256}" for file in finest]
     return hashlib.sha256("\n".join(chunks).encode()).hexdigest()
 
 

@@ -14,9 +14,11 @@ from imaging.dicom.profile import Profile
 from imaging.dicom.segmentation import SegmentationObject, read_segmentation
 from imaging.dicom.structures import read_structure_set
 from imaging.dicom.walk import Found, require_paths
+from imaging.domain.base import ImageKey
 from imaging.domain.image import Image
 from imaging.domain.ontology import Term
 from imaging.errors import InvalidInputError, RefusedFileError
+from imaging.project.project import Project
 from imaging.project.segmentations import SegmentationDraft, name_segmentation
 from imaging.pyramid.labels import Labels, count_voxels, write_segmentation
 from pipelines.contours import lay_contours
@@ -92,16 +94,19 @@ def part_segments(segments: SegmentationObject, image: Image) -> list[LaidLabels
     return [LaidLabels(values, names) for values, names in volumes]
 
 
-def draft_segmentation(group: Path, values: Labels, terms: Mapping[int, Term]) -> SegmentationDraft:
-    """Prepare labels for an image whose group lies at `group`; each value of a file becomes that of its term."""
+def draft_segmentation(
+    project: Project, image: ImageKey, values: Labels, terms: Mapping[int, Term]
+) -> SegmentationDraft:
+    """Prepare labels for an image of a project; each value of a file becomes that of its term."""
     lookup = np.zeros(max(terms) + 1, np.uint16)
     for value, term in terms.items():
         lookup[value] = term.value
     labels, used = lookup[values], list({term.id: term for term in terms.values()}.values())
+    group = project.images.path(image)
     return SegmentationDraft(
         name_segmentation(used),
         count_voxels(labels, used),
-        lambda key: write_segmentation(group, key, labels, used),
+        lambda key: write_segmentation(group, key, labels, used, store=project.object_store),
     )
 
 

@@ -134,6 +134,7 @@ def ingest_held(
     keeps = _keeps(project)
     # Whoever decides on a volume with missing slices takes what there is of it: each run without a gap is an image.
     leave = Leave(parted=not keeps, kept=keeps or kept)
+    project.require_object_store()
     ingestion = _Ingestion(project, report, project.profile.get(), leave)
     with publishing(project):
         ingestion.sort(files, review)
@@ -144,6 +145,7 @@ def ingest_held(
 
 def _ingest(project: Project, paths: Sequence[Path], report: Report, options: _Options) -> IngestReport:
     project.require(Action.UPLOAD)
+    project.require_object_store()
     return_freed_memory()
     ingestion = _Ingestion(project, report, options.profile, Leave(kept=_keeps(project)))
     with project.uploads.scratch() as scratch, publishing(project):

@@ -91,7 +91,7 @@ class LabelAttacher:
         look_for_text([LaidLabels(values, row.values)], detector)
         terms = self._terms.find(row.values.values(), RefusedFileError(Reason.IRREGULAR_GEOMETRY, TERMS_LACK))
         named = {value: terms[name] for value, name in row.values.items()}
-        draft = draft_segmentation(self._project.images.path(image.id), values, named)
+        draft = draft_segmentation(self._project, image.id, values, named)
         try:
             made = self._project.attachments.add(image.id, AttachmentKind.LABEL_MAP, item.digest, segments=[draft])
         except NotFoundError:

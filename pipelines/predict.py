@@ -47,6 +47,7 @@ class PredictResult(Record):
 def predict(project: Project, work: PredictWork, report: Report) -> PredictResult:
     """Predict every image into the model's layer, replacing what this model said of it before."""
     project.require(Action.TRAIN)
+    project.require_object_store()
     device = choose_device(work.device)
     model, plan, network = open_model(project, work.model)
     known = {term.id: term.value for term in project.ontology.terms()}
@@ -126,7 +127,8 @@ def _publish(project: Project, saying: _Saying, key: ImageKey, labels: Labels) -
     terms = [TermVoxels(term=term.id, value=term.value, voxels=counted[term.id]) for term in records]
 
     def write(segmentation: SegmentationKey) -> None:
-        write_segmentation(project.images.path(key), segmentation, np.asarray(labels), records)
+        path, values = project.images.path(key), np.asarray(labels)
+        write_segmentation(path, segmentation, values, records, store=project.object_store)
 
     earlier = [found for found in project.segmentations.list(key) if found.layer == saying.layer.id]
     if earlier:

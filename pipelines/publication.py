@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from imaging.domain.image import Image, ImageAttributes, ImageDraft
 from imaging.project.project import Project
 from imaging.pyramid.layout import plan_layout
 from imaging.pyramid.manifest import Manifest, digest_file, headers_path, manifest_path, save_bytes, save_manifest
-from imaging.pyramid.publish import publish, staging_folder
+from imaging.pyramid.publish import discard, publish, staging_folder
 from imaging.pyramid.write import PyramidWriter
 from pipelines.pyramids import Crew, ReadSlab
 
@@ -72,7 +71,7 @@ class Publisher:
         staging = staging_folder(self._project.folder / "images")
         try:
             layout = plan_layout(source.attributes.axes, source.shape, source.dtype, source.attributes.spacing_mm)
-            writer = PyramidWriter.create(staging, layout, source.attributes)
+            writer = PyramidWriter.create(staging, layout, source.attributes, store=self._project.object_store)
             with _taking_turns(), ThreadPoolExecutor(1) as pool:
                 packing = pool.submit(source.headers)
                 voxels = self._crew.build(writer, source.read, done)
@@ -85,7 +84,7 @@ class Publisher:
 
             return self._project.images.register(draft, prepare)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            discard(staging, self._project.folder / "images")
 
     def _draft(self, source: Source) -> ImageDraft:
         return ImageDraft(

@@ -15,7 +15,7 @@ from imaging.locks import scratch_folder
 from imaging.project.project import Project
 from imaging.pyramid.labels import sweep_segmentations
 from imaging.pyramid.manifest import SUFFIX
-from imaging.pyramid.publish import staging_area
+from imaging.pyramid.publish import discard, staging_area
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def _sweep_images(project: Project) -> None:
     known = {str(image) for image in images}
     for group in (project.folder / "images").glob(f"*{SUFFIX}"):
         if group.name.removesuffix(SUFFIX) not in known:
-            shutil.rmtree(group, ignore_errors=True)
+            discard(group, group.parent)
     for folder in ("headers", "manifests"):
         for beside in (project.folder / folder).glob("[0-9]*"):
             if beside.name.split(".", 1)[0] not in known:

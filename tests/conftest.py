@@ -22,6 +22,7 @@ from imaging.project.project import Project
 from imaging.settings import Settings
 from imaging.store import passwords
 from imaging.workspace import Workspace
+from tests.object_store import KEYS, Bucket, Door, Server
 from tests.shell import Shell
 
 # A loaded machine is slow, not wrong; and what checks a landing must give the same answer twice.
@@ -54,6 +55,32 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
     made.json("init")
     made.json("project", "create", "phantoms")
     return made
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[Server]:
+    """A server that speaks S3, and the key to it in the environment."""
+    pytest.importorskip("moto", reason="moto, which plays the object store, is not installed")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in KEYS.items():
+            patch.setenv(name, value)
+        server = Server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: Server) -> Bucket:
+    """An empty bucket."""
+    return s3_server.make_bucket()
+
+
+@pytest.fixture
+def door(s3_server: Server) -> Iterator[Door]:
+    """A way to the server that a test can close and open."""
+    made = Door(s3_server.port)
+    yield made
+    made.close()
 
 
 @pytest.fixture

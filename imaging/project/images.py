@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import shutil
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
@@ -19,7 +18,9 @@ from imaging.project.layers import WRITERS, Layers, require_layer, require_revie
 from imaging.project.ontology import require_terms
 from imaging.pyramid.beside import remove_beside
 from imaging.pyramid.manifest import group_path
+from imaging.pyramid.objects import find_places, list_objects, remove_objects
 from imaging.pyramid.prepared import remove_prepared
+from imaging.pyramid.publish import discard
 from imaging.store import ids
 from imaging.store import images as rows
 from imaging.store import properties as property_rows
@@ -135,11 +136,26 @@ class Images:
         return found
 
     def delete(self, key: ImageKey) -> None:
-        """Remove an image with everything drawn on it; its sources may then be ingested anew."""
+        """Remove an image with everything drawn on it; its sources may then be ingested anew.
+
+        Raises
+        ------
+        UnavailableError
+            Its voxels lie in an object store that does not remove them; the image stays, and may be deleted again.
+        """
+        self._gate.require(Action.EDIT_IMAGES, Action.ERASE)
+        group = group_path(self._gate.folder, key)
+        for place in find_places(group)[:1]:
+            # A store that does not answer is waited for here, and not while the database is locked.
+            list_objects(place)
         with self._gate.change(Action.EDIT_IMAGES, Action.ERASE) as change:
             require_image(change.transaction, self._gate, key)
             rows.delete_image(change.transaction, key)
             change.note("delete", "image", key)
+            # Last, and before the row is gone for good: whoever is told that an image is gone can rely on it, and
+            # where a store does not answer, the image can be deleted once more.
+            for place in find_places(group):
+                remove_objects(place)
         self._remove_files(key)
 
     def path(self, key: ImageKey) -> Path:
@@ -224,7 +240,7 @@ class Images:
 
     def _remove_files(self, key: ImageKey) -> None:
         group = group_path(self._gate.folder, key)
-        shutil.rmtree(group, ignore_errors=True)
+        discard(group, group.parent)
         remove_beside(group)
         remove_prepared(self._gate.folder, key)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from imaging.access import Action
 from imaging.domain.base import JobKey, ProjectKey
+from imaging.domain.object_store import ObjectStore
 from imaging.domain.people import Member
 from imaging.domain.project import IrregularPolicy, PixelAccess, ProjectRecord
 from imaging.errors import NotFoundError
@@ -27,6 +28,7 @@ from imaging.project.resumable import ResumableUploads
 from imaging.project.segmentations import Segmentations
 from imaging.project.subjects import Subjects
 from imaging.project.uploads import Uploads
+from imaging.pyramid.objects import require_answer
 from imaging.store import projects
 from imaging.taxonomy import check_name
 
@@ -62,6 +64,17 @@ class Project:
     def id(self) -> ProjectKey:
         """The project's id."""
         return self.record.id
+
+    @property
+    def object_store(self) -> ObjectStore | None:
+        """Where the shards of the project's new images and segmentations go; None for its folders."""
+        store = self._gate.settings.object_store
+        return None if store is None else store.below(str(self.id))
+
+    def require_object_store(self) -> None:
+        """Raise UnavailableError, before long work, where shards go to an object store and that does not answer."""
+        if self.object_store is not None:
+            require_answer(self.object_store)
 
     def facts(self) -> ProjectRecord:
         """The project's facts as they are now, with the counts of what it holds; `record` has no counts."""

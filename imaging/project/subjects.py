@@ -18,6 +18,7 @@ from imaging.project.images import Images
 from imaging.project.models import Learners
 from imaging.project.outcomes import Outcomes
 from imaging.project.quarantine import Quarantine
+from imaging.pyramid.publish import empty_removed, staging_area
 from imaging.store import images as image_rows
 from imaging.store import uploads as upload_rows
 from imaging.store.mapping import SealedMapping
@@ -145,8 +146,16 @@ class Subjects:
             Quarantined files of this subject.
         learned
             Models that learned from it; they are noted, and stay.
+
+        Raises
+        ------
+        UnavailableError
+            An object store does not remove voxels of the subject, or what may be of it: to be done again.
         """
         self._gate.require(Action.ERASE)
+        # What was removed or given up earlier may be of this subject, and nobody can tell.
+        with staging_area(self._gate.folder / "images"):
+            empty_removed(self._gate.folder / "images")
         images = self.images_of([subject]).get(subject, [])
         files = sorted(set(held))
         with self._gate.change(Action.ERASE) as change:
@@ -169,6 +178,8 @@ class Subjects:
             self._quarantine.refuse(file)
         for image in images:
             self._images.delete(image)
+        # Of a segmentation that was being written meanwhile.
+        empty_removed(self._gate.folder / "images")
         return Erasure(
             subject=subject,
             images=tuple(images),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.domain.base import SegmentationKey
+from imaging.domain.object_store import ObjectStore
 from imaging.domain.ontology import Term
 from imaging.domain.segmentation import TermVoxels
 from imaging.errors import InvalidInputError
@@ -19,7 +19,8 @@ from imaging.pyramid.arrays import StoredArray, create_array
 from imaging.pyramid.layout import Layout, array_metadata, plan_layout
 from imaging.pyramid.manifest import LABELS, Manifest, manifest_path, save_bytes, save_manifest, take_manifest
 from imaging.pyramid.metadata import labels_group, read_group, segmentation_group
-from imaging.pyramid.publish import publish, staging_area, staging_folder
+from imaging.pyramid.objects import fresh_places
+from imaging.pyramid.publish import discard, put_in_place, staging_area, staging_folder
 from imaging.pyramid.read import Grid, Pyramid
 from imaging.pyramid.shrink import shrink_mode
 
@@ -59,7 +60,12 @@ def count_voxels(labels: Labels, terms: Sequence[Term]) -> tuple[TermVoxels, ...
 
 
 def write_segmentation(
-    image_path: Path, key: SegmentationKey, labels: Labels | Iterable[Labels], terms: Sequence[Term]
+    image_path: Path,
+    key: SegmentationKey,
+    labels: Labels | Iterable[Labels],
+    terms: Sequence[Term],
+    *,
+    store: ObjectStore | None = None,
 ) -> None:
     """Write or replace a segmentation with a pyramid of as many levels as its image.
 
@@ -71,17 +77,19 @@ def write_segmentation(
         On the grid of the image at level 0; or slabs of it that follow each other along z.
     terms
         Give each value its colour and name; a value without a term is refused before anything appears.
+    store
+        That of the project, where shards go; None for folders.
     """
     with staging_area(image_path.parent):
         staging = staging_folder(image_path.parent)
         try:
-            manifest = _write_staged(staging, Pyramid.open(image_path), labels, terms)
+            manifest = _write_staged(staging, Pyramid.open(image_path), labels, terms, store)
             with exclusive(image_path):
-                publish(staging, segmentation_path(image_path, key))
+                put_in_place(staging, segmentation_path(image_path, key))
                 save_manifest(manifest, manifest_path(image_path, key))
                 _list_segmentations(image_path)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            discard(staging, image_path.parent)
 
 
 def remove_segmentation(image_path: Path, key: SegmentationKey) -> None:
@@ -92,7 +100,7 @@ def remove_segmentation(image_path: Path, key: SegmentationKey) -> None:
             staging = staging_folder(image_path.parent)
             path.rename(staging)
             _list_segmentations(image_path)
-            shutil.rmtree(staging)
+            discard(staging, image_path.parent)
         manifest_path(image_path, key).unlink(missing_ok=True)
 
 
@@ -109,7 +117,7 @@ def sweep_segmentations(image_path: Path, known: Collection[SegmentationKey]) ->
     with exclusive(image_path):
         for folder in (image_path / LABELS).iterdir():
             if folder.name.isdecimal() and folder.name not in names:
-                shutil.rmtree(folder)
+                discard(folder, image_path.parent)
         if not listing_is_right(image_path):
             _list_segmentations(image_path)
 
@@ -122,10 +130,17 @@ def listing_is_right(image_path: Path) -> bool:
     return listing.is_file() and listing.read_bytes() == _listing(image_path)
 
 
-def _write_staged(staging: Path, image: Pyramid, labels: Labels | Iterable[Labels], terms: Sequence[Term]) -> Manifest:
+def _write_staged(
+    staging: Path,
+    image: Pyramid,
+    labels: Labels | Iterable[Labels],
+    terms: Sequence[Term],
+    store: ObjectStore | None,
+) -> Manifest:
+    place = fresh_places(store)
     layout = plan_layout("zyx", image.shape[-3:], "uint16", image.attributes.spacing_mm)
     arrays = [
-        create_array(staging / str(level), array_metadata(layout, level), keep_empty=False)
+        create_array(staging / str(level), array_metadata(layout, level), keep_empty=False, place=place(level))
         for level in range(len(layout.levels))
     ]
     _write_finest(arrays[0], layout, labels, terms)

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from numpy.typing import NDArray
 
 from imaging.domain.base import ImageKey, Record, SegmentationKey
 from imaging.errors import VerificationError
+from imaging.pyramid.objects import OBJECTS, StoredObject, find_place, list_objects
 
 LABELS = "labels"
 SUFFIX = ".ome.zarr"
+_OBJECTS_AT_A_TIME = 2
 
 
 class FileDigest(Record):
@@ -96,8 +99,11 @@ def digest_voxels(stored: NDArray[Any]) -> str:
 
 def take_manifest(group: Path, voxels: Iterable[VoxelDigest] = ()) -> Manifest:
     """Digest every file of a group; the segmentations inside an image keep manifests of their own."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        files = tuple(pool.map(lambda found: digest_file(found[1], found[0]), sorted(_files(group))))
+    found = sorted(_files(group), key=lambda item: item[0])
+    # An object is held in memory as a whole, so only a few at a time.
+    remote = any(isinstance(stored, StoredObject) for _, stored in found)
+    with ThreadPoolExecutor(_OBJECTS_AT_A_TIME if remote else os.cpu_count()) as pool:
+        files = tuple(pool.map(lambda item: _digest(item[1], item[0]), found))
     return Manifest(files=files, voxels=tuple(sorted(voxels, key=lambda part: (part.t, part.c, part.start))))
 
 
@@ -130,22 +136,49 @@ def verify(group: Path, manifest: Manifest) -> tuple[Difference, ...]:
 
     Returns
     -------
-    Every file that is missing, extra or changed; empty when all is as it was written.
+    Every file that is missing, extra or changed; empty when all is as it was written. An object counts as the file
+    that it would be in the folder of its array.
     """
     recorded = {file.path: file for file in manifest.files}
-    present = dict(_files(group)) if group.is_dir() else {}
-    found = [Difference(path=name, problem="missing") for name in sorted(recorded.keys() - present.keys())]
-    found += [Difference(path=name, problem="extra") for name in sorted(present.keys() - recorded.keys())]
+    # What says where shards lie is gone where they were brought home; where they were not, they are missing.
+    needed = {name for name in recorded if not name.endswith(f"/{OBJECTS}")}
+    present, extra = dict[str, Path | StoredObject](), set[str]()
+    for name, stored in _files(group):
+        # A file under the name of an object is one too many.
+        extra |= {name} - (recorded.keys() - present.keys())
+        # Objects come before what lies below the folder of their array.
+        present.setdefault(name, stored)
+    found = [Difference(path=name, problem="missing") for name in sorted(needed - present.keys())]
+    found += [Difference(path=name, problem="extra") for name in sorted(extra)]
     for name in sorted(recorded.keys() & present.keys()):
-        if digest_file(present[name], name) != recorded[name]:
+        if not _is_as(present[name], recorded[name]):
             found.append(Difference(path=name, problem="changed"))
     return tuple(found)
 
 
-def _files(group: Path) -> Iterator[tuple[str, Path]]:
+def _files(group: Path) -> Iterator[tuple[str, Path | StoredObject]]:
     for folder, folders, names in os.walk(group):
         if Path(folder) == group and LABELS in folders:
             folders.remove(LABELS)
+        inside = Path(folder).relative_to(group)
         for name in names:
-            path = Path(folder, name)
-            yield path.relative_to(group).as_posix(), path
+            yield (inside / name).as_posix(), Path(folder, name)
+        if OBJECTS in names:
+            # Where it is damaged, it is told as changed, and the shards as missing.
+            with suppress(VerificationError):
+                place = find_place(Path(folder))
+                for found in [] if place is None else list_objects(place):
+                    yield (inside / found.name).as_posix(), found
+
+
+def _digest(found: Path | StoredObject, name: str) -> FileDigest:
+    if isinstance(found, Path):
+        return digest_file(found, name)
+    content = found.read()
+    return FileDigest(path=name, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def _is_as(found: Path | StoredObject, recorded: FileDigest) -> bool:
+    if isinstance(found, Path):
+        return digest_file(found, recorded.path) == recorded
+    return found.is_as(recorded.bytes, recorded.sha256)

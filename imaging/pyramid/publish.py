@@ -5,15 +5,24 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import logging
 import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from imaging.errors import ImagingError, VerificationError
+from imaging.pyramid.objects import OBJECTS, find_places, remove_objects
+
+log = logging.getLogger(__name__)
+
 STAGING = ".staging"
+REMOVED = ".removed"
+"""What is no longer part of anything and has objects in a store that are still to be removed."""
+
 _AT_A_TIME = 8
 _EXCHANGE = 2
 _AT_FDCWD = -100
@@ -29,14 +38,60 @@ def publish(staging: Path, final: Path) -> None:
 
     A folder that already stands there is replaced in one step as well, and then removed.
     """
+    put_in_place(staging, final)
+    discard(staging, staging.parent.parent)
+
+
+def put_in_place(staging: Path, final: Path) -> None:
+    """As `publish`; what stood there before lies in the staging folder then, for the caller to `discard`."""
     sync_tree(staging)
     final.parent.mkdir(parents=True, exist_ok=True)
     if final.exists():
         _exchange(staging, final)
-        shutil.rmtree(staging)
     else:
         staging.rename(final)
     sync(final.parent)
+
+
+def discard(folder: Path, images: Path) -> None:
+    """Remove a folder that is no longer part of anything, the objects first that its arrays have in a store.
+
+    A store that does not let go of them now keeps nobody waiting: the folder, which alone knows where they lie, waits
+    in `.removed` for the next who holds the staging area alone, or erases a subject.
+    """
+    if next(folder.rglob(OBJECTS), None) is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    waiting = images / REMOVED / uuid.uuid4().hex
+    waiting.parent.mkdir(exist_ok=True)
+    # Whoever else removes it was quicker.
+    with suppress(FileNotFoundError):
+        folder.rename(waiting)
+        sync(waiting.parent)
+        try:
+            _remove(waiting)
+        except ImagingError as error:
+            log.warning("objects of what was removed are still in the store: %s", error)
+
+
+def empty_removed(images: Path) -> None:
+    """Remove for good what `discard` could not; UnavailableError where the store still does not let go of it."""
+    damaged: VerificationError | None = None
+    for waiting in sorted((images / REMOVED).glob("*")):
+        try:
+            _remove(waiting)
+        except VerificationError as error:
+            damaged = error
+    if damaged is not None:
+        raise damaged
+
+
+def _remove(folder: Path) -> None:
+    # Somebody may remove it at the same time, and be done.
+    with suppress(FileNotFoundError):
+        for place in find_places(folder):
+            remove_objects(place)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def sync_tree(folder: Path) -> None:
@@ -79,7 +134,9 @@ def staging_area(images: Path, sweep: Callable[[], None] | None = None) -> Itera
             fcntl.flock(lock, fcntl.LOCK_SH)
         else:
             for left in area.iterdir():
-                shutil.rmtree(left)
+                discard(left, images)
+            with suppress(ImagingError):
+                empty_removed(images)
             if sweep is not None:
                 sweep()
             fcntl.flock(lock, fcntl.LOCK_SH)

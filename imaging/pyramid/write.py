@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from imaging.domain.image import ImageAttributes
+from imaging.domain.object_store import ObjectStore
 from imaging.pyramid.arrays import StoredArray, create_array
 from imaging.pyramid.layout import Layout, Slab, Stored, array_metadata, plan_layout
 from imaging.pyramid.manifest import Manifest, VoxelDigest, digest_voxels, take_manifest
 from imaging.pyramid.metadata import image_group, print_group
+from imaging.pyramid.objects import fresh_places
 from imaging.pyramid.shrink import shrink_mean
 
 
@@ -19,7 +21,8 @@ class SlabWriter:
     """Writes the slabs of one image: in any order, by several threads or processes, one writer per slab.
 
     A slab of a coarser level needs the slabs below it (`needs`). It can be sent to another process, and to another
-    machine that sees the same folder; it carries nothing of the image but its layout.
+    machine that sees the same folder, and has a key of its own to the object store where there is one. It carries
+    nothing of the image but its layout.
     """
 
     def __init__(self, layout: Layout, arrays: tuple[StoredArray, ...]) -> None:
@@ -89,9 +92,10 @@ class SlabWriter:
 class PyramidWriter(SlabWriter):
     """Writes one image into a staging folder; the group's own zarr.json comes last: what is unfinished is no image."""
 
-    def __init__(self, target: Path, layout: Layout, attributes: ImageAttributes) -> None:
+    def __init__(self, target: Path, layout: Layout, attributes: ImageAttributes, *, store: ObjectStore | None) -> None:
+        place = fresh_places(store)
         arrays = (
-            create_array(target / str(level), array_metadata(layout, level), keep_empty=True)
+            create_array(target / str(level), array_metadata(layout, level), keep_empty=True, place=place(level))
             for level in range(len(layout.levels))
         )
         super().__init__(layout, tuple(arrays))
@@ -99,9 +103,11 @@ class PyramidWriter(SlabWriter):
         self.attributes = attributes
 
     @classmethod
-    def create(cls, target: Path, layout: Layout, attributes: ImageAttributes) -> PyramidWriter:
-        """Make the folder and an empty array for each level."""
-        return cls(target, layout, attributes)
+    def create(
+        cls, target: Path, layout: Layout, attributes: ImageAttributes, *, store: ObjectStore | None = None
+    ) -> PyramidWriter:
+        """Make the folder and an empty array for each level; shards go into the project's `store`, where it has one."""
+        return cls(target, layout, attributes, store=store)
 
     def for_others(self) -> SlabWriter:
         """Give what another process needs to write slabs of this image."""
@@ -113,7 +119,9 @@ class PyramidWriter(SlabWriter):
         return take_manifest(self.target, voxels)
 
 
-def write_pyramid(target: Path, stored: Stored, attributes: ImageAttributes) -> Manifest:
+def write_pyramid(
+    target: Path, stored: Stored, attributes: ImageAttributes, *, store: ObjectStore | None = None
+) -> Manifest:
     """Write an image that is small enough to be held in memory.
 
     Parameters
@@ -122,9 +130,11 @@ def write_pyramid(target: Path, stored: Stored, attributes: ImageAttributes) -> 
         The group's folder; it must not exist.
     stored
         Along `attributes.axes`.
+    store
+        That of the project, where shards go; None for folders.
     """
     layout = plan_layout(attributes.axes, stored.shape, stored.dtype.name, attributes.spacing_mm)
-    writer = PyramidWriter.create(target, layout, attributes)
+    writer = PyramidWriter.create(target, layout, attributes, store=store)
     voxels = []
     for slab in layout.slabs(0):
         front = tuple({"t": slab.t, "c": slab.c}[axis] for axis in layout.axes[:-3])

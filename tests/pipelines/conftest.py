@@ -32,7 +32,7 @@ def template() -> pydicom.Dataset:
     return pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_series(template: pydicom.Dataset) -> MakeSeries:
     """Write a CT series of one file per plane, names in no order; returns its voxels (z, y, x)."""
 

@@ -35,6 +35,8 @@ from imaging.pyramid.beside import read_manifest
 from imaging.pyramid.layout import Slab
 from imaging.pyramid.manifest import digest_voxels
 from imaging.pyramid.read import Box, Pyramid
+from imaging.settings import Settings
+from imaging.workspace import Workspace
 from pipelines import cluster, sources
 from pipelines.ingest import ingest
 from pipelines.preprocess import PreparedImages
@@ -42,6 +44,7 @@ from pipelines.preprocessing import PreprocessingRecipe
 from pipelines.pyramids import PortableRead, Threads
 from pipelines.resample import resample_image
 from tests.certificates import make_certificate
+from tests.object_store import KEYS, Bucket, Door, places_in
 from tests.pipelines.conftest import Call, MakeSeries
 from tests.pipelines.ingesting import silent, take, voxels_of
 
@@ -318,6 +321,45 @@ def test_a_cluster_is_reached_by_tls(
     with dask.config.set({"scheduler-address": started.address, **tls}):
         take(project, tmp_path / "in")
     np.testing.assert_array_equal(voxels_of(project), voxels)
+
+
+@pytest.fixture
+def stored(bucket: Bucket, door: Door, tmp_path: Path) -> Iterator[Project]:
+    """A project whose shards go through the door into the bucket."""
+    made, _, _ = Workspace.create(Settings.read(tmp_path / "S", bucket.environment(door.port)))
+    yield made.create_project(made.accounts.acting(None).id, "stored")
+    made.close()
+
+
+def test_a_cluster_writes_into_an_object_store(
+    stored: Project, make_series: MakeSeries, tmp_path: Path, bucket: Bucket, started: Started
+) -> None:
+    voxels = make_series(tmp_path / "in", planes=PLANES)
+    take(stored, tmp_path / "in")
+    np.testing.assert_array_equal(voxels_of(stored), voxels)
+    assert len(bucket.names()) == 3
+    assert is_whole(stored)
+    log = started.log.read_text()
+    assert not [word for word in (*KEYS.values(), bucket.name) if word in log]
+
+
+def test_an_object_store_that_dies_under_a_cluster_is_told_as_such(
+    stored: Project, make_series: MakeSeries, tmp_path: Path, bucket: Bucket, door: Door, started: Started
+) -> None:
+    make_series(tmp_path / "in", planes=PLANES * 3)
+
+    def report(percent: int, message: str) -> None:
+        if percent > 10:
+            door.close()
+
+    with pytest.raises(UnavailableError, match="the object store is not available"):
+        ingest(stored, [tmp_path / "in"], report)
+    assert left_in_staging(stored) == []
+    door.open()
+    assert len(take(stored, tmp_path / "in").images) == 1
+    assert {name.split("/")[2] for name in bucket.names()} == {
+        json.loads(file.read_text())["url"].split("/")[-3] for file in places_in(stored.folder)
+    }
 
 
 @pytest.mark.parametrize("address", ["tcp://192.0.2.7:8786", "tcp://scheduler.example:8786", "ws://192.0.2.7:80", "x"])
