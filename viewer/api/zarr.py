@@ -6,7 +6,10 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from io import FileIO
+from itertools import chain
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
@@ -15,6 +18,8 @@ from starlette.responses import StreamingResponse
 from imaging.domain.base import ImageKey, SegmentationKey
 from imaging.errors import NotFoundError
 from imaging.project.project import Project
+from imaging.pyramid.objects import OBJECTS
+from imaging.pyramid.shards import ShardName, find_shard
 from viewer.deps import Entry, Id
 from viewer.ranges import ByteRange, UnsatisfiableRangeError, parse_range
 from viewer.reading import require_exact
@@ -22,7 +27,8 @@ from viewer.reading import require_exact
 router = APIRouter(prefix="/api", tags=["pixels"])
 
 _ALLOWED = re.compile(
-    r"(?:labels/(?:(?P<segmentation>[1-9]\d{0,15})/)?)?(?:\d{1,2}/)?(?:zarr\.json|c(?:/\d{1,9}){1,8})"
+    r"(?P<array>(?:labels/(?:(?P<segmentation>[1-9]\d{0,15})/)?)?(?:(?P<level>\d{1,2})/)?)"
+    r"(?:zarr\.json|(?P<shard>c(?:/\d{1,9}){1,8}))"
 )
 _BLOCK = 1 << 20
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -40,7 +46,11 @@ def read_zarr(image: Id, path: str, door: Entry, request: Request) -> Response:
         raise NotFoundError("array")
     if path.startswith("labels/"):
         _require_segmentation(project, record.id, allowed["segmentation"])
-    file = open_beneath(project.images.path(record.id), path)
+    folder = project.images.path(record.id)
+    if allowed["shard"] is not None:
+        with suppress(_HereError):
+            return _send_object(folder, allowed, request)
+    file = open_beneath(folder, path)
     try:
         return _send(file, request)
     except BaseException:
@@ -78,28 +88,93 @@ def _require_segmentation(project: Project, image: ImageKey, key: str | None) ->
         raise NotFoundError("segmentation")
 
 
+class _HereError(Exception):
+    """The shards of an array lie in its folder."""
+
+
+def _send_object(folder: Path, allowed: re.Match[str], request: Request) -> Response:
+    def read_place() -> bytes:
+        try:
+            file = open_beneath(folder, f"{allowed['array']}{OBJECTS}")
+        except NotFoundError:
+            raise _HereError from None
+        with file:
+            return file.read()
+
+    key = allowed["segmentation"]
+    asked = ShardName(None if key is None else SegmentationKey(int(key)), allowed["level"] or "", allowed["shard"])
+    for last in (False, True):
+        found = find_shard(folder, asked, read_place)
+        answer = _Answer.to(request, found.size)
+        if answer.part is None or request.method == "HEAD":
+            return answer.without_content()
+        blocks = found.stored.blocks(answer.part.start, answer.part.stop)
+        try:
+            # Before anything is sent: a store that does not answer is told as such.
+            first = next(blocks, b"")
+        except NotFoundError:
+            # Replaced since it was found; what it was replaced by has another place.
+            if last:
+                raise
+            continue
+        if len(first) == answer.part.length:
+            return answer.whole(first)
+        return answer.streamed(chain([first], blocks))
+    raise NotFoundError("array")
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What is said of some bytes: `part` of them is sent; None where what is asked for lies outside."""
+
+    status: int
+    headers: dict[str, str]
+    part: ByteRange | None
+    media_type: str = "application/octet-stream"
+
+    @classmethod
+    def to(cls, request: Request, size: int) -> _Answer:
+        """Decide what a request for something of this size gets."""
+        headers = {"Accept-Ranges": "bytes"}
+        try:
+            asked = parse_range(request.headers.get("range"), size)
+        except UnsatisfiableRangeError:
+            return cls(416, headers | {"Content-Range": f"bytes */{size}"}, None)
+        part = asked or ByteRange(0, size)
+        if asked is not None:
+            headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
+        headers["Content-Length"] = str(part.length)
+        media_type = "application/json" if request.url.path.endswith(".json") else cls.media_type
+        return cls(200 if asked is None else 206, headers, part, media_type)
+
+    def without_content(self) -> Response:
+        """Answer HEAD, or a range that lies outside."""
+        return Response(
+            status_code=self.status,
+            headers=self.headers,
+            media_type=None if self.part is None else self.media_type,
+        )
+
+    def whole(self, content: bytes) -> Response:
+        """Send all of it at once."""
+        return Response(content, self.status, self.headers, self.media_type)
+
+    def streamed(self, blocks: Iterator[bytes]) -> Response:
+        """Send it block by block."""
+        return StreamingResponse(blocks, self.status, self.headers, self.media_type)
+
+
 def _send(file: FileIO, request: Request) -> Response:
-    size = os.fstat(file.fileno()).st_size
-    headers = {"Accept-Ranges": "bytes"}
-    try:
-        asked = parse_range(request.headers.get("range"), size)
-    except UnsatisfiableRangeError:
+    answer = _Answer.to(request, os.fstat(file.fileno()).st_size)
+    part = answer.part
+    if part is None or request.method == "HEAD":
         file.close()
-        return Response(status_code=416, headers=headers | {"Content-Range": f"bytes */{size}"})
-    part = asked or ByteRange(0, size)
-    if asked is not None:
-        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
-    headers["Content-Length"] = str(part.length)
-    status = 200 if asked is None else 206
-    media_type = "application/json" if request.url.path.endswith(".json") else "application/octet-stream"
-    if request.method == "HEAD":
-        file.close()
-        return Response(status_code=status, headers=headers, media_type=media_type)
+        return answer.without_content()
     if part.length <= _BLOCK:
         with file:
             content = os.pread(file.fileno(), part.length, part.start)
-        return Response(content, status, headers, media_type)
-    return StreamingResponse(_read_blocks(file, part), status, headers, media_type)
+        return answer.whole(content)
+    return answer.streamed(_read_blocks(file, part))
 
 
 def _read_blocks(file: FileIO, part: ByteRange) -> Iterator[bytes]:
