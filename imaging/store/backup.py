@@ -13,12 +13,13 @@ from pathlib import Path
 from imaging.domain.base import Record
 from imaging.errors import InvalidInputError, StateError, UnavailableError
 from imaging.locks import unchanging
+from imaging.pyramid.home import bring_home
 from imaging.settings import Settings
 from imaging.store.database import Database
 
 SQLITE = "workspace.sqlite"
 POSTGRESQL = "workspace.dump"
-_PASSING = frozenset({".staging", ".working", "scratch", "prepared"})
+_PASSING = frozenset({".staging", ".removed", ".working", "scratch", "prepared"})
 """Folders of what is not published yet, or never is, or can be made again; a scratch folder holds plain originals."""
 
 
@@ -31,7 +32,7 @@ class BackupReport(Record):
 
 
 def back_up(database: Database, settings: Settings, destination: Path) -> BackupReport:
-    """Copy the database first, then the files.
+    """Copy the database first, then the files; shards that lie in an object store become files of the copy.
 
     Files lie in place before their row appears and never change afterwards, so that every row of the copied database
     finds its files in the copy. Headers, which a second pseudonymisation changes, are held still meanwhile.
@@ -53,6 +54,7 @@ def back_up(database: Database, settings: Settings, destination: Path) -> Backup
             for folder, target in ((settings.projects, "projects"), (settings.quarantine, "quarantine")):
                 if folder.is_dir():
                     _copy_tree(folder, partial / target)
+        _bring_shards_home(settings.projects, partial / "projects")
         files = [path for path in partial.rglob("*") if path.is_file()]
         report = BackupReport(database=name, files=len(files), bytes=sum(path.stat().st_size for path in files))
         if destination.exists():
@@ -70,6 +72,11 @@ def _headers_held(settings: Settings) -> Iterator[None]:
         for headers in sorted(settings.projects.glob("*/headers")):
             held.enter_context(unchanging(headers))
         yield
+
+
+def _bring_shards_home(projects: Path, copy: Path) -> None:
+    for images in sorted(projects.glob("*/images")):
+        bring_home(images, copy / images.parent.name / images.name)
 
 
 def _copy_sqlite(database: Database, target: Path) -> str:
