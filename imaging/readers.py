@@ -32,6 +32,13 @@ def find_volume_reader(path: Path) -> VolumeReader | None:
     return next((reader for reader in _load_volume_readers() if reader.recognises(path)), None)
 
 
+def name_volume_reader(name: str) -> VolumeReader:
+    """Give the reader of one format of volumes by the name of its entry point."""
+    (point,) = entry_points(group=VOLUME_READERS, name=name)
+    reader: VolumeReader = point.load()()
+    return reader
+
+
 def _read_start(path: Path) -> bytes:
     with path.open("rb") as stream:
         return stream.read(_PREAMBLE + len(_PREFIX))

@@ -16,13 +16,12 @@ from imaging.domain.outcome import Reason
 from imaging.errors import InvalidInputError, NotFoundError, RefusedFileError
 from imaging.project.project import Project
 from imaging.pyramid.labels import Labels
-from imaging.pyramid.layout import Slab
 from imaging.text import load_detector
 from imaging.volume import Volume
 from pipelines.attaching import ABSENT, OFF_PLANES, SEVERAL_FIT, TermFinder, look_for_text
 from pipelines.dicom_objects import LaidLabels, draft_segmentation
 from pipelines.foreign_files import LabelFile
-from pipelines.label_volumes import LabelVolume, lay_on_image, take_whole
+from pipelines.label_volumes import LabelVolume, lay_on_image, take_labels
 from pipelines.volume_text import screen_volume
 
 LABELS_ALONE = "label maps come in together with the table that names them: send both again"
@@ -81,8 +80,7 @@ class LabelAttacher:
             raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, ABSENT)
         volume = item.reader.open(item.found.path, scratch, decided=False)
         _require_size(volume, images)
-        read = LabelVolume(_read_values(volume), np.asarray(volume.attributes.affine_lps, float))
-        image, values = _lay(read, volume, images)
+        image, values = _lay(_take(volume), images)
         found = {int(value) for value in np.unique(values) if value}
         if not found <= set(row.values):
             raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, "a value of the label map has no term")
@@ -107,25 +105,18 @@ def _require_size(volume: Volume, images: Sequence[Image]) -> None:
         raise RefusedFileError(Reason.LIMIT_EXCEEDED, "the label map is far larger than its image")
 
 
-def _read_values(volume: Volume) -> Labels:
-    """Read the values (z, y, x) of a label map, rescaled where the file says so."""
+def _take(volume: Volume) -> LabelVolume:
     try:
-        if volume.attributes.axes != "zyx":
-            raise InvalidInputError("several volumes")
-        stored = volume.read(Slab(0, 0, volume.shape[0]))
-        rescale = volume.attributes.rescale
-        slope, intercept = rescale.slope[0], rescale.intercept[0]
-        return take_whole(stored if (slope, intercept) == (1, 0) else stored * slope + intercept)
+        return take_labels(volume)
     except InvalidInputError as error:
         raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, "the voxels are no label values") from error
 
 
-def _lay(read: LabelVolume, volume: Volume, images: Sequence[Image]) -> tuple[Image, Labels]:
+def _lay(read: LabelVolume, images: Sequence[Image]) -> tuple[Image, Labels]:
     fitting: list[tuple[Image, Labels]] = []
     for image in images:
-        if image.attributes.placed is volume.attributes.placed:
-            with suppress(InvalidInputError):
-                fitting.append((image, lay_on_image(read, image)))
+        with suppress(InvalidInputError):
+            fitting.append((image, lay_on_image(read, image)))
         if len(fitting) > 1:
             raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, SEVERAL_FIT)
     if not fitting:

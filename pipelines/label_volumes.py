@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
-import SimpleITK
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from imaging.dicom.decode import read_slab
@@ -25,8 +23,13 @@ from imaging.domain.outcome import Reason
 from imaging.errors import InvalidInputError, RefusedFileError, UnavailableError
 from imaging.geometry import voxel_to_world, world_to_voxel
 from imaging.pyramid.labels import Labels
+from imaging.pyramid.layout import Slab
+from imaging.readers import name_volume_reader
 from imaging.text import load_detector
+from imaging.volume import Volume
 
+_NAMES = {"nifti": "NIfTI", "nrrd": "NRRD"}
+_IMG = re.compile(r"\.img(\.gz)?$")
 _OFF_GRID_VOXELS = 0.1
 """How far from a voxel centre of the image a corner of the labels may lie: rounding of headers, no more."""
 
@@ -46,42 +49,49 @@ class LabelVolume:
     values : (z, y, x), uint16
     affine : (4, 4), float64
         Voxel centre (z, y, x, 1) of this volume to LPS mm.
+    placed
+        Whether the file says where in the patient they lie; else the affine holds no more than their distances.
     """
 
     values: Labels
     affine: NDArray[np.float64]
+    placed: bool = True
 
 
-def read_nifti(files: Sequence[Path], scratch: Path) -> LabelVolume:
-    """Read one NIfTI file; its own axes are (x, y, z) in RAS mm."""
-    path = _only(files)
+def take_labels(volume: Volume) -> LabelVolume:
+    """Take the values of a file that a volume reader opened, rescaled where the file says so.
+
+    Raises
+    ------
+    InvalidInputError
+        They are no labels, or those of several volumes.
+    RefusedFileError
+        The file became shorter meanwhile.
+    """
+    attributes = volume.attributes
+    if attributes.axes != "zyx":
+        raise InvalidInputError("the file does not hold one volume")
+    stored = volume.read(Slab(0, 0, volume.shape[0]))
+    slope, intercept = attributes.rescale.slope[0], attributes.rescale.intercept[0]
+    values = take_whole(stored if (slope, intercept) == (1, 0) else stored * slope + intercept)
+    return LabelVolume(values, np.asarray(attributes.affine_lps, float), placed=attributes.placed)
+
+
+def _read_volume(name: str, files: Sequence[Path], scratch: Path) -> LabelVolume:
+    """Read one file through the volume reader of its format; its voxels may lie in a file beside it.
+
+    Where two places are stated, the sform is taken: labels whose sform is wrong do not lie on the grid of their image.
+    """
+    path = Path(_IMG.sub(r".hdr\1", str(_only(files))))
     try:
-        source: Any = nibabel.load(path)
-        values = np.asanyarray(source.dataobj)
-        affine = np.asarray(source.affine, np.float64)
-    except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error) as error:
-        raise InvalidInputError("the file is no readable NIfTI volume") from error
-    while values.ndim > 3 and values.shape[-1] == 1:
-        values = values[..., 0]
-    if values.ndim != 3:
-        raise InvalidInputError("the NIfTI file does not hold one volume")
-    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
-    return LabelVolume(take_whole(values.transpose(2, 1, 0)), lps[:, [2, 1, 0, 3]])
-
-
-def read_nrrd(files: Sequence[Path], scratch: Path) -> LabelVolume:
-    """Read one NRRD file through SimpleITK, which turns any space into LPS mm."""
-    try:
-        source: Any = SimpleITK.ReadImage(str(_only(files)), imageIO="NrrdImageIO")
-    except RuntimeError as error:
-        raise InvalidInputError("the file is no readable NRRD volume") from error
-    if source.GetDimension() != 3 or source.GetNumberOfComponentsPerPixel() != 1:
-        raise InvalidInputError("the NRRD file does not hold one volume")
-    affine = np.eye(4)
-    columns = np.reshape(source.GetDirection(), (3, 3)) * np.asarray(source.GetSpacing())
-    affine[:3, :3] = columns[:, ::-1]
-    affine[:3, 3] = source.GetOrigin()
-    return LabelVolume(take_whole(SimpleITK.GetArrayFromImage(source)), affine)
+        reader = name_volume_reader(name)
+        if not reader.recognises(path):
+            raise InvalidInputError(f"the file is no {_NAMES[name]} volume")
+        return take_labels(reader.open(path, scratch, decided=True, beside=True))
+    except RefusedFileError as error:
+        raise InvalidInputError(f"the file is refused: {error.reason.value}, {error.detail}") from error
+    except OSError as error:
+        raise InvalidInputError(f"the file is no readable {_NAMES[name]} volume") from error
 
 
 def read_dicom_series(files: Sequence[Path], scratch: Path) -> LabelVolume:
@@ -117,8 +127,7 @@ def write_nifti(values: Labels, affine: NDArray[np.float64], target: Path) -> No
 
 
 READERS: dict[str, Callable[[Sequence[Path], Path], LabelVolume]] = {
-    "nifti": read_nifti,
-    "nrrd": read_nrrd,
+    **{name: partial(_read_volume, name) for name in _NAMES},
     "dicom-series": read_dicom_series,
 }
 """Formats of voxel labels by their name on the command line."""
@@ -149,10 +158,13 @@ def place_on_image(labels: LabelVolume, image: Image) -> tuple[Region, Labels]:
     Raises
     ------
     InvalidInputError
-        The grids differ by more than flips, permutations and whole voxels, or a label lies outside the image.
+        The grids differ by more than flips, permutations and whole voxels, a label lies outside the image, or only
+        the image has a place.
     """
     if not image.attributes.regular:
         raise InvalidInputError("the planes of the image form no regular grid")
+    if image.attributes.placed and not labels.placed:
+        raise InvalidInputError("the file does not say where in the patient the labels lie")
     shape = (image.extent("z"), image.extent("y"), image.extent("x"))
     order, steps, start = _match_grids(labels, np.asarray(image.attributes.affine_lps, float))
     turned = labels.values.transpose(order)[tuple(slice(None, None, step) for step in steps)]

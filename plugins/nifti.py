@@ -67,16 +67,19 @@ class NiftiReader:
         """Tell by the size and magic at the beginning, unpacked where it is packed."""
         return _find_kind(_read_start(path)) is not None
 
-    def open(self, path: Path, scratch: Path, *, decided: bool) -> Volume:
+    def open(self, path: Path, scratch: Path, *, decided: bool, beside: bool = False) -> Volume:
         """Find the voxels and their place; where two places are stated, a person's decision takes the sform."""
         start = _read_start(path)
         kind = _find_kind(start)
         if kind is None:
             raise RefusedFileError(Reason.UNREADABLE, "the header of the volume makes no sense")
+        least = kind.size
         if start[kind.magic :].startswith(kind.pair):
-            raise RefusedFileError(Reason.NO_PIXELS, "the voxels lie in a file of their own")
+            if not beside:
+                raise _apart()
+            path, least = _find_voxels(path), 0
         header = _parse(start, kind)
-        voxel_format, offset = _read_format(header), _read_offset(header, kind)
+        voxel_format, offset = _read_format(header), _read_offset(header, least)
         packed = _is_packed(path)
         limits = Limits()
         voxel_format.check(limits)
@@ -88,6 +91,19 @@ class NiftiReader:
         else:
             voxels = take_plain(path, offset, voxel_format, limits)
         return lay_volume(voxels, place, rescale=rescale, colour=colour)
+
+
+def _apart() -> RefusedFileError:
+    return RefusedFileError(Reason.NO_PIXELS, "the voxels lie in a file of their own")
+
+
+def _find_voxels(header: Path) -> Path:
+    """Find the file of the voxels beside that of their header: `a.img` or `a.img.gz` beside `a.hdr`."""
+    stem = header.with_suffix("") if header.suffix == ".gz" else header
+    for path in (stem.with_suffix(".img"), stem.with_suffix(".img.gz")):
+        if path.is_file():
+            return path
+    raise _apart()
 
 
 def _is_packed(path: Path) -> bool:
@@ -148,10 +164,10 @@ def _read_format(header: Nifti1Header) -> VoxelFormat:
     return VoxelFormat(stored, "".join(order), tuple(of_axes))
 
 
-def _read_offset(header: Nifti1Header, kind: _Kind) -> int:
+def _read_offset(header: Nifti1Header, least: int) -> int:
     """Read where the voxels begin; between header and voxels lie extensions, which nobody reads."""
     offset = float(header["vox_offset"])
-    if not kind.size <= offset < 2**40 or offset != int(offset):
+    if not least <= offset < 2**40 or offset != int(offset):
         raise RefusedFileError(Reason.UNREADABLE, "the header of the volume makes no sense")
     return int(offset)
 

@@ -67,13 +67,16 @@ class NrrdReader:
         with path.open("rb") as stream:
             return _MAGIC.match(stream.read(16)) is not None
 
-    def open(self, path: Path, scratch: Path, *, decided: bool) -> Volume:
+    def open(self, path: Path, scratch: Path, *, decided: bool, beside: bool = False) -> Volume:
         """Find the voxels and their place; there is nothing to decide on in a header that says one thing."""
         with path.open("rb") as stream:
             fields = _read_fields(stream)
             begin = stream.tell()
         if "datafile" in fields:
-            raise RefusedFileError(Reason.NO_PIXELS, "the voxels lie in a file of their own")
+            inside = Path(fields["datafile"]).parent == Path()
+            path, begin = path.parent / fields["datafile"], 0
+            if not (beside and inside and path.is_file()):
+                raise RefusedFileError(Reason.NO_PIXELS, "the voxels lie in a file of their own")
         try:
             axes = _read_axes(fields)
             voxel_format = _read_format(fields, axes)
