@@ -100,9 +100,19 @@ class Importer:
         Name of an import layer; the member's own layer when None.
     reviewed
         Whether what comes in counts as reviewed, so that models learn from it.
+    partial
+        Whether a volume of labels may cover a part of its image only, or reach beyond it.
     """
 
-    def __init__(self, project: Project, renames: Mapping[str, str], *, layer: str | None, reviewed: bool) -> None:
+    def __init__(
+        self,
+        project: Project,
+        renames: Mapping[str, str],
+        *,
+        layer: str | None,
+        reviewed: bool,
+        partial: bool = False,
+    ) -> None:
         project.require(Action.IMPORT_ANNOTATIONS)
         if layer is None:
             project.require(Action.ANNOTATE)
@@ -110,6 +120,7 @@ class Importer:
         self._renames = renames
         self._layer_name = None if layer is None else check_name("layer", layer)
         self._reviewed = reviewed
+        self._partial = partial
         self._terms = {term.name: term for term in project.ontology.terms()}
         self._segmentations: list[SegmentationKey] = []
         self._image_terms: list[tuple[ImageKey, TermKey]] = []
@@ -185,7 +196,8 @@ class Importer:
         scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             volume = label_volumes.READERS[kind](item.files, Path(folder))
-        return [LaidLabels(label_volumes.lay_on_image(volume, item.image), {})]
+        partial = self._partial or kind not in label_volumes.WHOLE
+        return [LaidLabels(label_volumes.lay_on_image(volume, item.image, partial=partial), {})]
 
     def _read_drawings(self, item: _Item, kind: str) -> list[tuple[Image, drawing_files.Drawn]]:
         require_paths(item.files)

@@ -21,7 +21,7 @@ from imaging.volume import Volume
 from pipelines.attaching import ABSENT, OFF_PLANES, SEVERAL_FIT, TermFinder, look_for_text
 from pipelines.dicom_objects import LaidLabels, draft_segmentation
 from pipelines.foreign_files import LabelFile
-from pipelines.label_volumes import LabelVolume, lay_on_image, take_labels
+from pipelines.label_volumes import LabelVolume, covers, place_on_image, take_labels
 from pipelines.volume_text import screen_volume
 
 LABELS_ALONE = "label maps come in together with the table that names them: send both again"
@@ -116,9 +116,11 @@ def _lay(read: LabelVolume, images: Sequence[Image]) -> tuple[Image, Labels]:
     fitting: list[tuple[Image, Labels]] = []
     for image in images:
         with suppress(InvalidInputError):
-            fitting.append((image, lay_on_image(read, image)))
+            fitting.append((image, place_on_image(read, image)[1]))
         if len(fitting) > 1:
             raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, SEVERAL_FIT)
     if not fitting:
         raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, OFF_PLANES)
+    if not covers(*fitting[0], read):
+        raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, "the label map has another size or place than its image")
     return fitting[0]

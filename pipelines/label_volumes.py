@@ -29,6 +29,9 @@ from imaging.text import load_detector
 from imaging.volume import Volume
 
 _NAMES = {"nifti": "NIfTI", "nrrd": "NRRD"}
+WHOLE = frozenset(_NAMES)
+"""Formats whose labels cover their image; of a DICOM series, as of a segmentation, planes may be missing."""
+
 _IMG = re.compile(r"\.img(\.gz)?$")
 _OFF_GRID_VOXELS = 0.1
 """How far from a voxel centre of the image a corner of the labels may lie: rounding of headers, no more."""
@@ -133,8 +136,14 @@ READERS: dict[str, Callable[[Sequence[Path], Path], LabelVolume]] = {
 """Formats of voxel labels by their name on the command line."""
 
 
-def lay_on_image(labels: LabelVolume, image: Image) -> Labels:
+def lay_on_image(labels: LabelVolume, image: Image, *, partial: bool) -> Labels:
     """Put labels where the image's voxels are.
+
+    Parameters
+    ----------
+    partial
+        Whether they may cover a part of the image only, or reach beyond it; else background would stand for a finding
+        where nobody looked.
 
     Returns
     -------
@@ -144,12 +153,21 @@ def lay_on_image(labels: LabelVolume, image: Image) -> Labels:
     Raises
     ------
     InvalidInputError
-        As for `place_on_image`.
+        They do not cover the image, or as for `place_on_image`.
     """
     into, kept = place_on_image(labels, image)
-    result = np.zeros((image.extent("z"), image.extent("y"), image.extent("x")), labels.values.dtype)
+    if not partial and not covers(image, kept, labels):
+        raise InvalidInputError(
+            "the labels have another size or place than the image: --partial takes them as they lie"
+        )
+    result = np.zeros(_extents(image), labels.values.dtype)
     result[into] = kept
     return result
+
+
+def covers(image: Image, kept: Labels, labels: LabelVolume) -> bool:
+    """Whether labels, of which some are `kept` on an image, cover its voxels and no more."""
+    return kept.shape == _extents(image) and kept.size == labels.values.size
 
 
 def place_on_image(labels: LabelVolume, image: Image) -> tuple[Region, Labels]:
@@ -165,18 +183,21 @@ def place_on_image(labels: LabelVolume, image: Image) -> tuple[Region, Labels]:
         raise InvalidInputError("the planes of the image form no regular grid")
     if image.attributes.placed and not labels.placed:
         raise InvalidInputError("the file does not say where in the patient the labels lie")
-    shape = (image.extent("z"), image.extent("y"), image.extent("x"))
     order, steps, start = _match_grids(labels, np.asarray(image.attributes.affine_lps, float))
     turned = labels.values.transpose(order)[tuple(slice(None, None, step) for step in steps)]
     into = tuple(
         slice(min(length, max(0, first)), max(0, min(length, first + size)))
-        for first, size, length in zip(start, turned.shape, shape, strict=True)
+        for first, size, length in zip(start, turned.shape, _extents(image), strict=True)
     )
     out_of = tuple(slice(part.start - first, part.stop - first) for part, first in zip(into, start, strict=True))
     kept = turned[out_of]
     if np.count_nonzero(kept) != np.count_nonzero(turned):
         raise InvalidInputError("some labels lie outside the image")
     return into, kept
+
+
+def _extents(image: Image) -> tuple[int, int, int]:
+    return image.extent("z"), image.extent("y"), image.extent("x")
 
 
 Order = tuple[int, int, int]

@@ -33,6 +33,7 @@ class _Options(TypedDict):
     terms: tuple[str, ...]
     layer: str | None
     reviewed: bool
+    partial: bool
 
 
 @click.group("annotations")
@@ -55,6 +56,9 @@ def command() -> None:
 )
 @click.option("--layer", help="Name of the import layer; by default your own layer.")
 @click.option("--reviewed", is_flag=True, help="Count what comes in as reviewed, so that models learn from it.")
+@click.option(
+    "--partial", is_flag=True, help="NIfTI and NRRD labels may cover a part of the image; the rest is background."
+)
 @workspace_options
 def import_annotations(
     invocation: Invocation, project: str, files: tuple[Path, ...], kind: str, **options: Unpack[_Options]
@@ -62,14 +66,17 @@ def import_annotations(
     """Bring in segmentations, drawings or terms of whole images.
 
     Segmentations come as nifti, nrrd, dicom-seg or dicom-series, drawings as geojson, csv or rtstruct, terms as a
-    table in csv. Label volumes must lie on the grid of the image; they are flipped and permuted, never resampled.
+    table in csv. Label volumes must lie on the grid of the image, and cover it unless --partial is said; they are
+    flipped and permuted, never resampled.
     Coordinates of drawings are pixels of the plane with the origin lower-left. Terms that the ontology lacks are added
     to it. Without --term, a DICOM object says itself what its segments are, and a JSON file of a dump beside a label
     volume which value is which term.
     """
     opened = invocation.project(invocation.workspace(), project)
     renames = _read_renames(options["terms"])
-    importer = Importer(opened, renames, layer=options["layer"], reviewed=options["reviewed"])
+    importer = Importer(
+        opened, renames, layer=options["layer"], reviewed=options["reviewed"], partial=options["partial"]
+    )
     image, table = options["image"], options["table"]
     # Members of archives are identifying files: they are unpacked inside the quarantine, which every start sweeps.
     with opened.uploads.scratch() as scratch:

@@ -199,6 +199,17 @@ def test_a_label_map_off_the_grid_is_held(project: Project, dataset: Path) -> No
     assert held.detail.startswith("it does not lie on the planes of its image; ")
 
 
+@pytest.mark.parametrize("cut", [slice(0, 5), slice(1, 6)])
+def test_a_label_map_of_a_part_of_its_image_is_held(project: Project, dataset: Path, cut: slice) -> None:
+    begin = RAS.copy()
+    begin[:3, 3] += cut.start * RAS[:3, 2]
+    write(dataset / "labelsTr" / "case_1.nii.gz", label_of()[cut], begin)
+    (held,) = take(project, dataset).quarantined
+    assert held.reason is Reason.IRREGULAR_GEOMETRY
+    assert held.detail.startswith("the label map has another size or place than its image; ")
+    assert len(project.segmentations.list()) == 1
+
+
 def test_a_label_map_without_its_image_is_held_and_accepting_makes_no_image_of_it(
     project: Project, dataset: Path
 ) -> None:

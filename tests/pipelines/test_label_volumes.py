@@ -16,6 +16,7 @@ from imaging.project.project import Project
 from imaging.pyramid.labels import SegmentationReader
 from pipelines.annotations import Importer
 from pipelines.label_volumes import LabelVolume, lay_on_image, read_dicom_series
+from tests.pipelines.conftest import Call
 from tests.pipelines.ingesting import take
 
 LABELS = Path(__file__).parents[2] / "sample_dicom" / "labels" / "ct-chest-01"
@@ -154,7 +155,7 @@ def test_labels_lie_on_an_image_without_a_place_by_their_distances(
 def test_labels_without_a_place_fit_only_what_has_none(image: Image, labels: np.ndarray) -> None:
     affine = np.asarray(image.attributes.affine_lps, float)
     with pytest.raises(InvalidInputError, match="where in the patient"):
-        lay_on_image(LabelVolume(labels, affine, placed=False), image)
+        lay_on_image(LabelVolume(labels, affine, placed=False), image, partial=True)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a.nii.gz", "nrrd"), ("a.nrrd", "nifti")])
@@ -189,6 +190,44 @@ def test_a_header_that_names_a_file_elsewhere_reads_nothing_of_it(
     for name in ("a.nhdr", "b.nhdr"):
         with pytest.raises(InvalidInputError, match="a file of their own"):
             bring(project, image, tmp_path / "files" / name, "nrrd")
+
+
+def _cropped(source: SimpleITK.Image) -> SimpleITK.Image:
+    return source[2:18, 3:22, 1:5]
+
+
+def _padded(source: SimpleITK.Image) -> SimpleITK.Image:
+    return SimpleITK.ConstantPad(source, (0, 0, 2), (0, 0, 0))
+
+
+def _moved(source: SimpleITK.Image) -> SimpleITK.Image:
+    source.SetOrigin(source.TransformIndexToPhysicalPoint((0, 1, 0)))
+    return source
+
+
+@pytest.mark.parametrize("change", [_cropped, _padded, _moved])
+@pytest.mark.parametrize(("name", "kind"), [("a.nii.gz", "nifti"), ("a.nrrd", "nrrd")])
+def test_labels_of_another_size_come_in_only_where_that_is_meant(
+    project: Project,
+    image: Image,
+    labels: np.ndarray,
+    tmp_path: Path,
+    call: Call,
+    change: Callable[[SimpleITK.Image], SimpleITK.Image],
+    name: str,
+    kind: str,
+) -> None:
+    SimpleITK.WriteImage(change(by_itk(labels)), str(tmp_path / name))
+    command = ("annotations", "import", "phantoms", "--image", image.id, tmp_path / name, "--format", kind)
+    terms = ("--term", "1=nodule", "--term", "7=lung")
+    before = project.journal.list(), sorted(project.folder.rglob("*"))
+    code, out, err = call(*command, *terms)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("imaging: the labels have another size or place than the image")
+    assert (project.journal.list(), sorted(project.folder.rglob("*"))) == before
+    assert call(*command, *terms, "--partial")[0] == 0
+    (made,) = project.segmentations.list(image.id)
+    assert sum(term.voxels for term in made.terms) == 101
 
 
 def test_labels_come_in_where_they_can_be_looked_at(tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'the table names too many terms': 'tableTerms',
   'the volume has more channels than are read': 'volumeChannels',
   'the label map is far larger than its image': 'labelsLarge',
+  'the label map has another size or place than its image': 'labelsPartial',
   'a row of the table names its image not at all, or in several ways': 'tableRow',
   'the table does not say which value is which term': 'tableValues',
   'a term of the table is no name': 'tableTerm',
