@@ -95,6 +95,9 @@ class Arrivals:
     digests: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Keyed digests of the files that tables speak of, by name."""
 
+    label_digests: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Keyed digests under which a label map may be held, by the name of its file: of itself, and of the pair."""
+
     refused: list[FileToHold] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
     earlier: dict[ImageKey, list[str]] = field(default_factory=dict)
@@ -206,7 +209,10 @@ def _take_tables(read: Sequence[tuple[Found, bytes]], arrivals: Arrivals, epochs
             arrivals.tables.append(TableFile(found, tables[id(found)], digest, tuple(earlier)))
             continue
         row = arrivals.told.get(normal_name(found))
-        left.append((found, own if row is None else fingerprint(own + content.get(row.key[1], row.key[1].encode()))))
+        pair = own if row is None else fingerprint(own + content.get(row.key[1], row.key[1].encode()))
+        left.append((found, pair))
+        if row is not None:
+            arrivals.label_digests[found.name] = (*epochs.digests(own), *epochs.digests(pair))
     for table in tables.values():
         named = {row.key[1] for row in table.rows if row.key[0] == "file"} & content.keys()
         arrivals.digests |= {name: epochs.digests(content[name]) for name in named}

@@ -309,6 +309,7 @@ class _Ingestion:
         attacher = TableAttacher(self._project, self._arrivals, self._epochs, TermFinder(self._project))
         attacher.attach_labels(self._profile, lambda: self._report(_WRITTEN_PERCENT, _ATTACHING))
         attacher.attach_tables()
+        attacher.settle_held()
 
     def _stacks(self) -> Iterator[_Candidate]:
         arrived = {id(item.instance): item for item in self._arrivals.instances}

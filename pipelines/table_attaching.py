@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from imaging.dicom.epochs import Epochs
 from imaging.dicom.profile import Profile
-from imaging.domain.attachment import IngestedDocument
+from imaging.domain.attachment import AttachmentKind, IngestedDocument
 from imaging.domain.base import ImageKey, TermKey
 from imaging.domain.image import Image
 from imaging.domain.outcome import Reason
@@ -62,6 +62,19 @@ class TableAttacher:
                 self._arrivals.documents.append(self._attach(item))
             except RefusedFileError as error:
                 self._arrivals.refuse(item, error)
+
+    def settle_held(self) -> None:
+        """Let no table or label map stay held that came again and was taken: nobody could accept it by itself.
+
+        Of a table no copy is kept, so that it is known by its name alone. What an earlier attempt of the same job
+        attached counts too: it may have been cut off before this.
+        """
+        taken = {kind: set[str]() for kind in AttachmentKind}
+        for document in self._arrivals.documents:
+            taken[document.kind].add(document.name)
+        known = self._arrivals.label_digests
+        labels = {(name, digest) for name in taken[AttachmentKind.LABEL_MAP] for digest in known.get(name, ())}
+        self._project.quarantine.settle(taken[AttachmentKind.TABLE], labels)
 
     def _attach(self, item: TableFile) -> IngestedDocument:
         if item.table.problem:

@@ -105,6 +105,36 @@ class Quarantine:
                 if row.digest in digests:
                     self._delete(change, row, "withdraw", {"reason": row.reason.value})
 
+    def settle(self, tables: Collection[str], labels: Collection[tuple[str, str]]) -> None:
+        """Forget this member's files that were held, now that they came again and were taken.
+
+        Parameters
+        ----------
+        tables
+            Names of tables: what is held under one without a copy was the same table before it was mended.
+        labels
+            Names of label maps, each with a digest of its bytes.
+        """
+        with self._gate.read(Action.UPLOAD) as transaction:
+            found = rows.list_held(transaction, self._gate.project, user=self._gate.user) if tables or labels else []
+            known = {digest for _, digest in labels}
+            perhaps = [row for row in found if row.digest and (row.size == 0 or row.digest in known)]
+            uploads = {row.upload: load_upload(transaction, self._gate, row.upload) for row in perhaps}
+        names = {row.id: _unseal_name(row, self._sealed.secret(uploads[row.upload])) for row in perhaps}
+        settled = {
+            row.id
+            for row in perhaps
+            if (row.size == 0 and names[row.id] in tables) or (names[row.id], row.digest) in labels
+        }
+        if not settled:
+            return
+        with self._gate.change(Action.UPLOAD) as change:
+            # Somebody may have decided on them meanwhile.
+            change.leave()
+            for row in rows.list_held(change.transaction, self._gate.project, user=self._gate.user):
+                if row.id in settled:
+                    self._delete(change, row, "settle", {"reason": row.reason.value})
+
     def held(self, key: int | None = None) -> list[HeldFile]:
         """Held files, oldest first: all for who decides on them, else those of the member's own uploads."""
         with self._gate.read(Action.DECIDE_QUARANTINE, Action.UPLOAD) as transaction:

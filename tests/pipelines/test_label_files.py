@@ -357,6 +357,47 @@ def test_a_table_that_cannot_be_used_is_held_whole_and_told_without_its_values(
     assert given(project) == {}
 
 
+def test_a_mended_table_settles_what_was_held_for_it(project: Project, dataset: Path) -> None:
+    columns, row = ["file", "labels", "values"], ["imagesTr/case_1.nii.gz", "labelsTr/case_1.nii.gz"]
+    (dataset / "dataset.json").unlink()
+    write_table(dataset / "t.csv", [*columns, "age"], [*row, "1=lung;2=nodule", "40"])
+    write_table(dataset / "other.csv", ["PatientID", "term", "age"], ["PHA-000001", "lung", "40"])
+    take(project, dataset)
+    assert len(project.quarantine.held()) == 3
+    write_table(dataset / "t.csv", columns, [*row, "1=lung;2=nodule"])
+    made = take(project, dataset)
+    assert {document.kind for document in made.documents} == {AttachmentKind.LABEL_MAP, AttachmentKind.TABLE}
+    assert [Path(item.name).name for item in project.quarantine.held()] == ["other.csv"]
+    gone = [event.kind for event in project.journal.list() if event.action == "settle"]
+    assert gone == ["file", "file"]
+    assert [*(project.folder.parent.parent / "quarantine").rglob("*.sealed")] == []
+    assert verify_project(project).ok
+
+
+def test_another_table_or_another_label_map_settles_nothing(project: Project, dataset: Path) -> None:
+    write(dataset / "labelsTr" / "case_1.nii.gz", label_of() + 5)
+    write_table(dataset / "t.csv", ["file", "term", "age"], ["imagesTr/case_1.nii.gz", "lung", "40"])
+    take(project, dataset)
+    before = {Path(item.name).name for item in project.quarantine.held()}
+    assert before == {"case_1.nii.gz", "t.csv"}
+    write(dataset / "labelsTr" / "case_1.nii.gz", label_of())
+    (dataset / "t.csv").rename(dataset / "u.csv")
+    write_table(dataset / "u.csv", ["file", "term"], ["imagesTr/case_1.nii.gz", "lung"])
+    take(project, dataset)
+    # Of the label map a copy is kept, which is another one: somebody decides on it.
+    assert {Path(item.name).name for item in project.quarantine.held()} == before
+
+
+def test_a_table_that_somebody_else_sent_stays_held(project: Project, workspace: Workspace, dataset: Path) -> None:
+    write_table(dataset / "t.csv", ["file", "term", "age"], ["imagesTr/case_1.nii.gz", "lung", "40"])
+    take(project, dataset)
+    user, _ = workspace.accounts.add("carrier")
+    project.members.add(user.id, [Role.UPLOADER])
+    write_table(dataset / "t.csv", ["file", "term"], ["imagesTr/case_1.nii.gz", "lung"])
+    take(workspace.open(project.record.id, user.id), dataset)
+    assert [Path(item.name).name for item in project.quarantine.held()] == ["t.csv"]
+
+
 def test_other_csv_and_json_files_are_not_dicom_as_ever(project: Project, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     write(folder / "v.nii.gz", image_of())

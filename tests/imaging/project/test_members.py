@@ -81,6 +81,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
             {Action.DECIDE_QUARANTINE},
             lambda: project.quarantine.restate(absent, Reason.NOT_DICOM, ""),
         ),
+        "quarantine.settle": ({Action.UPLOAD}, lambda: project.quarantine.settle({"t.csv"}, ())),
         "quarantine.forget_withdrawn": (set(INGEST), lambda: project.quarantine.forget_withdrawn(["a"])),
         "annotations.list": ({see}, project.annotations.list),
         "annotations.get": ({see}, lambda: project.annotations.get(absent)),
