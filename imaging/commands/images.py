@@ -25,7 +25,8 @@ def command(invocation: Invocation, project: str) -> None:
         said[one.image][one.name] = one.value
     rows = [
         _describe(opened, image).model_dump(mode="json", exclude={"inputs"})
-        | {"name": image.name, "subject": image.subject, "properties": said[image.id]}
+        | {"name": image.name, "subject": image.subject}
+        | {"irregularities": _tell_irregularities(image), "properties": said[image.id]}
         for image in images
     ]
     invocation.show(rows, "\n".join(_line(image) for image in images))
@@ -39,4 +40,9 @@ def _line(image: Image) -> str:
     shape = " x ".join(str(length) for length in image.shape)
     spacing = " x ".join("-" if mm is None else f"{mm:g}" for mm in image.attributes.spacing_mm)
     kind = f"{image.attributes.modality:<4} {image.attributes.axes:<5}"
-    return f"{image.id:>6}  {kind} {shape:<20} {spacing} mm  {image.name}  {image.description}"
+    mark = "" if image.attributes.regular else f"  irregular: {', '.join(_tell_irregularities(image)) or 'unknown'}"
+    return f"{image.id:>6}  {kind} {shape:<20} {spacing} mm  {image.name}  {image.description}{mark}"
+
+
+def _tell_irregularities(image: Image) -> list[str]:
+    return [one.value for one in image.attributes.irregularities]

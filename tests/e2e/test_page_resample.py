@@ -22,7 +22,11 @@ def test_a_manager_has_a_regular_image_made_of_a_tilted_one(page: Page, site: Si
     imaging(site.workspace, "project", "policy", "Chests", "--irregular", "keep")
     (image,) = imaging(site.workspace, "ingest", "Chests", str(tmp_path))["images"]
     sign_in(page, site)
-    page.get_by_test_id(f"project-{site.project}").wait_for()
+    page.get_by_test_id(f"project-{site.project}").click()
+    expect(page.get_by_test_id(f"irregular-{image['id']}")).to_have_attribute(
+        "title", "the planes are tilted against their stack"
+    )
+    expect(page.get_by_text("irregular planes")).to_have_count(1)
     open_image(page, dataclasses.replace(site, image=image["id"]))
     expect(page.get_by_text("irregular planes")).to_have_attribute("title", "the planes are tilted against their stack")
     page.get_by_test_id("resample").click()

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from imaging import cli
 from imaging.domain.base import ImageKey
-from imaging.domain.image import ImageAttributes, ImageDraft
+from imaging.domain.image import ImageAttributes, ImageDraft, Irregularity
 from imaging.domain.outcome import Reason
 from imaging.domain.upload import FileToHold
 from imaging.project.project import Project
@@ -217,9 +217,29 @@ def test_images_are_listed_as_ingest_prints_them(made: Run, folder: Path) -> Non
             "sources": 1,
             "name": "p",
             "subject": "s",
+            "irregularities": [],
+            "properties": {},
         }
     ]
-    assert "1 x 4 x 6" in made("images", "phantoms")[1]
+    line = made("images", "phantoms")[1]
+    assert "1 x 4 x 6" in line
+    assert "irregular" not in line
+
+
+def test_the_list_of_images_marks_those_whose_planes_form_no_regular_grid(made: Run, folder: Path) -> None:
+    _, project = opened(folder)
+    attributes = ImageAttributes(
+        axes="zyx",
+        affine_lps=AFFINE,
+        spacing_mm=(3, 0.5, 0.5),
+        regular=False,
+        irregularities=(Irregularity.GAP, Irregularity.TILT),
+    )
+    draft = ImageDraft(name="p", subject="s", shape=(3, 4, 6), dtype="uint16", attributes=attributes, sources=3)
+    project.images.register(draft, lambda key: None)
+    (row,) = document(made("images", "phantoms", "--json"))
+    assert (row["regular"], row["irregularities"]) == (False, ["gap", "tilt"])
+    assert made("images", "phantoms")[1].endswith("  irregular: gap, tilt\n")
 
 
 def test_held_files_are_listed_shown_and_refused(made: Run, folder: Path) -> None:
