@@ -18,7 +18,7 @@ from imaging.dicom.instance import Stored
 from imaging.dicom.overpaint import cover_text, shows_text
 from imaging.dicom.redact import paint
 from imaging.dicom.regions import list_outside
-from imaging.dicom.series import VOLUME_WAITS
+from imaging.dicom.series import SAME_UID, VOLUME_WAITS
 from imaging.dicom.walk import Found
 from imaging.domain.job import ReviewWork
 from imaging.domain.outcome import Held, IngestReport, Reason
@@ -34,6 +34,9 @@ from pipelines.volume_text import screen_across
 
 _TOGETHER = frozenset({Reason.BURNED_IN_RISK, Reason.FACE_RISK})
 _File = TypeVar("_File", PictureFile, VolumeFile)
+ONE_ALONE = "accept one of them alone"
+"""Ends what is told of files of one UID that were let pass together: which of them is right, nobody has said."""
+
 _NEVER_PAINTED = "segments and contours are not painted over: accept or refuse them"
 
 
@@ -102,14 +105,20 @@ def _carry_out(project: Project, outcome: Reviewed, decision: Decision | None) -
 
 
 def _tell_why_held(project: Project, items: Sequence[HeldFile], outcomes: Sequence[Reviewed]) -> None:
-    """Say from now on why a file is held still, where it shows text itself: such as that painting did not cover it."""
+    """Say from now on why a file is held still, where it shows text itself: such as that painting did not cover it.
+
+    Of one whose UID another has it is said beside that: whoever lets it pass has to look for the text all the same.
+    """
     before = {item.id: item for item in items if item.detail != VOLUME_WAITS}
     for outcome in outcomes:
-        item = before.get(outcome.id)
-        if item is None or outcome.reason is not item.reason or outcome.detail in (item.detail, VOLUME_WAITS):
+        item, detail = before.get(outcome.id), outcome.detail
+        if item is not None and outcome.reason is Reason.UID_CONFLICT is not item.reason:
+            detail = f"{item.detail.removesuffix(f'; {detail}').partition(f'; {SAME_UID}')[0]}; {detail}"
+        elif item is None or outcome.reason is not item.reason:
             continue
-        with suppress(NotFoundError):
-            project.quarantine.restate(outcome.id, outcome.reason, outcome.detail)
+        if detail not in (item.detail, VOLUME_WAITS):
+            with suppress(NotFoundError):
+                project.quarantine.restate(outcome.id, item.reason, detail)
 
 
 def _with_companions(held: Sequence[HeldFile], keys: Sequence[int]) -> list[HeldFile]:
@@ -280,7 +289,7 @@ def _tell(
                     id=item.id,
                     decision="decided" if waits else "held",
                     reason=why.reason,
-                    detail=why.detail,
+                    detail=f"{SAME_UID}; {ONE_ALONE}" if why.detail == SAME_UID else why.detail,
                     waits_for=_undecided(item, items, refused) if waits else (),
                 )
             )

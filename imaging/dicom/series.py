@@ -34,6 +34,7 @@ from imaging.errors import RefusedFileError
 from imaging.text import TextDetector
 
 VOLUME_WAITS = "another slice of its volume waits for review"
+SAME_UID = "another file has the same UID and other content"
 
 _SEPARATE_DEGREES = 30.0
 
@@ -159,7 +160,7 @@ def _drop_duplicates(instances: Sequence[Instance], grouped: Grouped) -> list[In
 def _all_equal(same: Sequence[Instance], grouped: Grouped) -> bool:
     try:
         equal = len({_fingerprint(instance) for instance in same}) == 1
-        reason, detail = Reason.UID_CONFLICT, "another file has the same UID and other content"
+        reason, detail = Reason.UID_CONFLICT, SAME_UID
     except RefusedFileError as refusal:
         equal, reason, detail = False, refusal.reason, refusal.detail
     if not equal:

@@ -232,6 +232,54 @@ def take_ultrasound(project: Project, folder: Path, *, colour: bool) -> np.ndarr
     return np.moveaxis(pixels, -1, 0) if colour else pixels[np.newaxis]
 
 
+def take_twins(project: Project, folder: Path) -> tuple[int, ...]:
+    """Hold two ultrasound files of one SOP instance UID and other pixels; gives their ids."""
+    pixels = (np.indices((2, SIDE, SIDE)).T @ (20, 0.3, 0.2)).T.astype(np.uint8)
+    folder.mkdir()
+    header = make_ultrasound(pixels, REGION)
+    for name, content in (("one.dcm", pixels), ("two.dcm", pixels // 2)):
+        header.PixelData = content.tobytes()
+        header.save_as(folder / name)
+    take(project, folder)
+    return tuple(item.id for item in project.quarantine.held())
+
+
+@pytest.mark.parametrize("find", [False, True], ids=["accepted", "painted"])
+def test_of_two_files_of_one_uid_neither_is_believed_until_one_is_let_pass_alone(
+    project: Project, tmp_path: Path, find: bool
+) -> None:
+    first, second = take_twins(project, tmp_path / "in")
+    told = "another file has the same UID and other content; accept one of them alone"
+    for _ in range(2):
+        assert {(made.decision, made.detail) for made in decide(project, first, second, find=find)} == {("held", told)}
+        # That it may show a name is said still: whoever lets one pass has to look.
+        assert {(item.reason, item.detail) for item in project.quarantine.held()} == {
+            (Reason.BURNED_IN_RISK, f"devices of this kind write text into the picture; {told}")
+        }
+    by_id = {made.id: made for made in decide(project, second)}
+    assert (by_id[second].decision, by_id[first].decision) == ("released", "held")
+    for _ in range(2):
+        (made,) = decide(project, first)
+        assert (made.decision, made.reason) == ("held", Reason.UID_CONFLICT)
+        (item,) = project.quarantine.held()
+        assert item.detail.split("; ") == [
+            "devices of this kind write text into the picture",
+            "an instance with this UID and other bytes is published",
+        ]
+    assert len(project.images.list()) == 1
+
+
+def test_a_file_beside_two_of_one_uid_is_released_all_the_same(project: Project, tmp_path: Path, call: Call) -> None:
+    twins = take_twins(project, tmp_path / "in")
+    assert call("quarantine", "accept", "phantoms", *twins)[0] == 2
+    make_ultrasound(np.zeros((1, 40, 40), np.uint8), REGION).save_as(tmp_path / "third.dcm")
+    take(project, tmp_path / "third.dcm")
+    third = max(item.id for item in project.quarantine.held())
+    code, out, _ = call("quarantine", "accept", "phantoms", *twins, third)
+    assert (code, out.count("accept one of them alone")) == (0, 2)
+    assert {item.id for item in project.quarantine.held()} == {*twins}
+
+
 def released(project: Project) -> np.ndarray:
     """Give what an image of two frames holds, (c, frame, y, x)."""
     (image,) = project.images.list()

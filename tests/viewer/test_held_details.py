@@ -7,10 +7,11 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-from imaging.dicom.series import VOLUME_WAITS
+from imaging.dicom.series import SAME_UID, VOLUME_WAITS
 from imaging.domain.image import Irregularity
 from pipelines.attaching import ABSENT, OFF_PLANES, SEVERAL_FIT
 from pipelines.label_files import LABELS_ALONE, TERMS_LACK
+from pipelines.review import ONE_ALONE
 
 _ROOT = Path(__file__).parents[2]
 _DOMAIN = _ROOT / "viewer" / "web" / "src" / "domain"
@@ -47,6 +48,8 @@ def test_the_page_translates_why_files_are_held() -> None:
     details = {
         *_find_details(),
         VOLUME_WAITS,
+        SAME_UID,
+        ONE_ALONE,
         LABELS_ALONE,
         TERMS_LACK,
         ABSENT,

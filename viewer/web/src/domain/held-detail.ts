@@ -92,6 +92,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'whole-slide images are not read yet': 'wholeSlide',
   'tomosynthesis is not read yet': 'tomosynthesis',
   'another file has the same UID and other content': 'sameUid',
+  'accept one of them alone': 'oneAlone',
   'an instance with this UID and other bytes is published': 'publishedUid',
   'the series is published already': 'seriesPublished',
   'the series was published meanwhile': 'seriesMeanwhile',
