@@ -272,12 +272,14 @@ def _tell(
     items: Sequence[HeldFile], made: IngestReport | None, marking: _Marking, asked: Collection[int]
 ) -> tuple[Reviewed, ...]:
     images = {} if made is None else {name: image.id for image in made.images for name in image.inputs}
-    images |= {} if made is None else {document.name: document.image for document in made.documents}
+    attached = {} if made is None else {document.name: document.image for document in made.documents}
     refused = {} if made is None else {held.name: held for held in made.quarantined}
     outcomes = []
     for item in items:
         key = str(item.id)
-        if key in images:
+        if key in attached:
+            outcomes.append(Reviewed(id=item.id, decision="released", image=attached[key], attached=True))
+        elif key in images:
             boxes = marking.painted.get(key, ())
             left = key in marking.left
             outcomes.append(Reviewed(id=item.id, decision="released", image=images[key], painted=boxes, text_left=left))
@@ -293,7 +295,7 @@ def _tell(
                     waits_for=_undecided(item, items, refused) if waits else (),
                 )
             )
-        elif item.size and _lost_its_twin(item, items, images, refused):
+        elif item.size and _lost_its_twin(item, items, images.keys() | attached.keys(), refused):
             outcomes.append(Reviewed(id=item.id, decision="held", reason=item.reason, detail=item.detail))
         elif item.size:
             outcomes.append(Reviewed(id=item.id, decision="duplicate"))

@@ -24,7 +24,7 @@ _DOCUMENT_PREFIX = _STORAGE + "104."
 _VISIBLE_LIGHT_PREFIX = _STORAGE + "77.1."
 _SEGMENTATION = frozenset(_STORAGE + tail for tail in ("66.4", "66.7"))
 _NOT_A_GRID = {
-    **dict.fromkeys(_SEGMENTATION, "segmentation objects are not read yet"),
+    **dict.fromkeys(_SEGMENTATION, "a segmentation by itself is no image"),
     _STORAGE + "30": "parametric maps are not read yet",
     _STORAGE + "77.1.6": "whole-slide images are not read yet",
 }

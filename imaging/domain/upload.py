@@ -190,6 +190,8 @@ class Reviewed(Record):
     decision
         "released" into an image, "duplicate", "held" still, or "decided": what was decided is kept until the volume can
         be made that the file is a slice of.
+    attached
+        Whether it was released into the layer `source` of the image, and became no part of its pixels.
     painted
         What was painted over in it, drawn or found.
     text_left
@@ -201,6 +203,7 @@ class Reviewed(Record):
     id: int
     decision: Literal["released", "duplicate", "held", "decided"]
     image: ImageKey | None = None
+    attached: bool = False
     painted: tuple[PaintedBox, ...] = ()
     text_left: bool = False
     waits_for: tuple[int, ...] = ()

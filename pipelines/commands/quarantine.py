@@ -276,6 +276,8 @@ def _outcome(outcome: Reviewed, work: ReviewWork) -> str:
         return told + (f" ({outcome.detail})" if outcome.detail else "")
     if outcome.image is None:
         return "a duplicate of what is published; deleted"
+    if outcome.attached:
+        return f"attached to image {outcome.image}"
     # What only came along was not to be painted over; in what was, a 0 must not look like the same.
     painting = work.decision.word == "redact" and outcome.id in work.items
     boxes = _count_boxes(len(outcome.painted)) if painting or outcome.painted else ""

@@ -120,9 +120,21 @@ def test_without_its_image_it_waits_and_is_attached_when_somebody_accepts_it(
     (image,) = project.images.list()
     keys = tuple(item.id for item in project.quarantine.held())
     outcomes = review(project, ReviewWork(items=keys), silent)
-    assert {(outcome.decision, outcome.image) for outcome in outcomes} == {("released", image.id)}
+    told = {(outcome.decision, outcome.image, outcome.attached) for outcome in outcomes}
+    assert told == {("released", image.id, True)}
     assert project.quarantine.held() == []
     assert (len(project.segmentations.list()), project.annotations.list().total) == (2, 1)
+
+
+def test_accepting_segments_tells_that_they_were_attached_and_no_image_made(
+    call: Call, project: Project, series: Path, segments: Path
+) -> None:
+    take(project, segments)
+    take(project, series)
+    (image,) = project.images.list()
+    (item,) = project.quarantine.held()
+    code, out, _ = call("quarantine", "accept", "phantoms", item.id)
+    assert (code, out) == (0, f"{item.id:>6}  attached to image {image.id}\n")
 
 
 def test_a_file_of_another_person_is_not_attached_whatever_series_it_names(

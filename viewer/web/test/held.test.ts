@@ -155,6 +155,12 @@ describe('what came of a job', () => {
     expect(outcomes(result)).toEqual({ images: [7], duplicates: 1, attached: 0, held: [['unreadable', 1]], painted: 3, decided: 0, shown: 0 })
   })
 
+  it('counts what was attached to an image as no image', () => {
+    const segments = { decision: 'released', image: 7, attached: true, painted: [] }
+    expect(outcomes([segments])).toMatchObject({ images: [], attached: 1 })
+    expect(outcomes([segments, { decision: 'released', image: 7, attached: false, painted: [] }])).toMatchObject({ images: [7], attached: 1 })
+  })
+
   it('tells what is decided and waits apart from what is still held', () => {
     const waits = { decision: 'decided', reason: 'burned_in_risk' }
     expect(outcomes([{ decision: 'released', image: 7, painted: [], text_left: true }])).toMatchObject({ shown: 1 })

@@ -212,7 +212,9 @@ function parseOutcomes(json: unknown): Outcomes | null {
     const decided = json.filter((item) => fields(item).decision === 'decided')
     const held = countReasons(json.filter((item) => !decided.includes(item)))
     const shown = json.filter((item) => fields(item).text_left === true).length
-    return { images: idsOf(json, 'image'), duplicates, attached: 0, held, painted, decided: decided.length, shown }
+    const attached = json.filter((item) => fields(item).attached === true)
+    const made = json.filter((item) => !attached.includes(item))
+    return { images: idsOf(made, 'image'), duplicates, attached: attached.length, held, painted, decided: decided.length, shown }
   }
   const report = fields(json)
   if (!Array.isArray(report.images) || !Array.isArray(report.quarantined)) return null

@@ -39,6 +39,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'several frames share one position': 'framesPlace',
   'functional groups and frames do not match': 'framesGroups',
   'a dose grid does not say where its frames lie': 'doseFrames',
+  'a segmentation by itself is no image': 'segmentation',
   'segmentation objects are not read yet': 'segmentation',
   'a contour has points without three coordinates': 'contourPoints',
   'a contour is of a kind that lies on no plane': 'contourKind',
