@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -32,6 +32,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 ID = click.IntRange(1, 2**53 - 1)
 """The type of an id on the command line."""
+
+OTHERS = 0o077
+"""Bits of a mode that let other accounts than the owner in."""
 
 Report = Callable[[int, str], None]
 """Takes progress 0-100 and a message without personal data."""
@@ -120,6 +123,19 @@ def warn_without_detector() -> None:
 
     if not names_detector():
         click.echo(_NO_DETECTOR, err=True)
+
+
+def warn_of_open_key(settings: Settings) -> None:
+    """Say on the error stream that other accounts may read the master key.
+
+    No refusal: a key that is mounted into a container often has such a mode, and nobody else is there to read it.
+    """
+    with suppress(OSError):
+        mode = settings.master_key_file.stat().st_mode & 0o777
+        if mode & OTHERS:
+            click.echo(
+                f"imaging: the master key has mode {mode:04o}, so other accounts may read it; chmod 600", err=True
+            )
 
 
 def printable(name: str) -> str:

@@ -11,6 +11,7 @@ from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
+from imaging.cli import OTHERS
 from imaging.domain.base import Record
 from imaging.errors import ImagingError, UnavailableError
 from imaging.listening import is_safe_scheduler
@@ -154,7 +155,7 @@ def _master_key(settings: Settings) -> Finding:
         mode = settings.master_key_file.stat().st_mode & 0o777
     except OSError:
         return Finding(name="master key", health=Health.BAD, value="missing", remedy="restore it from its safe copy")
-    if mode & 0o077:
+    if mode & OTHERS:
         return Finding(name="master key", health=Health.BAD, value=f"mode {mode:04o}", remedy="chmod 600")
     return Finding(name="master key", health=Health.OK, value=f"mode {mode:04o}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -38,13 +39,17 @@ def reidentify(invocation: Invocation, project: str, subject: str, reason: str) 
 @click.command("erase")
 @click.argument("project")
 @click.option("--subject", required=True, help="The pseudonym of the person whose data go.")
+@click.option("--yes", is_flag=True, help="Do not ask; where there is no terminal nothing is asked either.")
 @workspace_options
-def erase(invocation: Invocation, project: str, subject: str) -> None:
+def erase(invocation: Invocation, project: str, subject: str, yes: bool) -> None:
     """Remove a subject: images, all that was drawn on them, held files, and the way back to the person.
 
-    Prints a certificate signed with the workspace's Ed25519 key.
+    On a terminal the pseudonym has to be typed once more. Prints a certificate signed with the workspace's Ed25519 key.
     """
     opened = invocation.project(invocation.workspace(), project)
+    opened.require(Action.ERASE)
+    if sys.stdin.isatty() and not yes:
+        _confirm(opened, subject)
     certificate = erase_subject(opened, subject, invocation.settings.secrets)
     erased = certificate.erased
     facts = {
@@ -58,6 +63,14 @@ def erase(invocation: Invocation, project: str, subject: str) -> None:
     }
     lines = [f"{name:<27}  {fact}" for name, fact in facts.items()]
     invocation.show(certificate.model_dump(mode="json"), "\n".join(lines))
+
+
+def _confirm(project: Project, subject: str) -> None:
+    """Have the pseudonym typed once more: nothing brings back what is erased."""
+    count = len(project.subjects.images_of([subject]).get(subject, ()))
+    what = f"{count} image{'' if count == 1 else 's'}, what was drawn and held of the subject, and the way back"
+    if click.prompt(f"{what} go for good; type the pseudonym to erase them", err=True).strip() != subject:
+        raise InvalidInputError("what was typed is not the pseudonym: nothing is erased")
 
 
 def _list_models(keys: Sequence[int]) -> str:

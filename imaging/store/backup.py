@@ -37,10 +37,11 @@ def back_up(database: Database, settings: Settings, destination: Path) -> Backup
     Files lie in place before their row appears and never change afterwards, so that every row of the copied database
     finds its files in the copy. Headers, which a second pseudonymisation changes, are held still meanwhile.
     """
+    own = (settings.workspace, settings.quarantine, settings.secrets)
+    if any(destination.resolve().is_relative_to(one.resolve()) for one in own):
+        raise InvalidInputError("the destination of a backup lies inside the workspace, and would be lost with it")
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise StateError("backup", "the destination exists and is not an empty folder")
-    if any(destination.resolve().is_relative_to(one.resolve()) for one in (settings.projects, settings.quarantine)):
-        raise InvalidInputError("the destination of a backup lies inside what is copied")
     partial = destination.with_name(f".{destination.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from imaging.access import Action
-from imaging.cli import Invocation, workspace_options
+from imaging.cli import Invocation, warn_of_open_key, workspace_options
 from imaging.errors import InvalidInputError
 from imaging.listening import is_loopback
 from imaging.logs import start_logging
@@ -114,6 +114,7 @@ def command(
     typed = _Names(**names)  # type: ignore[arg-type]  # click gives exactly these options
     door = Door(typed.open(invocation), tuple(map(_title, typed.callers)), protection.load())
     start_logging(logging.INFO)
+    warn_of_open_key(invocation.settings)
     receiver, stop = Receiver(door), threading.Event()
     with next(iter(door.titles.values())).uploads.scratch() as scratch, _passing_through(scratch):
         port = receiver.start(host, port)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from imaging.access import Action
-from imaging.cli import Invocation, workspace_options
+from imaging.cli import Invocation, warn_of_open_key, workspace_options
 from imaging.locks import exclusive
 from imaging.logs import start_logging
 from pipelines.watching import Watcher
@@ -38,6 +38,7 @@ def command(invocation: Invocation, project: str, folder: Path, quiet: float, on
     opened = invocation.project(invocation.workspace(), project)
     opened.require(Action.UPLOAD)
     start_logging(logging.INFO)
+    warn_of_open_key(invocation.settings)
     watcher, stop = Watcher(opened, folder.resolve(), quiet), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -8,7 +8,7 @@ import threading
 
 import click
 
-from imaging.cli import Invocation, workspace_options
+from imaging.cli import Invocation, warn_of_open_key, workspace_options
 from imaging.logs import start_logging
 from pipelines.jobs import Runner, name_worker
 from pipelines.worker import draw_nothing, work, work_once
@@ -21,6 +21,8 @@ from pipelines.worker import draw_nothing, work, work_once
 def command(invocation: Invocation, once: bool, parent: int | None) -> None:
     """Run background jobs: ingest, train, predict."""
     start_logging(logging.INFO)
+    if parent is None:
+        warn_of_open_key(invocation.settings)
     workspace = invocation.workspace()
     if once:
         states = []

@@ -18,7 +18,7 @@ from types import FrameType
 import click
 import uvicorn
 
-from imaging.cli import Invocation, workspace_options
+from imaging.cli import Invocation, warn_of_open_key, workspace_options
 from imaging.errors import InvalidInputError
 from imaging.listening import is_loopback
 from imaging.logs import start_logging
@@ -161,6 +161,7 @@ def command(invocation: Invocation, /, *, no_worker: bool, **where: object) -> N
     binding = Binding(**where)  # type: ignore[arg-type]  # click gives exactly these options
     binding.check()
     start_logging(logging.WARNING)
+    warn_of_open_key(invocation.settings)
     with ending_in_order(), open_socket(binding) as listening:
         # Later than the address, so that a port in use is told at once.
         from viewer.app import create_app

@@ -295,6 +295,13 @@ def test_a_backup_leaves_out_what_is_unpublished_or_plain(made: Run, folder: Pat
     assert not [file for file in passing if (tmp_path / "copy" / file.relative_to(folder)).exists()]
 
 
+@pytest.mark.parametrize("place", ["", "copy", "projects/copy", "secrets/copy", "../W/copy"])
+def test_a_backup_inside_the_workspace_is_refused(made: Run, folder: Path, place: str) -> None:
+    before = sorted(folder.rglob("*"))
+    assert refusal(made("backup", str(folder / place))) == 2
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_a_place_that_cannot_be_written_is_one_line(made: Run, run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert refusal(made("backup", str(tmp_path / "file" / "copy"))) == 2
@@ -331,6 +338,16 @@ def test_the_doctor_sees_a_key_that_others_can_read(made: Run, folder: Path) -> 
     (folder / "secrets" / "master.key").chmod(0o644)
     rows = {row["name"]: row for row in document(made("doctor", "--json"))}
     assert (rows["master key"]["health"], rows["master key"]["value"]) == ("bad", "mode 0644")
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o644, 0o640])
+def test_what_starts_says_that_others_can_read_the_key_and_goes_on(made: Run, folder: Path, mode: int) -> None:
+    (folder / "secrets" / "master.key").chmod(mode)
+    code, out, err = made("worker", "--once", "--json")
+    assert (code, json.loads(out)["jobs"]) == (0, 0)
+    told = f"imaging: the master key has mode {mode:04o}, so other accounts may read it; chmod 600\n"
+    assert err == (told if mode & 0o077 else "")
+    assert made("images", "phantoms")[2] == ""
 
 
 def test_a_database_that_is_none_is_bad_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 
 import pytest
 
@@ -58,3 +60,43 @@ def test_an_erasure_without_models_says_so(
         "way back                     destroyed",
     ]
     assert signature.startswith("signature                    ")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("typed", ["y", "yes", "B" * 16, SUBJECT.lower()])
+def test_a_terminal_has_the_pseudonym_typed_and_erases_nothing_for_any_other_word(
+    settings: Settings,
+    project: Project,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(f"{typed}\n"))
+    project.subjects.remember(SUBJECT, Identity(issuer="", patient_id="PHA-000001"))
+    before = project.journal.list()
+    assert main(["erase", "phantoms", "--subject", SUBJECT, "--workspace", str(settings.workspace)]) == 2
+    assert "nothing is erased" in capsys.readouterr().err
+    assert project.journal.list() == before
+    assert project.subjects.reidentify(SUBJECT, "to see").patient_id == "PHA-000001"
+
+
+@pytest.mark.parametrize(("options", "typed"), [((), f"{SUBJECT}\n"), (("--yes",), "")])
+def test_a_terminal_erases_what_is_typed_once_more_or_needs_no_word(
+    settings: Settings,
+    project: Project,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    typed: str,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    project.subjects.remember(SUBJECT, Identity(issuer="", patient_id="PHA-000001"))
+    command = ["erase", "phantoms", "--subject", SUBJECT, "--json", *options, "--workspace", str(settings.workspace)]
+    assert main(command) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["erased"]["mapping"] is True
+    assert ("go for good" in err) is bool(typed)
