@@ -51,7 +51,7 @@ class VolumeReader(Protocol):
         """Tell from how the file begins whether it is ours, never from its name; OSError when it cannot be read."""
         ...
 
-    def open(self, path: Path, scratch: Path, *, decided: bool, beside: bool = False) -> Volume:
+    def open(self, path: Path, scratch: Path, *, decided: bool, chosen: bool = False) -> Volume:
         """Read the header, and find where the voxels lie; RefusedFileError for anything wrong with them.
 
         Parameters
@@ -60,8 +60,9 @@ class VolumeReader(Protocol):
             Where voxels may be unpacked; they are read from there for as long as the volume is used.
         decided
             Whether a person let the file pass that is held where its header says two things.
-        beside
-            Whether the voxels may lie in another file of the same folder: never in an upload, where each file counts.
+        chosen
+            Whether a person at the command line named this very file, which no upload did: then its voxels may lie in
+            another of the same folder, and be packed however tightly.
         """
         ...
 

@@ -90,7 +90,7 @@ def _read_volume(name: str, files: Sequence[Path], scratch: Path) -> LabelVolume
         reader = name_volume_reader(name)
         if not reader.recognises(path):
             raise InvalidInputError(f"the file is no {_NAMES[name]} volume")
-        return take_labels(reader.open(path, scratch, decided=True, beside=True))
+        return take_labels(reader.open(path, scratch, decided=True, chosen=True))
     except RefusedFileError as error:
         raise InvalidInputError(f"the file is refused: {error.reason.value}, {error.detail}") from error
     except OSError as error:

@@ -67,7 +67,7 @@ class NiftiReader:
         """Tell by the size and magic at the beginning, unpacked where it is packed."""
         return _find_kind(_read_start(path)) is not None
 
-    def open(self, path: Path, scratch: Path, *, decided: bool, beside: bool = False) -> Volume:
+    def open(self, path: Path, scratch: Path, *, decided: bool, chosen: bool = False) -> Volume:
         """Find the voxels and their place; where two places are stated, a person's decision takes the sform."""
         start = _read_start(path)
         kind = _find_kind(start)
@@ -75,13 +75,13 @@ class NiftiReader:
             raise RefusedFileError(Reason.UNREADABLE, "the header of the volume makes no sense")
         least = kind.size
         if start[kind.magic :].startswith(kind.pair):
-            if not beside:
+            if not chosen:
                 raise _apart()
             path, least = _find_voxels(path), 0
         header = _parse(start, kind)
         voxel_format, offset = _read_format(header), _read_offset(header, least)
         packed = _is_packed(path)
-        limits = Limits()
+        limits = Limits.of_volume(chosen=chosen)
         voxel_format.check(limits)
         place = _read_place(header, voxel_format, decided=decided)
         colour = int(header["datatype"]) == _RGB

@@ -67,7 +67,7 @@ class NrrdReader:
         with path.open("rb") as stream:
             return _MAGIC.match(stream.read(16)) is not None
 
-    def open(self, path: Path, scratch: Path, *, decided: bool, beside: bool = False) -> Volume:
+    def open(self, path: Path, scratch: Path, *, decided: bool, chosen: bool = False) -> Volume:
         """Find the voxels and their place; there is nothing to decide on in a header that says one thing."""
         with path.open("rb") as stream:
             fields = _read_fields(stream)
@@ -75,7 +75,7 @@ class NrrdReader:
         if "datafile" in fields:
             inside = Path(fields["datafile"]).parent == Path()
             path, begin = path.parent / fields["datafile"], 0
-            if not (beside and inside and path.is_file()):
+            if not (chosen and inside and path.is_file()):
                 raise RefusedFileError(Reason.NO_PIXELS, "the voxels lie in a file of their own")
         try:
             axes = _read_axes(fields)
@@ -84,7 +84,7 @@ class NrrdReader:
             packed = _read_packing(fields)
         except ValueError as error:
             raise _senseless() from error
-        limits = Limits()
+        limits = Limits.of_volume(chosen=chosen)
         if packed:
             voxels = unpack(path, voxel_format, limits, scratch, packed_from=begin)
         else:

@@ -46,6 +46,11 @@ class Limits:
     """What a packed volume may unpack to however tightly it is packed: a mask is almost empty. Above it,
     `archive_ratio` holds."""
 
+    @classmethod
+    def of_volume(cls, *, chosen: bool) -> Limits:
+        """Give those of a volume; one that a person at the command line named may be packed however tightly."""
+        return cls(volume_free_bytes=cls.volume_bytes) if chosen else cls()
+
 
 @dataclass(frozen=True)
 class DecodeLimits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK
 
+from imaging.dicom.limits import Limits
 from imaging.domain.image import Image
 from imaging.errors import InvalidInputError, UnavailableError
 from imaging.project.project import Project
@@ -177,6 +179,31 @@ def test_labels_that_end_early_are_refused_and_leave_nothing(
         bring(project, image, tmp_path / name, kind)
     assert project.segmentations.list() == []
     assert [*(tmp_path / "scratch").iterdir()] == []
+
+
+@dataclass(frozen=True)
+class Tight(Limits):
+    """Nothing may be packed tightly."""
+
+    archive_ratio: float = 1.0
+    volume_free_bytes: int = 100
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.nii.gz", "nifti"), ("a.nrrd", "nrrd")])
+def test_a_chosen_file_may_be_packed_more_tightly_than_an_upload(
+    project: Project,
+    image: Image,
+    labels: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    kind: str,
+) -> None:
+    SimpleITK.WriteImage(by_itk(labels), str(tmp_path / name), useCompression=True)
+    monkeypatch.setattr(f"plugins.{kind}.Limits", Tight)
+    (held,) = take(project, tmp_path / name).quarantined
+    assert held.detail == "the volume unpacks to too much"
+    np.testing.assert_array_equal(bring(project, image, tmp_path / name, kind), labels == 1)
 
 
 def test_a_header_that_names_a_file_elsewhere_reads_nothing_of_it(
