@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from imaging.dicom.epochs import Epochs
 from imaging.dicom.headers import read_any, read_instance
 from imaging.dicom.instance import Instance
-from imaging.dicom.kinds import is_presentation, is_report, is_segmentation, is_structure_set
+from imaging.dicom.kinds import SEGMENTS_ALONE, is_presentation, is_report, is_segmentation, is_structure_set
 from imaging.dicom.owners import others_in, owner_of
 from imaging.dicom.pseudonyms import Pseudonyms, fingerprint
 from imaging.dicom.walk import Found, Refusal
@@ -301,8 +301,12 @@ def _sort_one(found: Found, content: bytes, arrivals: Arrivals, epochs: Epochs) 
             arrivals.volumes.append(VolumeFile(found, volumes, digest, tuple(earlier)))
             return True
         instance = read_instance(found)
-    except RefusedFileError as error:
-        attachable = _read_attachable(found, content, epochs)
+    except RefusedFileError as refusal:
+        error = refusal
+        try:
+            attachable = _read_attachable(found, content, epochs)
+        except RefusedFileError as damage:
+            attachable, error = None, damage if refusal.detail == SEGMENTS_ALONE else refusal
         if attachable is not None:
             arrivals.attachables.append(attachable)
             return True
@@ -317,10 +321,10 @@ def _sort_one(found: Found, content: bytes, arrivals: Arrivals, epochs: Epochs) 
 
 
 def _read_attachable(found: Found, content: bytes, epochs: Epochs) -> Attachable | None:
-    """Read whose segments, contours or markings a file holds; None for any other, and for one that cannot be read."""
+    """Read whose segments, contours or markings a file holds; None for any other, an error for a damaged one."""
     try:
         parsed = read_any(found)
-    except (RefusedFileError, OSError):
+    except OSError:
         return None
     kind = next((kind for kind, fits in _KINDS.items() if fits(parsed.sop_class)), None)
     if kind is None:

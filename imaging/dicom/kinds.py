@@ -23,8 +23,9 @@ _PRESENTATIONS = frozenset(_STORAGE + tail for tail in ("11.1", "11.2", "11.3"))
 _DOCUMENT_PREFIX = _STORAGE + "104."
 _VISIBLE_LIGHT_PREFIX = _STORAGE + "77.1."
 _SEGMENTATION = frozenset(_STORAGE + tail for tail in ("66.4", "66.7"))
+SEGMENTS_ALONE = "a segmentation by itself is no image"
 _NOT_A_GRID = {
-    **dict.fromkeys(_SEGMENTATION, "a segmentation by itself is no image"),
+    **dict.fromkeys(_SEGMENTATION, SEGMENTS_ALONE),
     _STORAGE + "30": "parametric maps are not read yet",
     _STORAGE + "77.1.6": "whole-slide images are not read yet",
 }

@@ -126,6 +126,13 @@ def test_without_its_image_it_waits_and_is_attached_when_somebody_accepts_it(
     assert (len(project.segmentations.list()), project.annotations.list().total) == (2, 1)
 
 
+@pytest.mark.parametrize("left", [200, 2000, -20])
+def test_segments_that_end_early_are_held_for_that(project: Project, segments: Path, tmp_path: Path, left: int) -> None:
+    (tmp_path / "cut.dcm").write_bytes(segments.read_bytes()[:left])
+    (held,) = take(project, tmp_path / "cut.dcm").quarantined
+    assert held.reason is not Reason.IRREGULAR_GEOMETRY
+
+
 def test_accepting_segments_tells_that_they_were_attached_and_no_image_made(
     call: Call, project: Project, series: Path, segments: Path
 ) -> None:

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+from imaging.dicom.kinds import SEGMENTS_ALONE
 from imaging.dicom.series import SAME_UID, VOLUME_WAITS
 from imaging.domain.image import Irregularity
 from pipelines.attaching import ABSENT, OFF_PLANES, SEVERAL_FIT
@@ -49,6 +50,7 @@ def test_the_page_translates_why_files_are_held() -> None:
         *_find_details(),
         VOLUME_WAITS,
         SAME_UID,
+        SEGMENTS_ALONE,
         ONE_ALONE,
         LABELS_ALONE,
         TERMS_LACK,
