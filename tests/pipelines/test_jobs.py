@@ -21,6 +21,7 @@ from imaging.domain.people import Role
 from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError
 from imaging.project.project import Project
 from imaging.workspace import Workspace
+from pipelines import jobs
 from pipelines.jobs import JobCancelledError, Runner, run_here, run_job
 from pipelines.worker import draw_nothing, work, work_once
 
@@ -80,6 +81,26 @@ def test_cancelled_job_ends_cancelled(
 
     assert run_job(workspace, job, runner, do) is JobState.CANCELLED
     assert project.jobs.get(job.id).state is JobState.CANCELLED
+
+
+def test_progress_is_noted_at_each_step_and_within_one_now_and_then(
+    workspace: Workspace, project: Project, upload: UploadKey, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_BEAT_SECONDS", 3600.0)
+    job = claim(workspace, project, upload)
+    seen = []
+
+    def do(project: Project, work: Work, report: Callable[[int, str], None]) -> JsonValue:
+        for percent, step in ((10, "looking"), (11, "looking"), (12, "looking"), (13, "writing"), (14, "writing")):
+            report(percent, step)
+            seen.append(project.jobs.get(job.id).progress)
+        monkeypatch.setattr(jobs, "_BEAT_SECONDS", 0.0)
+        report(15, "writing")
+        seen.append(project.jobs.get(job.id).progress)
+        return None
+
+    run_job(workspace, job, runner, do)
+    assert seen == [10, 10, 10, 13, 13, 15]
 
 
 def test_stopped_worker_gives_its_job_back_uncounted(

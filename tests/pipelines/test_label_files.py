@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel
@@ -13,7 +11,6 @@ import pydicom
 import pytest
 import SimpleITK
 
-from imaging.dicom.epochs import Epochs
 from imaging.domain.annotation import LayerKind
 from imaging.domain.attachment import AttachmentKind
 from imaging.domain.job import IngestWork, ReviewWork
@@ -28,37 +25,22 @@ from pipelines.ingest import ingest_upload
 from pipelines.review import review
 from tests.pipelines.conftest import MakeSeries
 from tests.pipelines.ingesting import begin_job, silent, take
-
-RAS = np.array([[-0.5, 0, 0, 30.0], [0, -0.75, 0, 40], [0, 0, 2.5, -7], [0, 0, 0, 1]])
-MIRRORED = RAS @ np.diag([-1, 1, 1, 1])
-_NO_ONE_IMAGE = "a row of the table names its image not at all, or in several ways"
-_NO_VALUES = "the table does not say which value is which term"
-DECATHLON = {"labels": {"0": "background", "1": "lung", "2": "nodule"}, "numTraining": 1}
-NNUNET = {"labels": {"background": 0, "lung": 1, "nodule": 2}, "file_ending": ".nii.gz"}
-
-
-def write(path: Path, stored: np.ndarray, affine: np.ndarray = RAS) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nibabel.save(nibabel.Nifti1Image(stored.transpose(*reversed(range(stored.ndim))), affine), path)
-    return path
+from tests.pipelines.labelled_files import (
+    DECATHLON,
+    MIRRORED,
+    NNUNET,
+    RAS,
+    image_of,
+    label_of,
+    lay_out,
+    write,
+    write_table,
+)
 
 
-def image_of(seed: int = 1) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 3000, (6, 24, 20)).astype(np.int16)
-
-
-def label_of(seed: int = 1) -> np.ndarray:
-    values = np.zeros((6, 24, 20), np.uint8)
-    values[1:4, 4 + seed : 12, 5:15] = 1
-    values[2, 14:20, 3:9] = 2
-    return values
-
-
-def write_table(path: Path, columns: Sequence[str], *rows: Sequence[str]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as stream:
-        csv.writer(stream).writerows([columns, *rows])
-    return path
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return lay_out(tmp_path / "set")
 
 
 def segmented(project: Project) -> dict[int, np.ndarray]:
@@ -72,16 +54,6 @@ def segmented(project: Project) -> dict[int, np.ndarray]:
         assert made.image not in found
         found[made.image] = reader.region((0, z, 0, y, 0, x))
     return found
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> Path:
-    """Two images with their label maps as the Decathlon lays them out."""
-    for seed in (1, 2):
-        write(tmp_path / "set" / "imagesTr" / f"case_{seed}.nii.gz", image_of(seed))
-        write(tmp_path / "set" / "labelsTr" / f"case_{seed}.nii.gz", label_of(seed))
-    (tmp_path / "set" / "dataset.json").write_text(json.dumps(DECATHLON))
-    return tmp_path / "set"
 
 
 def test_the_decathlons_layout_gives_images_with_their_segmentations(project: Project, dataset: Path) -> None:
@@ -292,133 +264,6 @@ def test_a_held_label_map_is_erased_with_its_person(
     for item in project.quarantine.held():
         (subject,) = {image.subject for image in project.images.list()} & {item.subject}
         assert find_held(project, subject) == [item.id]
-
-
-def given(project: Project) -> dict[int, set[str]]:
-    names = {term.id: term.name for term in project.ontology.terms()}
-    found: dict[int, set[str]] = {}
-    for one in project.images.terms():
-        found.setdefault(one.image, set()).add(names[one.term])
-    return found
-
-
-def test_terms_of_whole_images_come_by_file_by_person_and_by_uid(
-    project: Project, make_series: MakeSeries, tmp_path: Path
-) -> None:
-    make_series(tmp_path / "s" / "one", patient="PHA-000001", seed=1)
-    make_series(tmp_path / "s" / "two", patient="PHA-000002", seed=2)
-    write(tmp_path / "s" / "v.nii.gz", image_of())
-    header = pydicom.dcmread(next((tmp_path / "s" / "two").iterdir()))
-    write_table(tmp_path / "s" / "a.csv", ["file", "term"], ["v.nii.gz", "lung; nodule"], ["gone.nii.gz", "lung"])
-    write_table(tmp_path / "s" / "b.csv", ["PatientID", "term"], ["PHA-000001", "=lung()"], ["PHA-000009", "x"])
-    write_table(tmp_path / "s" / "c.csv", ["StudyInstanceUID", "term"], [str(header.StudyInstanceUID), "nodule"])
-    made = take(project, tmp_path / "s")
-    assert {document.kind for document in made.documents} == {AttachmentKind.TABLE}
-    tables = {Path(document.name).name: (document.image_terms, document.unmatched) for document in made.documents}
-    assert tables == {"a.csv": (2, 1), "b.csv": (1, 1), "c.csv": (1, 0)}
-    by_input = {Path(name).parent.name: image.id for image in made.images for name in image.inputs}
-    assert given(project) == {
-        by_input["s"]: {"lung", "nodule"},
-        by_input["one"]: {"=lung()"},
-        by_input["two"]: {"nodule"},
-    }
-    # A term of a row that matched nothing is not added.
-    assert "x" not in {term.name for term in project.ontology.terms()}
-    assert len(take(project, tmp_path / "s" / "b.csv").documents) == 1
-    (term,) = (one for one in project.images.terms() if one.image == by_input["one"])
-    assert not term.reviewed
-    for file in project.folder.rglob("*"):
-        assert not file.is_file() or b"PHA-0000" not in file.read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("columns", "row", "detail"),
-    [
-        (["file", "term", "name"], ["v.nii.gz", "lung", "PHANTOM^ALPHA"], "the table has a column that is not known"),
-        (["file", "term"], ["v.nii.gz", "lung", "PHANTOM^ALPHA"], "the table has a column that is not known"),
-        (["file", "PatientID", "term"], ["v.nii.gz", "PHA-000001", "lung"], _NO_ONE_IMAGE),
-        (["file", "term"], ["", "lung"], _NO_ONE_IMAGE),
-        (["file", "labels"], ["v.nii.gz", "l.nii.gz"], _NO_VALUES),
-        (["file", "labels", "values"], ["v.nii.gz", "l.nii.gz", "0=lung"], _NO_VALUES),
-        (["file", "term"], ["v.nii.gz", "a" * 300], "a term of the table is no name"),
-        (["file", "term"], ["other.nii.gz", "lung"], "the table speaks of no image that is here"),
-    ],
-)  # fmt: skip
-def test_a_table_that_cannot_be_used_is_held_whole_and_told_without_its_values(
-    project: Project, tmp_path: Path, columns: list[str], row: list[str], detail: str
-) -> None:
-    write(tmp_path / "in" / "v.nii.gz", image_of())
-    write_table(tmp_path / "in" / "t.csv", columns, row)
-    made = take(project, tmp_path / "in")
-    (held,) = made.quarantined
-    assert (held.reason, held.detail, len(made.images)) == (Reason.NO_PIXELS, detail, 1)
-    (item,) = project.quarantine.held()
-    assert item.size == 0
-    assert given(project) == {}
-
-
-def test_a_mended_table_settles_what_was_held_for_it(project: Project, dataset: Path) -> None:
-    columns, row = ["file", "labels", "values"], ["imagesTr/case_1.nii.gz", "labelsTr/case_1.nii.gz"]
-    (dataset / "dataset.json").unlink()
-    write_table(dataset / "t.csv", [*columns, "age"], [*row, "1=lung;2=nodule", "40"])
-    write_table(dataset / "other.csv", ["PatientID", "term", "age"], ["PHA-000001", "lung", "40"])
-    take(project, dataset)
-    assert len(project.quarantine.held()) == 3
-    write_table(dataset / "t.csv", columns, [*row, "1=lung;2=nodule"])
-    made = take(project, dataset)
-    assert {document.kind for document in made.documents} == {AttachmentKind.LABEL_MAP, AttachmentKind.TABLE}
-    assert [Path(item.name).name for item in project.quarantine.held()] == ["other.csv"]
-    gone = [event.kind for event in project.journal.list() if event.action == "settle"]
-    assert gone == ["file", "file"]
-    assert [*(project.folder.parent.parent / "quarantine").rglob("*.sealed")] == []
-    assert verify_project(project).ok
-
-
-def test_another_table_or_another_label_map_settles_nothing(project: Project, dataset: Path) -> None:
-    write(dataset / "labelsTr" / "case_1.nii.gz", label_of() + 5)
-    write_table(dataset / "t.csv", ["file", "term", "age"], ["imagesTr/case_1.nii.gz", "lung", "40"])
-    take(project, dataset)
-    before = {Path(item.name).name for item in project.quarantine.held()}
-    assert before == {"case_1.nii.gz", "t.csv"}
-    write(dataset / "labelsTr" / "case_1.nii.gz", label_of())
-    (dataset / "t.csv").rename(dataset / "u.csv")
-    write_table(dataset / "u.csv", ["file", "term"], ["imagesTr/case_1.nii.gz", "lung"])
-    take(project, dataset)
-    # Of the label map a copy is kept, which is another one: somebody decides on it.
-    assert {Path(item.name).name for item in project.quarantine.held()} == before
-
-
-def test_a_table_that_somebody_else_sent_stays_held(project: Project, workspace: Workspace, dataset: Path) -> None:
-    write_table(dataset / "t.csv", ["file", "term", "age"], ["imagesTr/case_1.nii.gz", "lung", "40"])
-    take(project, dataset)
-    user, _ = workspace.accounts.add("carrier")
-    project.members.add(user.id, [Role.UPLOADER])
-    write_table(dataset / "t.csv", ["file", "term"], ["imagesTr/case_1.nii.gz", "lung"])
-    take(workspace.open(project.record.id, user.id), dataset)
-    assert [Path(item.name).name for item in project.quarantine.held()] == ["t.csv"]
-
-
-def test_other_csv_and_json_files_are_not_dicom_as_ever(project: Project, tmp_path: Path) -> None:
-    folder = tmp_path / "in"
-    write(folder / "v.nii.gz", image_of())
-    write_table(folder / "a.csv", ["name", "age"], ["PHANTOM^ALPHA", "40"])
-    (folder / "b.json").write_text('{"labels": ["cat"]}')
-    (folder / "c.json").write_text('[1, 2, {"file": "v.nii.gz", "term": "lung"}]')
-    made = take(project, folder)
-    assert {held.reason for held in made.quarantined} == {Reason.NOT_DICOM}
-    assert len(made.quarantined) == 3
-
-
-def test_no_copy_is_kept_of_a_table_that_names_a_person_who_objects(
-    project: Project, workspace: Workspace, tmp_path: Path
-) -> None:
-    write(tmp_path / "in" / "v.nii.gz", image_of())
-    write_table(tmp_path / "in" / "t.csv", ["PatientID", "term"], ["PHA-000003", "lung"], ["PHA-000004", "lung"])
-    project.subjects.oppose([Epochs(project.secrets.epochs()).objection("", "PHA-000003")])
-    (held,) = take(project, tmp_path / "in").quarantined
-    assert held.reason is Reason.SUBJECT_OPPOSED
-    (item,) = project.quarantine.held()
-    assert item.size == 0
 
 
 def test_the_real_hippocampi_come_in_with_their_labels(shared_data: Path, project: Project, tmp_path: Path) -> None:

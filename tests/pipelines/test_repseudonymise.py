@@ -29,6 +29,7 @@ from imaging.pyramid.beside import find_beside, read_headers, stored_profile
 from imaging.pyramid.read import Pyramid
 from imaging.settings import Settings
 from imaging.workspace import Workspace
+from pipelines import jobs
 from pipelines.ingest import ingest
 from pipelines.jobs import JobCancelledError, Runner, run_here
 from pipelines.late import Unfinished
@@ -306,8 +307,10 @@ def test_a_worker_runs_it(workspace: Workspace, project: Project, make_series: M
 
 
 def test_a_cancelled_job_leaves_whole_images_and_the_next_finishes(
-    workspace: Workspace, project: Project, make_series: MakeSeries, tmp_path: Path
+    workspace: Workspace, project: Project, make_series: MakeSeries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The work is over before half a second is.
+    monkeypatch.setattr(jobs, "_BEAT_SECONDS", 0.0)
     fill(project, tmp_path, make_series, count=3)
     project.profile.set(BASIC)
 
