@@ -205,8 +205,8 @@ def _tell_unexpected(error: Exception) -> int:
 
 def run() -> None:
     """Entry point of the console script."""
-    # Nearly all that a command allocates lives until it ends; to look through it at every 700th object takes a tenth
-    # of an ingest.
+    # Most of what a command allocates stays for long; to look through it at every 700th object takes a tenth of an
+    # ingest.
     gc.set_threshold(_COLLECT_AT)
     code = main()
     # Nor is it worth a last look, of a quarter of a second: the system takes all of it back.

@@ -92,7 +92,9 @@ def _read_object_store(environ: Mapping[str, str]) -> ObjectStore | None:
     )
     # No message repeats an address: whoever writes a password into one must not find it in a log.
     if not store.named_well:
-        raise InvalidInputError("IMAGING_OBJECT_STORE is s3://BUCKET or s3://BUCKET/PREFIX")
+        raise InvalidInputError(
+            "IMAGING_OBJECT_STORE is s3://BUCKET or s3://BUCKET/PREFIX, the bucket's name 3 to 63 letters long"
+        )
     if store.endpoint and not _is_safe_endpoint(store.endpoint):
         raise InvalidInputError(
             "IMAGING_OBJECT_STORE_ENDPOINT is https://HOST or https://HOST:PORT; http:// on this machine only"

@@ -246,7 +246,7 @@ def _truthful_layers(project: Project) -> set[LayerKey]:
 
 
 def _voxels_sha256(project: Project, image: ImageKey, segmentation: SegmentationKey | None = None) -> str:
-    """Digest the finest level alone: equal voxels give equal digests, whatever stands in the metadata."""
+    """Digest the finest level alone: equal shards give equal digests, whatever stands in the metadata."""
     path = project.images.path(image)
     manifest = read_manifest(path) if segmentation is None else load_manifest(manifest_path(path, segmentation))
     # Where the voxels lie says nothing about them.

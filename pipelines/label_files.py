@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +32,6 @@ TERMS_LACK = "the ontology lacks its terms: add them and send it again"
 def hold_label(error: RefusedFileError) -> RefusedFileError:
     """Tell of a label map why it is held, and how it may come in."""
     return RefusedFileError(error.reason, f"{error.detail}; {LABELS_ALONE}")
-
-
-_TIMES_LARGER = 4
-"""So many times the voxels of its image a label map may have: it may reach beyond it."""
-_SMALL = 2**20
 
 
 class LabelAttacher:
@@ -79,8 +73,7 @@ class LabelAttacher:
         if not images:
             raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, ABSENT)
         volume = item.reader.open(item.found.path, scratch, decided=False)
-        _require_size(volume, images)
-        image, values = _lay(_take(volume), images)
+        image, values = _lay(_take(volume, images), images)
         found = {int(value) for value in np.unique(values) if value}
         if not found <= set(row.values):
             raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, "a value of the label map has no term")
@@ -98,16 +91,9 @@ class LabelAttacher:
         return IngestedDocument(name=item.found.name, **made.model_dump())
 
 
-def _require_size(volume: Volume, images: Sequence[Image]) -> None:
-    """Refuse, before it is read, what is far larger than anything that it could lie on."""
-    largest = max(image.extent("z") * image.extent("y") * image.extent("x") for image in images)
-    if prod(volume.shape) > _TIMES_LARGER * max(largest, _SMALL):
-        raise RefusedFileError(Reason.LIMIT_EXCEEDED, "the label map is far larger than its image")
-
-
-def _take(volume: Volume) -> LabelVolume:
+def _take(volume: Volume, images: Sequence[Image]) -> LabelVolume:
     try:
-        return take_labels(volume)
+        return take_labels(volume, images)
     except InvalidInputError as error:
         raise RefusedFileError(Reason.IRREGULAR_GEOMETRY, "the voxels are no label values") from error
 

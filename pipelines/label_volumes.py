@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import nibabel
 import numpy as np
@@ -33,6 +34,9 @@ WHOLE = frozenset(_NAMES)
 """Formats whose labels cover their image; of a DICOM series, as of a segmentation, planes may be missing."""
 
 _IMG = re.compile(r"\.img(\.gz)?$")
+_TIMES_LARGER = 4
+"""So many times the voxels of its image a label map may have: it may reach beyond it."""
+_SMALL = 2**20
 _OFF_GRID_VOXELS = 0.1
 """How far from a voxel centre of the image a corner of the labels may lie: rounding of headers, no more."""
 
@@ -61,16 +65,25 @@ class LabelVolume:
     placed: bool = True
 
 
-def take_labels(volume: Volume) -> LabelVolume:
+def take_labels(volume: Volume, images: Sequence[Image]) -> LabelVolume:
     """Take the values of a file that a volume reader opened, rescaled where the file says so.
+
+    Parameters
+    ----------
+    images
+        Any of which they may lie on.
 
     Raises
     ------
     InvalidInputError
         They are no labels, or those of several volumes.
     RefusedFileError
-        The file became shorter meanwhile.
+        LIMIT_EXCEEDED: far larger than anything that they could lie on; told before they are read. TRUNCATED: the file
+        became shorter meanwhile.
     """
+    largest = max(prod(_extents(image)) for image in images)
+    if prod(volume.shape) > _TIMES_LARGER * max(largest, _SMALL):
+        raise RefusedFileError(Reason.LIMIT_EXCEEDED, "the label map is far larger than its image")
     attributes = volume.attributes
     if attributes.axes != "zyx":
         raise InvalidInputError("the file does not hold one volume")
@@ -80,24 +93,25 @@ def take_labels(volume: Volume) -> LabelVolume:
     return LabelVolume(values, np.asarray(attributes.affine_lps, float), placed=attributes.placed)
 
 
-def _read_volume(name: str, files: Sequence[Path], scratch: Path) -> LabelVolume:
+def _read_volume(name: str, files: Sequence[Path], image: Image, scratch: Path, *, partial: bool) -> LabelVolume:
     """Read one file through the volume reader of its format; its voxels may lie in a file beside it.
 
-    Where two places are stated, the sform is taken: labels whose sform is wrong do not lie on the grid of their image.
+    Where two places are stated, the sform is taken: labels whose sform is wrong do not lie on the whole of their image.
+    Of `partial` ones nothing would tell, and they are refused.
     """
     path = Path(_IMG.sub(r".hdr\1", str(_only(files))))
     try:
         reader = name_volume_reader(name)
         if not reader.recognises(path):
             raise InvalidInputError(f"the file is no {_NAMES[name]} volume")
-        return take_labels(reader.open(path, scratch, decided=True, chosen=True))
+        return take_labels(reader.open(path, scratch, decided=not partial, chosen=True), [image])
     except RefusedFileError as error:
         raise InvalidInputError(f"the file is refused: {error.reason.value}, {error.detail}") from error
     except OSError as error:
         raise InvalidInputError(f"the file is no readable {_NAMES[name]} volume") from error
 
 
-def read_dicom_series(files: Sequence[Path], scratch: Path) -> LabelVolume:
+def read_dicom_series(files: Sequence[Path], image: Image, scratch: Path, *, partial: bool) -> LabelVolume:
     """Read a DICOM series whose stored values are labels; the files are read here and kept nowhere."""
     require_paths(files)
     instances = []
@@ -129,8 +143,15 @@ def write_nifti(values: Labels, affine: NDArray[np.float64], target: Path) -> No
     nibabel.save(image, target)
 
 
-READERS: dict[str, Callable[[Sequence[Path], Path], LabelVolume]] = {
-    **{name: partial(_read_volume, name) for name in _NAMES},
+class ReadLabels(Protocol):
+    """Reads labels for an image, of which they may be `partial`."""
+
+    def __call__(self, files: Sequence[Path], image: Image, scratch: Path, *, partial: bool) -> LabelVolume:
+        """Give the labels as they lie in the file."""
+
+
+READERS: dict[str, ReadLabels] = {
+    **{name: functools.partial(_read_volume, name) for name in _NAMES},
     "dicom-series": read_dicom_series,
 }
 """Formats of voxel labels by their name on the command line."""

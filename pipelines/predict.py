@@ -15,13 +15,13 @@ from pydantic import JsonValue
 from imaging.access import Action
 from imaging.cli import Report
 from imaging.domain.annotation import Layer
-from imaging.domain.base import ImageKey, Record, SegmentationKey, TermKey
+from imaging.domain.base import ImageKey, Record, TermKey
 from imaging.domain.job import PredictWork, Task
 from imaging.domain.model import Model
 from imaging.domain.segmentation import Segmentation, TermVoxels
 from imaging.errors import InvalidInputError, StateError
 from imaging.project.project import Project
-from imaging.pyramid.labels import Labels, count_voxels, write_segmentation
+from imaging.pyramid.labels import Labels, count_voxels, stage_segmentation
 from imaging.pyramid.read import Pyramid
 from pipelines.classification import probabilities, read_image
 from pipelines.networks import choose_device
@@ -125,16 +125,13 @@ def _publish(project: Project, saying: _Saying, key: ImageKey, labels: Labels) -
     for plane in labels:
         counted.update({found.term: found.voxels for found in count_voxels(plane, records)})
     terms = [TermVoxels(term=term.id, value=term.value, voxels=counted[term.id]) for term in records]
-
-    def write(segmentation: SegmentationKey) -> None:
-        path, values = project.images.path(key), np.asarray(labels)
-        write_segmentation(path, segmentation, values, records, store=project.object_store)
-
     earlier = [found for found in project.segmentations.list(key) if found.layer == saying.layer.id]
-    if earlier:
-        return project.segmentations.replace(earlier[-1].id, terms, write, reviewed=False)
-    name = f"{saying.model.name} {saying.model.version}"
-    return project.segmentations.create(key, saying.layer.id, name, terms, write)
+    path, values = project.images.path(key), np.asarray(labels)
+    with stage_segmentation(path, values, records, store=project.object_store) as put:
+        if earlier:
+            return project.segmentations.replace(earlier[-1].id, terms, put, reviewed=False)
+        name = f"{saying.model.name} {saying.model.version}"
+        return project.segmentations.create(key, saying.layer.id, name, terms, put)
 
 
 def _describe(plan: Plan, segmentation: Segmentation) -> dict[str, JsonValue]:

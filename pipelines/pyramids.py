@@ -1,4 +1,4 @@
-"""Runs the writing of one pyramid with Dask: one task per shard slab, nothing but slabs' names passed around."""
+"""Runs the writing of one pyramid with Dask: a task for each slab of shards, which hands it on halved."""
 
 from __future__ import annotations
 

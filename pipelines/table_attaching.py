@@ -93,7 +93,7 @@ class TableAttacher:
         unmatched = sum(not images for _, images in found) + item.table.absent
         try:
             made = self._project.attachments.add_table(
-                spoken[0].id, item.digest, given, properties, unmatched=unmatched
+                spoken[0].id, item.digest, terms=given, properties=properties, unmatched=unmatched
             )
         except NotFoundError:
             # Somebody deleted an image meanwhile.

@@ -21,6 +21,7 @@ from pydantic import JsonValue
 from imaging.dicom.walk import Found
 from imaging.errors import InvalidInputError
 from imaging.taxonomy import check_name
+from pipelines.plain_values import is_plain_number, is_plain_word, may_tell_when_or_who
 
 _LARGEST_BYTES = 2**23
 _MOST_ROWS = 100_000
@@ -32,9 +33,7 @@ _ISSUER = "IssuerOfPatientID"
 _SAID = ("term", "labels")
 _PROPERTY = "property:"
 """Begins the name of a column whose cells are properties of the image, under what follows."""
-_LONGEST_VALUE = 64
 _MOST_PROPERTIES = 100
-_DATE = re.compile(r"(?:19|20)\d\d([-/.]?)[01]\d\1[0-3]\d(?!\d)|\b[0-3]?\d([-/.])[0-3]?\d\2(?:19|20)?\d\d\b")
 _COLUMNS = frozenset({*_KEYS, *_SAID, _ISSUER, "values"})
 _DATASET = "dataset.json"
 _IMAGES, _LABELS = "images", "labels"
@@ -227,16 +226,15 @@ def _read_row(found: Found, record: Mapping[str, JsonValue]) -> Row:
 
 
 def _read_property(column: str, cell: JsonValue) -> tuple[str, str]:
-    """Take a short word or a number; a date could tell a person, and is never moved here as those of headers are."""
+    """Take a number or a short word: dates and UIDs are never moved or replaced here as those of headers are."""
     name, value = column.removeprefix(_PROPERTY).strip(), cell if isinstance(cell, str) else json.dumps(cell)
-    if isinstance(cell, list | dict) or len(value) > _LONGEST_VALUE or not value.isprintable():
+    if not name:
+        raise _UselessError("a property of the table has no name")
+    if isinstance(cell, list | dict) or not (is_plain_number(value) or is_plain_word(value)):
         raise _UselessError("a property of the table is neither a number nor a short word")
-    if _DATE.search(value):
-        raise _UselessError("a property of the table is a date")
-    try:
-        return check_name("property", name), value
-    except InvalidInputError as error:
-        raise _UselessError("a property of the table has no name") from error
+    if not is_plain_word(name):
+        raise _UselessError("the name of a property of the table is no short word")
+    return name, value
 
 
 def _text(cell: JsonValue) -> str:
@@ -251,6 +249,8 @@ def _list(cell: JsonValue) -> list[str]:
 
 
 def _name(text: str) -> str:
+    if may_tell_when_or_who(text):
+        raise _UselessError("a term of the table may be a date or an identifier")
     try:
         return check_name("term", text)
     except InvalidInputError as error:

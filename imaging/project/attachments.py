@@ -78,9 +78,9 @@ class Attachments:
         self,
         first: ImageKey,
         digest: str,
-        given: Mapping[ImageKey, Collection[TermKey]],
-        properties: Mapping[ImageKey, Mapping[str, str]],
         *,
+        terms: Mapping[ImageKey, Collection[TermKey]],
+        properties: Mapping[ImageKey, Mapping[str, str]],
         unmatched: int,
     ) -> Attachment:
         """Give terms to whole images in the source layer, and properties, all of it or nothing.
@@ -104,18 +104,18 @@ class Attachments:
         made = Attachment(
             image=first,
             kind=AttachmentKind.TABLE,
-            image_terms=sum(len(set(terms)) for terms in given.values()),
+            image_terms=sum(len(set(given)) for given in terms.values()),
             image_properties=sum(map(len, properties.values())),
             unmatched=unmatched,
         )
         with self._gate.change(*INGEST) as change:
             require_image(change.transaction, self._gate, first)
-            for image, terms in given.items():
+            for image, given in terms.items():
                 require_image(change.transaction, self._gate, image)
-                require_terms(change.transaction, self._gate, terms)
+                require_terms(change.transaction, self._gate, given)
                 before = image_rows.list_image_terms(change.transaction, self._gate.project, key=image)
                 there = {known.term for known in before if known.layer == layer.id}
-                for term in sorted(set(terms) - there):
+                for term in sorted(set(given) - there):
                     record = ImageTerm(image=image, term=term, layer=layer.id, created=change.at)
                     image_rows.put_image_term(change.transaction, record)
                     change.note("add", "image term", image, {"term": term, "layer": layer.id})
@@ -132,7 +132,8 @@ class Attachments:
             if before.get(name) != value:
                 record = ImageProperty(id=change.reserve(), image=image, name=name, value=value, created=change.at)
                 property_rows.put_property(change.transaction, record)
-                change.note("add", "image property", image, {"name": name})
+                # Neither name nor value: the journal keeps what it was told, whatever is erased.
+                change.note("add", "image property", record.id, {"image": image})
 
     def made_by_job(self) -> dict[str, Attachment]:
         """What earlier attempts of the acting job attached, by the digests of the files."""

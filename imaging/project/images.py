@@ -18,7 +18,7 @@ from imaging.project.layers import WRITERS, Layers, require_layer, require_revie
 from imaging.project.ontology import require_terms
 from imaging.pyramid.beside import remove_beside
 from imaging.pyramid.manifest import group_path
-from imaging.pyramid.objects import find_places, list_objects, remove_objects
+from imaging.pyramid.objects import find_places, remove_objects
 from imaging.pyramid.prepared import remove_prepared
 from imaging.pyramid.publish import discard
 from imaging.store import ids
@@ -143,19 +143,17 @@ class Images:
         UnavailableError
             Its voxels lie in an object store that does not remove them; the image stays, and may be deleted again.
         """
-        self._gate.require(Action.EDIT_IMAGES, Action.ERASE)
         group = group_path(self._gate.folder, key)
-        for place in find_places(group)[:1]:
-            # A store that does not answer is waited for here, and not while the database is locked.
-            list_objects(place)
+        with self._gate.read(Action.EDIT_IMAGES, Action.ERASE) as transaction:
+            require_image(transaction, self._gate, key)
+        # Before the row goes: whoever is told that an image is gone can rely on it, and where a store does not answer,
+        # the image can be deleted once more. And before the database is locked, which must not wait for a network.
+        for place in find_places(group):
+            remove_objects(place)
         with self._gate.change(Action.EDIT_IMAGES, Action.ERASE) as change:
             require_image(change.transaction, self._gate, key)
             rows.delete_image(change.transaction, key)
             change.note("delete", "image", key)
-            # Last, and before the row is gone for good: whoever is told that an image is gone can rely on it, and
-            # where a store does not answer, the image can be deleted once more.
-            for place in find_places(group):
-                remove_objects(place)
         self._remove_files(key)
 
     def path(self, key: ImageKey) -> Path:
@@ -192,6 +190,14 @@ class Images:
             for key in keys or ():
                 require_image(transaction, self._gate, key)
             return property_rows.list_properties(transaction, self._gate.project, keys=keys)
+
+    def remove_property(self, image: ImageKey, number: int) -> None:
+        """Take back one property of an image, by its id."""
+        with self._gate.change(Action.EDIT_IMAGES) as change:
+            require_image(change.transaction, self._gate, image)
+            if not property_rows.delete_property(change.transaction, image, number):
+                raise NotFoundError("property", number)
+            change.note("delete", "image property", number, {"image": image})
 
     def add_term(
         self,

@@ -109,7 +109,13 @@ class Segmentations:
         revision: int | None = None,
         reviewed: bool | None = None,
     ) -> Segmentation:
-        """Publish new voxels of a segmentation as its next revision; with `revision`, only if nobody was quicker."""
+        """Publish new voxels of a segmentation as its next revision; with `revision`, only if nobody was quicker.
+
+        Parameters
+        ----------
+        write
+            Puts the voxels in place while the database is locked: they are written aside before.
+        """
         if reviewed:
             require_reviewing(self._gate)
         with self._gate.change(*WRITERS) as change:

@@ -153,7 +153,8 @@ class Subjects:
             An object store does not remove voxels of the subject, or what may be of it: to be done again.
         """
         self._gate.require(Action.ERASE)
-        # What was removed or given up earlier may be of this subject, and nobody can tell.
+        # What was removed earlier may be of this subject, and nobody can tell; so may what was given up by whoever was
+        # killed, which is found unless somebody else is writing now: then it goes with the next who writes alone.
         with staging_area(self._gate.folder / "images"):
             empty_removed(self._gate.folder / "images")
         images = self.images_of([subject]).get(subject, [])

@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 
 from imaging.domain.object_store import ObjectStore
 from imaging.errors import NotFoundError, VerificationError
-from imaging.pyramid.objects import OBJECTS, ask, find_place, kvstore, note_place, remove_objects, resources
+from imaging.pyramid.manifest import SUFFIX
+from imaging.pyramid.objects import (
+    OBJECTS,
+    ask,
+    find_place,
+    find_places,
+    kvstore,
+    note_place,
+    remove_objects,
+    resources,
+)
 from imaging.pyramid.publish import sync
 
 _READ = {"cache_pool": {"total_bytes_limit": 16 * 2**20}}
@@ -89,10 +99,18 @@ class RemoteArray(StoredArray):
     def write(self, where: tuple[int | slice, ...], values: NDArray[Any]) -> None:
         """Write a box; two writers must never share a shard."""
         ask(self._store[where].write(values).commit)
-        if find_place(self._path) != self._place:
+        if find_place(self._path) != self._place and not self._is_published():
             # Given up while this was on its way, as after Ctrl+C: nothing else knows of it any more.
             remove_objects(self._place)
             raise NotFoundError("level")
+
+    def _is_published(self) -> bool:
+        """Whether what was written in staging is part of an image by now.
+
+        A worker that was taken for dead may write once more what another wrote in its place: the same voxels.
+        """
+        images = self._path.parent.parent.parent
+        return any(self._place in find_places(group) for group in images.glob(f"*{SUFFIX}"))
 
     def _read(self, where: tuple[int | slice, ...]) -> NDArray[Any]:
         # Neighbours in a shard then come in one answer.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,31 @@ def count_voxels(labels: Labels, terms: Sequence[Term]) -> tuple[TermVoxels, ...
     )
 
 
+@contextmanager
+def stage_segmentation(
+    image_path: Path, labels: Labels | Iterable[Labels], terms: Sequence[Term], *, store: ObjectStore | None = None
+) -> Iterator[Callable[[SegmentationKey], None]]:
+    """Write a segmentation aside, as `write_segmentation` does, and give what puts it in place.
+
+    Putting it in place takes a moment, however long writing takes: it may be done while a database is locked. What is
+    not put in place is removed.
+    """
+    with staging_area(image_path.parent):
+        staging = staging_folder(image_path.parent)
+
+        def put(key: SegmentationKey) -> None:
+            with exclusive(image_path):
+                put_in_place(staging, segmentation_path(image_path, key))
+                save_manifest(manifest, manifest_path(image_path, key))
+                _list_segmentations(image_path)
+
+        try:
+            manifest = _write_staged(staging, Pyramid.open(image_path), labels, terms, store)
+            yield put
+        finally:
+            discard(staging, image_path.parent)
+
+
 def write_segmentation(
     image_path: Path,
     key: SegmentationKey,
@@ -80,16 +106,8 @@ def write_segmentation(
     store
         That of the project, where shards go; None for folders.
     """
-    with staging_area(image_path.parent):
-        staging = staging_folder(image_path.parent)
-        try:
-            manifest = _write_staged(staging, Pyramid.open(image_path), labels, terms, store)
-            with exclusive(image_path):
-                put_in_place(staging, segmentation_path(image_path, key))
-                save_manifest(manifest, manifest_path(image_path, key))
-                _list_segmentations(image_path)
-        finally:
-            discard(staging, image_path.parent)
+    with stage_segmentation(image_path, labels, terms, store=store) as put:
+        put(key)
 
 
 def remove_segmentation(image_path: Path, key: SegmentationKey) -> None:

@@ -39,6 +39,12 @@ def list_properties(
     return found
 
 
+def delete_property(transaction: Transaction, key: ImageKey, number: int) -> bool:
+    """Take back what is said of an image; tells whether it was said."""
+    place = (image_property.c.image == key) & (image_property.c.id == number)
+    return transaction.execute(delete(image_property).where(place)).rowcount > 0
+
+
 def put_property(transaction: Transaction, record: ImageProperty) -> None:
     """Say something of an image, in place of what was said under this name before."""
     place = (image_property.c.image == record.image) & (image_property.c.name == record.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -257,14 +258,30 @@ def test_labels_of_another_size_come_in_only_where_that_is_meant(
     assert sum(term.voxels for term in made.terms) == 101
 
 
-def test_labels_come_in_where_they_can_be_looked_at(tmp_path: Path) -> None:
-    assert set(np.unique(read_dicom_series([LABELS], tmp_path).values)) == {0, 1}
+def test_partial_labels_of_which_two_places_are_stated_are_refused(
+    project: Project, image: Image, labels: np.ndarray, tmp_path: Path, call: Call
+) -> None:
+    SimpleITK.WriteImage(by_itk(labels), str(tmp_path / "a.nii.gz"))
+    made: Any = nibabel.load(tmp_path / "a.nii.gz")
+    moved = made.affine @ np.array([[1, 0, 0, 0], [0, 1, 0, 2], [0, 0, 1, 0], [0, 0, 0, 1]])
+    twice = nibabel.Nifti1Image(np.asanyarray(made.dataobj), moved)
+    twice.set_qform(made.affine, "scanner")
+    nibabel.save(twice, tmp_path / "b.nii.gz")
+    command = ("annotations", "import", "phantoms", "--image", image.id, tmp_path / "b.nii.gz", "--format", "nifti")
+    for partial in ((), ("--partial",)):
+        code, out, err = call(*command, "--term", "1=nodule", "--term", "7=lung", *partial)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+    assert project.segmentations.list(image.id) == []
+
+
+def test_labels_come_in_where_they_can_be_looked_at(image: Image, tmp_path: Path) -> None:
+    assert set(np.unique(read_dicom_series([LABELS], image, tmp_path, partial=True).values)) == {0, 1}
 
 
 def test_labels_that_nothing_can_look_at_are_refused_with_the_cause(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.label_volumes.load_detector", lambda: None)
 
     with pytest.raises(UnavailableError, match="text detector"):
-        read_dicom_series([LABELS], tmp_path)
+        read_dicom_series([LABELS], image, tmp_path, partial=True)

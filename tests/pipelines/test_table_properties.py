@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import pydicom
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 
 from imaging.dicom.walk import Found
 from imaging.project.project import Project
+from pipelines.plain_values import is_plain_number, is_plain_word
 from pipelines.tables import Table, read_tables
 from tests.pipelines.conftest import Call
 from tests.pipelines.ingesting import take
 
+FORMS = ["%Y-%m-%d", "%Y%m%d", "%d/%m/%Y", "%d.%m.%y", "%d %B %Y", "%B %d", "%d-%b-%y", "%m_%d_%Y"]
 COLUMNS = "PatientID,property:stage,property:ml,term\n"
 
 
@@ -76,7 +81,7 @@ def test_properties_go_with_their_image(project: Project, folder: Path) -> None:
     assert [one.value for one in project.images.properties()] == ["II"]
 
 
-@pytest.mark.parametrize("value", ["PHANTOM ALPHA", "pha-000001", "seen by Phantom^Alpha"])
+@pytest.mark.parametrize("value", ["PHANTOM ALPHA", "phantom alpha", "seen by Phantom^Alpha"])
 def test_a_property_that_names_a_person_makes_the_table_useless(project: Project, folder: Path, value: str) -> None:
     (folder / "t.csv").write_text(f"PatientID,property:note\nPHA-000001,{value}\n")
     assert problems(project, folder) == ["a term or property of the table names a person"]
@@ -94,24 +99,71 @@ def test_rows_that_contradict_each_other_give_nothing(project: Project, folder: 
     assert project.images.properties() == []
 
 
+DATES = [
+    "1961-03-02", "19610302", "02/03/1961", "2.3.61", "born 1961.03.02", "2019/12/31 10:00", "1965-3-2", "2 March 1965",
+    "2. 3. 1965", "1965/3/2", "1965 03 02", "1965_03_02", "1965\u201103\u201102", "1897-03-02", "19650302123000",
+    "march 65", "2 mars", "\uff11\uff19\uff16\uff15-03-02", "\u0661\u0669\u0666\u0665-\u0660\u0663-\u0660\u0662",
+]  # fmt: skip
+IDENTIFIERS = ["1.3.6.1.4.1.5962.1.3.1.1", "1.2.840.1", "2650302123456", "0601020304", "AB-12345", "+33601020304"]
+
+
+@pytest.mark.parametrize("value", [*DATES, *IDENTIFIERS])
+def test_neither_a_date_nor_an_identifier_is_a_property_or_its_name(tmp_path: Path, value: str) -> None:
+    table = read(tmp_path / "t.csv", f"file,property:x\na.dcm,{value}\n")
+    assert (table.rows, table.problem) == ((), "a property of the table is neither a number nor a short word")
+    table = read(tmp_path / "t.csv", f"file,property:{value}\na.dcm,1\n")
+    assert (table.rows, table.problem) == ((), "the name of a property of the table is no short word")
+
+
 @pytest.mark.parametrize(
     "value",
-    ["1961-03-02", "19610302", "02/03/1961", "2.3.61", "born 1961.03.02", "2019/12/31 10:00"],
+    [
+        "12.5",
+        "-3",
+        "7.269971420170513",
+        "IIIb",
+        "T2N0M0",
+        "2023",
+        "1/2",
+        "3.14159",
+        "10-20",
+        "1e-3",
+        "true",
+        "may be",
+        "margin 2",
+        "septal 3",
+    ],
 )
-def test_a_date_is_no_property(tmp_path: Path, value: str) -> None:
-    table = read(tmp_path / "t.csv", f"file,property:x\na.dcm,{value}\n")
-    assert (table.rows, table.problem) == ((), "a property of the table is a date")
-
-
-@pytest.mark.parametrize("value", ["12.5", "-3", "1.2.3", "IIIb", "T2N0M0", "2023", "1/2", "3.14159", "10-20", "1e-3"])
-def test_what_is_no_date_is_taken_as_it_is(tmp_path: Path, value: str) -> None:
+def test_what_is_neither_is_taken_as_it_is(tmp_path: Path, value: str) -> None:
     assert read(tmp_path / "t.csv", f"file,property:x\na.dcm,{value}\n").rows[0].properties == (("x", value),)
+
+
+@given(value=st.floats(min_value=-1e6, max_value=1e6))
+def test_every_measurement_is_taken(value: float) -> None:
+    assert is_plain_number(repr(value))
+
+
+@given(day=st.dates(min_value=date(1850, 1, 1), max_value=date(2099, 12, 31)), form=st.sampled_from(FORMS))
+def test_no_date_in_any_usual_form_is_taken(day: date, form: str) -> None:
+    said = day.strftime(form)
+    assert not is_plain_number(said)
+    assert not is_plain_word(said)
+
+
+def test_the_journal_keeps_neither_names_nor_values(project: Project, folder: Path) -> None:
+    (folder / "t.csv").write_text("PatientID,property:of Unknown Someone\nPHA-000001,IIIb\n")
+    take(project, folder)
+    assert said_of(project)[0] == {"of Unknown Someone": "IIIb"}
+    told = json.dumps([event.detail for event in project.journal.list()])
+    assert "Someone" not in told
+    assert "IIIb" not in told
 
 
 @pytest.mark.parametrize(
     ("columns", "cells", "problem"),
     [
         (["property:"], ["1"], "a property of the table has no name"),
+        (["property:" + "a" * 65], ["1"], "the name of a property of the table is no short word"),
         (["property:x"], ["a" * 65], "a property of the table is neither a number nor a short word"),
         (["property:x"], ["a\tb"], "a property of the table is neither a number nor a short word"),
         (["property:x"], [[1]], "a property of the table is neither a number nor a short word"),

@@ -346,10 +346,16 @@ class TestListing:
 
 
 def test_properties_of_an_image_are_listed_as_cytomine_lists_them(world, annotator, ours):
-    ours.project.attachments.add_table(ours.ct.id, "d" * 64, {}, {ours.ct.id: {"stage": "IIIb"}}, unmatched=0)
+    said = {ours.ct.id: {"stage": "IIIb"}}
+    ours.project.attachments.add_table(ours.ct.id, "d" * 64, terms={}, properties=said, unmatched=0)
     route = f"/api/domain/be.cytomine.domain.image.ImageInstance/{ours.ct.id}/property.json"
     (found,) = annotator.get(route).json()["collection"]
     assert (found["key"], found["value"], found["domainIdent"]) == ("stage", "IIIb", ours.ct.id)
     assert found["class"] == "be.cytomine.domain.meta.Property"
     assert annotator.get(route.replace(str(ours.ct.id), str(ours.film.id))).json()["collection"] == []
     assert world.as_user("stranger").get(route).status_code == 404
+    taken_back = route.replace(".json", f"/{found['id']}.json")
+    assert annotator.delete(taken_back).status_code == 403
+    assert world.as_user("manager").delete(taken_back.replace(str(ours.ct.id), str(ours.film.id))).status_code == 404
+    assert world.as_user("manager").delete(taken_back).status_code == 200
+    assert annotator.get(route).json()["collection"] == []

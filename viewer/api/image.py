@@ -16,6 +16,7 @@ from viewer.api.shapes.image import (
     ImageTermChanged,
     ImageTermShape,
     LevelShape,
+    PropertyChanged,
     PropertyShape,
     SliceShape,
 )
@@ -92,6 +93,13 @@ def list_image_properties(image: Id, door: Entry, page: Page) -> Collection[Prop
     """List what tables that came with images say of one, by name and value."""
     said = door.locate("image", image).images.properties([ImageKey(image)])
     return Collection[PropertyShape].cut([PropertyShape.of(one) for one in said], page)
+
+
+@router.delete("/domain/be.cytomine.domain.image.ImageInstance/{image}/property/{number}.json")
+def remove_image_property(image: Id, number: Id, door: Entry) -> PropertyChanged:
+    """Take back what a table said of an image."""
+    door.locate("image", image).images.remove_property(ImageKey(image), number)
+    return PropertyChanged(message="Property: Delete", callback=call_back("Delete", "Property", number))
 
 
 @router.get("/imageinstance/{image}/term.json")

@@ -56,6 +56,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "images.made_by_job": (set(INGEST), project.images.made_by_job),
         "images.terms": ({see}, project.images.terms),
         "images.properties": ({Action.SEE_IMAGES}, project.images.properties),
+        "images.remove_property": ({Action.EDIT_IMAGES}, lambda: project.images.remove_property(image.id, absent)),
         "images.add_term": (draw, lambda: project.images.add_term(image.id, lung)),
         "images.remove_term": (draw, lambda: project.images.remove_term(image.id, lung)),
         "ontology.record": ({Action.SEE_PROJECT}, project.ontology.record),
@@ -75,7 +76,10 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
             set(INGEST),
             lambda: project.attachments.add(absent, AttachmentKind.STRUCTURE_SET, "b"),
         ),
-        "attachments.add_table": (set(INGEST), lambda: project.attachments.add_table(absent, "b", {}, {}, unmatched=0)),
+        "attachments.add_table": (
+            set(INGEST),
+            lambda: project.attachments.add_table(absent, "b", terms={}, properties={}, unmatched=0),
+        ),
         "attachments.made_by_job": (set(INGEST), project.attachments.made_by_job),
         "quarantine.restate": (
             {Action.DECIDE_QUARANTINE},

@@ -18,7 +18,8 @@ from imaging.errors import NotFoundError, UnavailableError
 from imaging.project.project import Project
 from imaging.project.verification import verify_project
 from imaging.pyramid.layout import plan_layout
-from imaging.pyramid.publish import discard
+from imaging.pyramid.manifest import verify
+from imaging.pyramid.publish import discard, publish
 from imaging.pyramid.write import PyramidWriter
 from imaging.settings import Settings
 from imaging.workspace import Workspace
@@ -203,6 +204,25 @@ def test_what_is_written_after_its_folder_was_given_up_does_not_stay(
     with pytest.raises(NotFoundError):
         writer.write_slab(0, np.ones((64, 24, 20), np.int16))
     assert bucket.names() == before
+
+
+def test_what_a_worker_taken_for_dead_writes_after_publication_costs_nothing(
+    project: Project, taken: Image, bucket: Bucket
+) -> None:
+    layout = plan_layout("zyx", (64, 24, 20), "int16", (1.0, 1.0, 1.0))
+    images = project.folder / "images"
+    writer = PyramidWriter.create(images / ".staging" / "made", layout, taken.attributes, store=project.object_store)
+    stored = np.ones((64, 24, 20), np.int16)
+    digest = writer.write_slab(0, stored)
+    for level in range(1, len(layout.levels)):
+        for slab in layout.slabs(level):
+            writer.build_slab(slab)
+    manifest = writer.finish([digest])
+    publish(images / ".staging" / "made", images / "99.ome.zarr")
+    before = bucket.names()
+    writer.write_slab(0, stored)
+    assert bucket.names() == before
+    assert verify(images / "99.ome.zarr", manifest) == ()
 
 
 def segment_and_keep(project: Project, make_series: MakeSeries, tmp_path: Path) -> SegmentationKey:

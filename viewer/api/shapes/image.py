@@ -211,6 +211,12 @@ class PropertyShape(Thing):
         )
 
 
+class PropertyChanged(Changed):
+    """A property that was taken back."""
+
+    property: PropertyShape | None = None
+
+
 class ImageTermShape(Shape):
     """A term given to a whole image by one layer; `probability` where a model said it."""
 
