@@ -95,11 +95,11 @@ def list_image_properties(image: Id, door: Entry, page: Page) -> Collection[Prop
     return Collection[PropertyShape].cut([PropertyShape.of(one) for one in said], page)
 
 
-@router.delete("/domain/be.cytomine.domain.image.ImageInstance/{image}/property/{number}.json")
-def remove_image_property(image: Id, number: Id, door: Entry) -> PropertyChanged:
+@router.delete("/domain/be.cytomine.domain.image.ImageInstance/{image}/property/{item}.json")
+def remove_image_property(image: Id, item: Id, door: Entry) -> PropertyChanged:
     """Take back what a table said of an image."""
-    door.locate("image", image).images.remove_property(ImageKey(image), number)
-    return PropertyChanged(message="Property: Delete", callback=call_back("Delete", "Property", number))
+    door.locate("image", image).images.remove_property(ImageKey(image), item)
+    return PropertyChanged(message="Property: Delete", callback=call_back("Delete", "Property", item))
 
 
 @router.get("/imageinstance/{image}/term.json")
