@@ -8,6 +8,8 @@ DICOM ?= sample_dicom
 PORT ?= 8000
 DEMO_ARGS ?=
 BIN := .venv/bin
+# One more than there are processors: while a test waits for a browser, a server or a clock, another runs.
+TEST_WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .PHONY: demo test test-heavy lint setup setup-test page tools sample clean
@@ -17,7 +19,7 @@ demo: setup page
 
 # A worker for each processor: libraries that take all of them for themselves would only wait in turns.
 test: setup-test page tools lint
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "not heavy" -n auto --dist loadfile $(TEST_ARGS)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "not heavy" -n $(TEST_WORKERS) --dist loadfile $(TEST_ARGS)
 
 test-heavy: setup-test page tools
 	$(BIN)/python -m pytest -m heavy $(TEST_ARGS)
