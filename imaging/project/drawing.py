@@ -45,11 +45,15 @@ class Plane:
 
 
 def plane_of(image: Image, axis: Axis) -> Plane:
-    """Measure the planes of an image that hold one axis fixed."""
+    """Measure the planes of an image that hold one axis fixed.
+
+    Across z planes that form no regular grid no spacing holds, so that lengths are told in pixels alone.
+    """
     columns, rows = _COLUMNS_AND_ROWS[axis]
     mm = dict(zip("zyx", image.attributes.spacing_mm, strict=True))
     row_mm, column_mm = mm[rows], mm[columns]
-    spacing = None if row_mm is None or column_mm is None else (row_mm, column_mm)
+    even = image.attributes.regular or axis is Axis.Z
+    spacing = None if row_mm is None or column_mm is None or not even else (row_mm, column_mm)
     return Plane(image.extent(columns), image.extent(rows), spacing)
 
 

@@ -9,8 +9,9 @@ import shapely
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from imaging.domain.image import Axis, Image
 from imaging.errors import InvalidInputError
-from imaging.project.drawing import Plane, draw
+from imaging.project.drawing import Plane, draw, plane_of
 
 PLANE = Plane(width=80, height=100, spacing=(0.5, 0.75))
 inside = st.tuples(st.integers(0, 160), st.integers(0, 200)).map(lambda point: (point[0] / 2, point[1] / 2))
@@ -32,6 +33,12 @@ def test_a_line_in_both_directions_has_its_true_length() -> None:
 def test_an_uncalibrated_plane_gives_no_mm() -> None:
     drawn = draw("LINESTRING (0 0, 3 4)", Plane(80, 100, None))
     assert (drawn.length_px, drawn.length_mm, drawn.area_mm2) == (5, None, None)
+
+
+def test_across_uneven_planes_no_spacing_holds(image: Image) -> None:
+    assert [plane_of(image, axis).spacing for axis in Axis] == [(0.5, 0.75), (2.0, 0.75), (2.0, 0.5)]
+    uneven = image.model_copy(update={"attributes": image.attributes.model_copy(update={"regular": False})})
+    assert [plane_of(uneven, axis).spacing for axis in Axis] == [(0.5, 0.75), None, None]
 
 
 @given(st.lists(inside, min_size=2, max_size=20, unique=True))

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseImage } from '@/api/parse'
 import type { Affine, Axis, Vector } from '@/domain/image'
-import { bodyLetters, planeNames, voxelToWorld } from '@/geometry/affine'
+import { bodyLetters, placeOf, planeNames, voxelToWorld } from '@/geometry/affine'
 import { frameOf, planePointOf, voxelAt } from '@/geometry/frame'
 import type { PlanePoint } from '@/geometry/frame'
 import { areaOf, lengthOf, roundLength } from '@/geometry/measure'
@@ -16,13 +16,26 @@ function affineOf(z: Vector, y: Vector, x: Vector, origin: Vector): Affine {
 
 const SUPINE = affineOf([0, 0, 5], [0, 0.7, 0], [0.5, 0, 0], [-100, -120, 30])
 const axial = {
-  axes: 'zyx', shape: [20, 40, 60], affine: SUPINE, spacing: [5, 0.7, 0.5] as const, oriented: true,
+  axes: 'zyx', shape: [20, 40, 60], affine: SUPINE, spacing: [5, 0.7, 0.5] as const, oriented: true, regular: true,
 }
 
 describe('affine', () => {
   test('a voxel lies where its steps from the first one lead', () => {
     expect(voxelToWorld(SUPINE, [0, 0, 0])).toEqual([-100, -120, 30])
     expect(voxelToWorld(SUPINE, [2, 10, 4])).toEqual([-98, -113, 40])
+  })
+
+  test('a voxel of uneven planes lies where the header puts its plane', () => {
+    const positions: Vector[] = [[-100, -120, 30], [-100, -120, 35], [-99, -118, 50]]
+    const uneven = { affine: SUPINE, positions }
+    expect(placeOf(uneven, [1, 0, 0])).toEqual([-100, -120, 35])
+    expect(placeOf(uneven, [2, 10, 4])).toEqual([-97, -111, 50])
+    expect(placeOf({ ...uneven, positions: [] }, [2, 10, 4])).toEqual(voxelToWorld(SUPINE, [2, 10, 4]))
+  })
+
+  test('lengths across uneven planes are no more than approximate', () => {
+    expect((['z', 'y', 'x'] as const).map((axis) => frameOf({ ...axial, regular: false }, axis).even)).toEqual([true, false, false])
+    expect(frameOf(axial, 'y').even).toBe(true)
   })
 
   test('planes are named after the body axis that they cut', () => {

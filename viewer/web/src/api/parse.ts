@@ -1,6 +1,6 @@
 import type { Annotation, ImageProperty, ImageTerm, Layer, Segmentation } from '@/domain/annotation'
 import type { HeldDecision, HeldFile, PaintedBox, Preview, StoppedUpload } from '@/domain/held'
-import type { Affine, Axis, Image, Level, Window } from '@/domain/image'
+import type { Affine, Axis, Image, Level, Vector, Window } from '@/domain/image'
 import type { Became, FileOutcome } from '@/domain/outcome'
 import type { Job, JobState, Model, Outcomes, Project, Term, User } from '@/domain/project'
 import { readMetadata } from '@/domain/sending'
@@ -92,6 +92,11 @@ function parseLevel(json: unknown): Level {
   return { shape: numbers(level.shape), scale: numbers(level.scale) }
 }
 
+function parseVector(json: unknown): Vector {
+  const [x = 0, y = 0, z = 0] = numbers(json)
+  return [x, y, z]
+}
+
 export function parseImage(json: unknown): Image {
   const image = fields(json)
   const own = fields(image.imaging)
@@ -116,6 +121,7 @@ export function parseImage(json: unknown): Image {
     oriented: own.placed !== false && positioned && !irregularities.includes('no_position') && numberOrNull(spacing[1]) !== null,
     regular: own.regular !== false,
     irregularities,
+    positions: own.regular === false ? list(own.positions_lps).map(parseVector) : [],
     resampledFrom: own.resampled == null ? null : numberOrNull(fields(own.resampled).source),
     rescale: { slope: numbers(rescale.slope ?? [1]), intercept: numbers(rescale.intercept ?? [0]) },
     units: text(own.units, 'stored'),

@@ -5,18 +5,19 @@ import { areaOf, lengthOf } from '@/geometry/measure'
 import { isRectangle, parseWkt } from '@/geometry/wkt'
 import type { Shape } from '@/geometry/wkt'
 
-/** Says lengths and areas in mm, or in pixels where the plane is not calibrated. */
+/** Says lengths and areas in mm, about so many where planes are unevenly spaced, or in pixels where nothing is known. */
 export function useMeasures() {
   const { t, n } = useI18n()
 
   const round = (value: number): string => n(value, { maximumFractionDigits: value < 100 ? 1 : 0 })
 
   function ofShape(shape: Shape, frame: PlaneFrame): string {
+    const about = frame.even ? '' : '≈ '
     if (shape.kind === 'line') {
-      const value = round(lengthOf(shape, frame))
+      const value = about + round(lengthOf(shape, frame))
       return frame.calibrated ? `${value} mm` : `${value} px · ${t('measure.uncalibrated')}`
     }
-    if (shape.kind === 'polygon') return `${round(areaOf(shape, frame))} ${frame.calibrated ? 'mm²' : 'px²'}`
+    if (shape.kind === 'polygon') return `${about}${round(areaOf(shape, frame))} ${frame.calibrated ? 'mm²' : 'px²'}`
     return ''
   }
 

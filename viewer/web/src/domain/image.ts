@@ -43,6 +43,8 @@ export interface Image {
   readonly oriented: boolean
   readonly regular: boolean
   readonly irregularities: readonly string[]
+  /** Of an irregular image the centre of voxel (0, 0) of each z plane, LPS mm; the affine holds for no other plane. */
+  readonly positions: readonly Vector[]
   /** The irregular image that this regular one was made of; null for one whose voxels are those of its files. */
   readonly resampledFrom: number | null
   readonly rescale: { readonly slope: readonly number[]; readonly intercept: readonly number[] }

@@ -1,5 +1,5 @@
 import { AXES } from '@/domain/image'
-import type { Affine, Axis, Vector } from '@/domain/image'
+import type { Affine, Axis, Image, Vector } from '@/domain/image'
 
 export type PlaneName = 'axial' | 'coronal' | 'sagittal'
 
@@ -17,6 +17,14 @@ export function voxelToWorld(affine: Affine, voxel: Vector): Vector {
     return a * z + b * y + c * x + d
   }
   return [at(0), at(1), at(2)]
+}
+
+/** Where a voxel (z, y, x) lies, LPS mm: by the position of its plane where planes are not evenly spaced. */
+export function placeOf(image: Pick<Image, 'affine' | 'positions'>, [z, y, x]: Vector): Vector {
+  const position = image.positions[Math.round(z)]
+  if (position === undefined) return voxelToWorld(image.affine, [z, y, x])
+  const [origin, inPlane] = [voxelToWorld(image.affine, [0, 0, 0]), voxelToWorld(image.affine, [0, y, x])]
+  return [0, 1, 2].map((axis) => position[axis]! + inPlane[axis]! - origin[axis]!) as unknown as Vector
 }
 
 export function dot(a: Vector, b: Vector): number {

@@ -37,6 +37,8 @@ export interface PlaneFrame {
   readonly rowStep: number
   readonly columnStep: number
   readonly calibrated: boolean
+  /** Whether equal steps on the plane are equal lengths: not across planes that are unevenly spaced. */
+  readonly even: boolean
   readonly width: number
   readonly height: number
   readonly letters: Letters | null
@@ -79,7 +81,7 @@ function lettersOf(row: Vector, column: Vector, placement: Placement): Letters {
   }
 }
 
-type Framed = Pick<Image, 'axes' | 'shape' | 'affine' | 'spacing' | 'oriented'>
+type Framed = Pick<Image, 'axes' | 'shape' | 'affine' | 'spacing' | 'oriented' | 'regular'>
 
 /** Build the frame of the plane that holds `axis` fixed. */
 export function frameOf(image: Framed, axis: Axis): PlaneFrame {
@@ -116,6 +118,7 @@ export function frameOf(image: Framed, axis: Axis): PlaneFrame {
     rowStep,
     columnStep,
     calibrated,
+    even: image.regular || axis === 'z',
     width,
     height,
     letters: name === null ? null : lettersOf(row, column, placement),

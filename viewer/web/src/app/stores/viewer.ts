@@ -16,7 +16,7 @@ import type { Tool } from '@/domain/tools'
 import type { PixelAccess } from '@/domain/project'
 import { presetsFor } from '@/domain/windows'
 import type { Preset } from '@/domain/windows'
-import { voxelToWorld } from '@/geometry/affine'
+import { placeOf } from '@/geometry/affine'
 import { frameOf } from '@/geometry/frame'
 import type { PlaneFrame } from '@/geometry/frame'
 import { LEVELS, RenderedSource } from '@/sources/rendered'
@@ -277,7 +277,7 @@ export const useViewer = defineStore('viewer', () => {
   function readAt(axis: Axis, voxel: Vector): Reading | null {
     const opened = image.value
     if (opened === null) return null
-    const world = opened.oriented ? voxelToWorld(opened.affine, voxel) : null
+    const world = opened.oriented ? placeOf(opened, voxel) : null
     return { voxel, values: access.value === 'full' ? valuesAt(opened, axis, voxel) : null, world }
   }
 
