@@ -23,6 +23,8 @@ Corner = tuple[int, int, int]
 
 SURVEY_VOXELS = 2_000_000
 SLAB_VOXELS = 32_000_000
+_OUTLIERS = 0.5
+"""Percent at each end of the values."""
 
 
 class Intensity(Record):
@@ -31,13 +33,22 @@ class Intensity(Record):
     Attributes
     ----------
     kind
-        "fixed": low..high becomes -1..1. "percentile": clipped to the image's own percentiles low..high, then z-score.
+        "fixed": low..high becomes -1..1. "percentile": clipped to the image's own percentiles low..high, by default
+        0.5..99.5, then z-score.
         "zscore": that without clipping. "suv": as fixed, low..high in standardised uptake values by body weight.
     """
 
     kind: Literal["fixed", "percentile", "zscore", "suv"]
     low: FiniteFloat = 0.0
     high: FiniteFloat = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_outliers(cls, given: object) -> object:
+        """Complete percentiles that name no bound: all but the outermost half per cent."""
+        if isinstance(given, Mapping) and given.get("kind") == "percentile" and not given.keys() & {"low", "high"}:
+            return {**given, "low": _OUTLIERS, "high": 100 - _OUTLIERS}
+        return given
 
     @model_validator(mode="after")
     def _bounds_ascend(self) -> Self:
@@ -48,7 +59,7 @@ class Intensity(Record):
         return self
 
 
-PERCENTILES = Intensity(kind="percentile", low=0.5, high=99.5)
+PERCENTILES = Intensity(kind="percentile")
 
 
 class ImageVoxels:

@@ -246,6 +246,11 @@ def test_a_recipe_is_read_from_toml(tmp_path: Path) -> None:
     assert PreprocessingRecipe.model_validate(json.loads(recipe.model_dump_json())) == recipe
 
 
+def test_percentiles_that_name_no_bound_leave_out_the_outermost() -> None:
+    told = check_recipe({"intensity": {"MR": {"kind": "percentile"}}})
+    assert told == check_recipe({"intensity": {"MR": {"kind": "percentile", "low": 0.5, "high": 99.5}}})
+
+
 def test_the_job_tells_what_it_prepared(project: Project) -> None:
     one = put_image(project, noise(1), lay((0, 0, 0), (1.0, 1.0, 1.0)))
     told = [preprocess(project, RECIPE, [one.id], lambda percent, message: None).prepared[0] for _ in range(2)]
