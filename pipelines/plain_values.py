@@ -7,7 +7,7 @@ import unicodedata
 
 LONGEST = 64
 
-_NUMBER = re.compile(r"[+-]?(\d{1,7})(?:\.\d{1,17})?(?:[eE][+-]?\d{1,3})?")
+_NUMBER = re.compile(r"[+-]?(\d{1,7})(?:\.\d{1,25})?(?:[eE][+-]?\d{1,3})?")
 """Whole parts of eight digits are dates, of more than that telephone, patient and security numbers."""
 
 _MOST_DIGITS = 4

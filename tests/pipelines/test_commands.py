@@ -201,7 +201,7 @@ def test_annotations_import_unpacks_only_inside_the_quarantine(
     project.members.add(scientist.id, [Role.DATA_SCIENTIST])
     seen: list[Path] = []
 
-    def read(files: object, scratch: Path) -> None:
+    def read(files: object, image: object, scratch: Path, *, partial: bool) -> None:
         seen.append(scratch)
         raise InvalidInputError("seen")
 
