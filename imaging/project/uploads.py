@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
+from threading import Lock
 from typing import BinaryIO
 
 from imaging.access import Action
@@ -31,8 +32,30 @@ PATIENCE = timedelta(days=1)
 _PAUSE = timedelta(minutes=2)
 """How long after its last bytes an upload may be between two files."""
 
+_MOST_AHEAD = 64
+
 # In bytes: file systems take 255 for one name, macOS 1024 for a path, and a prefix and the scratch folder come before.
 _LONGEST_PART, _LONGEST_PATH = 200, 700
+
+
+class _IdsAhead:
+    """Ids taken some at a time, for each taking is a transaction made durable: more as more are asked for."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._taking = Lock()
+        self._ids = range(0)
+        self._count = 1
+
+    def take(self) -> int:
+        """Give an id that nobody else has."""
+        with self._taking:
+            if not self._ids:
+                first = self._gate.reserve(self._count)
+                self._ids = range(first, first + self._count)
+                self._count = min(2 * self._count, _MOST_AHEAD)
+            taken, self._ids = self._ids[0], self._ids[1:]
+            return taken
 
 
 class Uploads:
@@ -41,6 +64,7 @@ class Uploads:
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._sealed = SealedFiles(gate)
+        self._ahead = _IdsAhead(gate)
 
     def create(self, source: str) -> UploadKey:
         """Open an upload; `source` says by which door it came, such as "page" or "command line"."""
@@ -61,7 +85,7 @@ class Uploads:
             row = require_upload(transaction, self._gate, upload)
         if row.finished is not None:
             raise StateError("upload", "is finished")
-        secret, key = self._sealed.secret(row), self._gate.reserve()
+        secret, key = self._sealed.secret(row), self._ahead.take()
         target = self._sealed.path(upload, key)
         size = vault.seal_file(stream, target, secret, f"file:{key}")
         try:

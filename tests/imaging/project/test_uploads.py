@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -212,3 +213,12 @@ def test_a_file_that_was_held_for_days_says_so_and_expires_into_the_journal(
     assert (project.quarantine.held(), list(settings.quarantine.rglob("*.sealed"))) == ([], [])
     (event,) = (event for event in project.journal.list() if event.action == "expire")
     assert (event.kind, event.key, event.detail) == ("file", key, {"upload": upload, "days": 30})
+
+
+def test_files_that_come_at_the_same_time_have_ids_of_their_own(project: Project) -> None:
+    upload = project.uploads.create("test")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: project.uploads.add(upload, f"{number}.dcm", io.BytesIO(b"x")), range(80)))
+    with project.uploads.scratch() as scratch:
+        opened = project.uploads.open_files(upload, scratch)
+        assert sorted(int(path.name.removesuffix(".dcm")) for path in opened) == list(range(80))
