@@ -33,9 +33,6 @@ R = TypeVar("R")
 ID = click.IntRange(1, 2**53 - 1)
 """The type of an id on the command line."""
 
-OTHERS = 0o077
-"""Bits of a mode that let other accounts than the owner in."""
-
 Report = Callable[[int, str], None]
 """Takes progress 0-100 and a message without personal data."""
 
@@ -130,9 +127,11 @@ def warn_of_open_key(settings: Settings) -> None:
 
     No refusal: a key that is mounted into a container often has such a mode, and nobody else is there to read it.
     """
+    from imaging.store.keys import lets_others_in
+
     with suppress(OSError):
         mode = settings.master_key_file.stat().st_mode & 0o777
-        if mode & OTHERS:
+        if lets_others_in(mode):
             click.echo(
                 f"imaging: the master key has mode {mode:04o}, so other accounts may read it; chmod 600", err=True
             )

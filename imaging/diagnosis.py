@@ -11,12 +11,12 @@ from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from imaging.cli import OTHERS
 from imaging.domain.base import Record
 from imaging.errors import ImagingError, UnavailableError
 from imaging.listening import is_safe_scheduler
 from imaging.pyramid.objects import try_out
 from imaging.settings import Settings
+from imaging.store.keys import lets_others_in
 from imaging.text import names_detector
 from imaging.workspace import Workspace
 
@@ -155,7 +155,7 @@ def _master_key(settings: Settings) -> Finding:
         mode = settings.master_key_file.stat().st_mode & 0o777
     except OSError:
         return Finding(name="master key", health=Health.BAD, value="missing", remedy="restore it from its safe copy")
-    if mode & OTHERS:
+    if lets_others_in(mode):
         return Finding(name="master key", health=Health.BAD, value=f"mode {mode:04o}", remedy="chmod 600")
     return Finding(name="master key", health=Health.OK, value=f"mode {mode:04o}")
 

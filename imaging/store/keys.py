@@ -86,6 +86,11 @@ def read_master_key(settings: Settings) -> Wrapper:
         raise StateError("master key", "is not hexadecimal") from error
 
 
+def lets_others_in(mode: int) -> bool:
+    """Whether a mode lets other accounts than the owner in."""
+    return bool(mode & 0o077)
+
+
 def make_private_folder(folder: Path) -> None:
     """Create a folder that only its owner can enter."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,6 +46,7 @@ from tests.certificates import make_certificate
 from tests.object_store import KEYS, Bucket, Door, places_in
 from tests.pipelines.conftest import Call, MakeSeries
 from tests.pipelines.ingesting import silent, take, voxels_of
+from tests.waiting import wait_for
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
 PLANES = 150
@@ -112,13 +112,6 @@ def started(start: Callable[..., Started], monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(Threads, "build", refuse)
     with dask.config.set({"scheduler-address": made.address}):
         yield made
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def read_address(file: Path) -> str:

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +32,7 @@ from pipelines.receive import Door, Receiver
 from tests.certificates import make_certificate
 from tests.pipelines.conftest import Call, MakeSeries
 from tests.pipelines.ingesting import voxels_of
+from tests.waiting import wait_for
 
 needs_dcmtk = pytest.mark.skipif(shutil.which("storescu") is None, reason="DCMTK is not installed")
 TITLE, CALLER = "PHANTOMS", "SCANNER"
@@ -68,13 +68,6 @@ def calling(
 
 def read_all(folder: Path) -> list[pydicom.Dataset]:
     return [pydicom.dcmread(path) for path in sorted(folder.iterdir())]
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def stopped(project: Project) -> list[StoppedUpload]:

@@ -20,6 +20,7 @@ from imaging.pyramid.write import write_pyramid
 from imaging.settings import Settings
 from imaging.workspace import Workspace
 from tests.object_store import Bucket, Door, places_in
+from tests.viewer.byte_ranges import satisfiable
 from viewer.app import create_app
 
 SHAPE = (5, 60, 70)
@@ -91,11 +92,7 @@ def test_a_shard_and_every_part_of_it_are_sent(get, bucket: Bucket, monkeypatch:
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["cache-control"].startswith("no-store")
     for asked, start, stop in (
-        ("bytes=0-9", 0, 10),
-        ("bytes=5-", 5, size),
-        (f"bytes=5-{size + 100}", 5, size),
-        ("bytes=-16", size - 16, size),
-        (f"bytes=-{size + 1}", 0, size),
+        *satisfiable(size),
         ("bytes=999-1000", 999, 1001),
         ("bytes=0-999", 0, 1000),
         ("bytes=1000-2999", 1000, 3000),

@@ -10,6 +10,7 @@ import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.viewer.byte_ranges import satisfiable
 from viewer.ranges import UnsatisfiableRangeError, parse_range
 
 
@@ -36,13 +37,7 @@ def test_every_published_file_is_served_whole(manager, ours, folder):
 def test_a_range_is_that_part(manager, ours, folder):
     whole = (folder / "0/c/0/0/0").read_bytes()
     size = len(whole)
-    for header, start, stop in (
-        ("bytes=0-9", 0, 10),
-        ("bytes=5-", 5, size),
-        (f"bytes=5-{size + 100}", 5, size),
-        ("bytes=-16", size - 16, size),
-        (f"bytes=-{size + 1}", 0, size),
-    ):
+    for header, start, stop in satisfiable(size):
         answer = manager.get(_url(ours, "0/c/0/0/0"), headers={"Range": header})
         assert answer.status_code == 206
         assert answer.content == whole[start:stop]
