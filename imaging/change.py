@@ -23,6 +23,7 @@ class Change:
     at: datetime
     project: ProjectKey | None
     actor: UserKey | None
+    head: tuple[int, str]
     job: JobKey | None = None
     noted: int = 0
     left: bool = False
@@ -30,7 +31,8 @@ class Change:
     def note(self, action: str, kind: str, key: int | None = None, detail: JsonValue = None) -> None:
         """Append one event; ids only, never a name or a value from a header."""
         entry = Entry(at=self.at, actor=self.actor, action=action, kind=kind, key=key, job=self.job, detail=detail)
-        events.append(self.transaction, self.project, entry)
+        written = events.append(self.transaction, self.project, entry, self.head)
+        self.head = written.number, written.digest
         self.noted += 1
 
     def leave(self) -> None:
@@ -48,8 +50,8 @@ def changing(
 ) -> Iterator[Change]:
     """Open a change to a project, or to the workspace (None); changes of one chain follow one another."""
     with database.write() as transaction:
-        events.lock_head(transaction, project)
-        change = Change(transaction, now(), project, actor, job)
+        head = events.lock_head(transaction, project)
+        change = Change(transaction, now(), project, actor, head, job)
         yield change
         if not (change.noted or change.left):
             raise AssertionError("a change must be noted in the journal")

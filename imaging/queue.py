@@ -106,8 +106,8 @@ def _held(transaction: Transaction, key: JobKey, worker: str) -> tuple[Job, floa
 
 def _change(transaction: Transaction, job: Job, actor: UserKey | None = None) -> Change:
     # The job row is locked before the chain, here and everywhere, so that two workers cannot wait for each other.
-    events.lock_head(transaction, job.project)
-    return Change(transaction, now(), job.project, actor, job.id)
+    head = events.lock_head(transaction, job.project)
+    return Change(transaction, now(), job.project, actor, head, job.id)
 
 
 def _give_up(change: Change, job: Job) -> bool:

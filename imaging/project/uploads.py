@@ -65,6 +65,7 @@ class Uploads:
         self._gate = gate
         self._sealed = SealedFiles(gate)
         self._ahead = _IdsAhead(gate)
+        self._last: tuple[UploadKey | None, bytes] = (None, b"")
 
     def create(self, source: str) -> UploadKey:
         """Open an upload; `source` says by which door it came, such as "page" or "command line"."""
@@ -81,15 +82,16 @@ class Uploads:
     def add(self, upload: UploadKey, name: str, stream: BinaryIO) -> int:
         """Encrypt one file into the upload and return its size in bytes."""
         check_name(name)
-        with self._gate.read(Action.UPLOAD) as transaction:
-            row = require_upload(transaction, self._gate, upload)
-        if row.finished is not None:
-            raise StateError("upload", "is finished")
-        secret, key = self._sealed.secret(row), self._ahead.take()
+        secret, key = self._open_secret(upload), self._ahead.take()
         target = self._sealed.path(upload, key)
-        size = vault.seal_file(stream, target, secret, f"file:{key}")
+        try:
+            size = vault.seal_file(stream, target, secret, f"file:{key}")
+        except FileNotFoundError as error:
+            # Its folder goes when the last of its files is done.
+            raise StateError("upload", "is finished") from error
         try:
             with self._gate.change(Action.UPLOAD) as change:
+                _require_unfinished(require_upload(change.transaction, self._gate, upload))
                 waiting = rows.WaitingRow(key, Wrapper(secret).wrap(name.encode(), f"name:{key}"), size)
                 rows.insert_waiting(change.transaction, upload, waiting, change.at)
                 change.note("add", "file", key, {"upload": upload, "bytes": size})
@@ -97,6 +99,17 @@ class Uploads:
             target.unlink(missing_ok=True)
             raise
         return size
+
+    def _open_secret(self, upload: UploadKey) -> bytes:
+        """Open the key of an upload, once for files that follow one another; `add` asks whether it takes any."""
+        key, secret = self._last
+        if key != upload:
+            with self._gate.read(Action.UPLOAD) as transaction:
+                row = require_upload(transaction, self._gate, upload)
+            _require_unfinished(row)
+            secret = self._sealed.secret(row)
+            self._last = upload, secret
+        return secret
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -283,13 +296,17 @@ def close_upload(transaction: Transaction, gate: Gate, key: UploadKey) -> None:
     StateError
         It is finished, another job has it, or it was announced to and no file has arrived whole.
     """
-    if require_upload(transaction, gate, key).finished is not None:
-        raise StateError("upload", "is finished")
+    _require_unfinished(require_upload(transaction, gate, key))
     require_no_job(transaction, gate, key)
     announced = arriving.list_announced(transaction, key)
     if announced and not any(row.whole for row in announced):
         raise StateError("upload", "none of its files has arrived whole; send them again, or discard it")
     arriving.delete_open(transaction, key)
+
+
+def _require_unfinished(row: rows.UploadRow) -> None:
+    if row.finished is not None:
+        raise StateError("upload", "is finished")
 
 
 def require_no_job(transaction: Transaction, gate: Gate, upload: UploadKey) -> None:

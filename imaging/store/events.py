@@ -27,14 +27,15 @@ def lock_head(transaction: Transaction, project: ProjectKey | None) -> tuple[int
     return int(number), str(digest)
 
 
-def append(transaction: Transaction, project: ProjectKey | None, entry: Entry) -> Event:
-    """Link an entry to the end of its chain, in the caller's transaction."""
-    number, previous = lock_head(transaction, project)
+def append(transaction: Transaction, project: ProjectKey | None, entry: Entry, head: tuple[int, str]) -> Event:
+    """Link an entry to the end of its chain, which `lock_head` gave within the same transaction."""
+    number, previous = head
     linked = link(entry, project=project, number=number + 1, previous=previous)
     scope = project or _WORKSPACE
     values = linked.model_dump(exclude={"project", "detail"}) | {"scope": scope, "detail": print_detail(linked.detail)}
-    transaction.execute(insert(event).values(values))
-    transaction.execute(update(chain).where(chain.c.scope == scope).values(number=linked.number, digest=linked.digest))
+    transaction.execute(insert(event), values)
+    values = {"number": linked.number, "digest": linked.digest}
+    transaction.execute(update(chain).where(chain.c.scope == scope), values)
     return linked
 
 

@@ -90,7 +90,7 @@ def finish_upload(transaction: Transaction, key: UploadKey, at: datetime) -> Non
 
 def insert_waiting(transaction: Transaction, key: UploadKey, row: WaitingRow, at: datetime) -> None:
     """Add a file to an upload."""
-    transaction.execute(insert(upload_file).values(vars(row) | {"upload": key, "created": at}))
+    transaction.execute(insert(upload_file), vars(row) | {"upload": key, "created": at})
 
 
 def list_waiting(transaction: Transaction, key: UploadKey) -> list[WaitingRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -136,6 +137,23 @@ def test_finishing_deletes_the_originals_and_keeps_what_is_held(project: Project
     assert [held.name for held in project.quarantine.held()] == [NAME]
     assert files_of(project, upload) == {}
     with pytest.raises(StateError):
+        project.uploads.add(upload, NAME, io.BytesIO(CONTENT))
+
+
+def test_a_finished_upload_takes_no_file_from_who_sent_to_it_before(
+    project: Project, settings: Settings, tmp_path: Path
+) -> None:
+    (plain := tmp_path / "plain").write_bytes(CONTENT)
+    upload = project.uploads.create("c-store")
+    project.uploads.add(upload, NAME, io.BytesIO(CONTENT))
+    project.quarantine.hold(upload, FileToHold(NAME, plain, Reason.TRUNCATED))
+    project.uploads.finish(upload)
+    [lying] = settings.quarantine.rglob("*.sealed")
+    with pytest.raises(StateError, match="is finished"):
+        project.uploads.add(upload, NAME, io.BytesIO(CONTENT))
+    assert [*settings.quarantine.rglob("*.sealed")] == [lying]
+    shutil.rmtree(lying.parent)
+    with pytest.raises(StateError, match="is finished"):
         project.uploads.add(upload, NAME, io.BytesIO(CONTENT))
 
 
