@@ -226,6 +226,8 @@ def extend_sign(container: Stored, pixel_format: PixelFormat, *, right_aligned: 
     left = width - low - pixel_format.bits_stored
     if left == 0 and low == 0:
         return container
+    if not pixel_format.signed:
+        return (container >> low if low else container) & ((1 << pixel_format.bits_stored) - 1)
     shifted = container << left
     shifted >>= left + low
     return shifted

@@ -143,7 +143,8 @@ class _Process:
         self.number = self._popen.pid
         self.alive = True
         self._asked, self._told = cast("FileIO", self._popen.stdin), cast("FileIO", self._popen.stdout)
-        _widen(self._told)
+        for pipe in (self._asked, self._told):
+            _widen(pipe)
         with self._ending_if_interrupted():
             ready = self._told.read(1)
         if ready != READY:

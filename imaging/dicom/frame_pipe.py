@@ -9,7 +9,7 @@ import json
 import math
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
 from io import FileIO
 
@@ -56,7 +56,7 @@ class Failure(Enum):
 
 def send_order(stream: FileIO, order: Order) -> None:
     """Ask for one frame."""
-    facts = {"syntax": order.syntax, "format": asdict(order.format), "bounds": asdict(order.bounds)}
+    facts = {"syntax": order.syntax, "format": vars(order.format), "bounds": vars(order.bounds)}
     _send(stream, facts, order.data)
 
 
