@@ -88,8 +88,11 @@ class Watcher:
         """Take what has not changed for long enough since the looks before."""
         now, groups = time.monotonic(), self._list_groups()
         unfit = 0
-        for name, paths in groups.items():
+        for name, listed in groups.items():
+            # A folder is taken whole or not at all; a loose file says nothing of those beside it.
+            paths = [path for path in listed if name != _LOOSE or _read_state(self.folder, [path]) is not None]
             state = _read_state(self.folder, paths)
+            unfit += len(listed) - len(paths)
             if state is None:
                 unfit += 1
                 continue

@@ -118,6 +118,39 @@ def test_what_is_no_plain_file_stays_where_it_is(project: Project, folder: Path,
     assert project.jobs.list() == []
 
 
+@pytest.mark.parametrize("make", ["link", "dangling", "fifo", "unreadable"])
+def test_a_loose_entry_that_cannot_be_taken_holds_up_no_other(
+    project: Project,
+    folder: Path,
+    watcher: Watcher,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    make: str,
+) -> None:
+    elsewhere = tmp_path / "elsewhere.dcm"
+    elsewhere.write_bytes(b"elsewhere")
+    odd = folder / "odd.dcm"
+    if make == "fifo":
+        os.mkfifo(odd)
+    elif make == "unreadable":
+        # Whoever may do everything reads it all the same.
+        plain = os.access
+        odd.write_bytes(b"odd")
+        monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != odd.name and plain(path, mode))
+    else:
+        odd.symlink_to(elsewhere if make == "link" else tmp_path / "absent")
+    (folder / "a.dcm").write_bytes(b"a")
+    (folder / "b.dcm").write_bytes(b"b")
+    settle(watcher)
+    settle(watcher)
+    assert left_in(folder) == [odd]
+    assert elsewhere.read_bytes() == b"elsewhere"
+    assert len(project.jobs.list()) == 1
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert told == ["1 entries of the watched folder are left: links, special files, or not ours to move"]
+
+
 class KilledError(BaseException):
     """Stands for the end of the process."""
 
