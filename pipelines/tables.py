@@ -1,7 +1,8 @@
 """Tables that come with images: which file is the label map of which, what its values are, terms of whole images.
 
 A table is a CSV file, a JSON list of objects, or the `dataset.json` of the Medical Segmentation Decathlon and nnU-Net.
-Columns that are not known make it useless as a whole: one of them may name a person.
+Columns that are not known make it useless as a whole: one of them may name a person. A CSV file is a table whatever
+its columns are: whoever sent it meant it as one.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from imaging.errors import InvalidInputError
 from imaging.taxonomy import check_name
 from pipelines.plain_values import is_plain_number, is_plain_word, may_tell_when_or_who
 
+COLUMN_UNKNOWN = "the table has a column that is not known"
+
 _LARGEST_BYTES = 2**23
+_BEGINNING_BYTES = 4096
 _MOST_ROWS = 100_000
 _MOST_TABLES = 100
 _MOST_TERMS = 200
@@ -37,6 +41,7 @@ _MOST_PROPERTIES = 100
 _COLUMNS = frozenset({*_KEYS, *_SAID, _ISSUER, "values"})
 _DATASET = "dataset.json"
 _IMAGES, _LABELS = "images", "labels"
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _VOLUME = re.compile(r"(?P<stem>.+?)(?P<ending>\.nii|\.nii\.gz|\.nrrd)", re.IGNORECASE)
 _LAST_VALUE = 2**16 - 1
 
@@ -115,13 +120,16 @@ class _UselessError(Exception):
 def read_tables(files: Collection[Found]) -> list[Table]:
     """Find the tables among the files of an upload, by what they are called and what they say."""
     names = {normal_name(found) for found in files}
-    tables: list[Table] = []
+    ours: list[Table] = []
+    others: list[Table] = []
     for found in files:
         table = _read(found, names)
         if table is not None:
-            many = len(tables) >= _MOST_TABLES
-            tables.append(replace(table, rows=(), problem="there are too many tables") if many else table)
-    return tables
+            many = len(ours) >= _MOST_TABLES
+            ours.append(replace(table, rows=(), problem="there are too many tables") if many else table)
+        elif (problem := _find_table_problem(found)) is not None:
+            others.append(Table(found, problem=problem))
+    return [*ours, *others]
 
 
 def _read(found: Found, names: Collection[str]) -> Table | None:
@@ -177,13 +185,35 @@ def _looks_like_ours(found: Found) -> bool:
 
     It may name persons, so it is no file like any other.
     """
-    if not found.name.lower().endswith(".csv"):
-        return False
-    with suppress(OSError), found.path.open("rb") as stream:
-        first, _, _ = stream.read(4096).replace(b"\0", b"").decode("latin-1").partition("\n")
-        columns = {re.sub(r"[^\w:]|[\x80-\xff]", "", column).lower() for column in re.split("[,;\t]", first)}
-        return not columns.isdisjoint(key.lower() for key in _KEYS) and any(map(_is_said, columns))
-    return False
+    columns = {column.lower() for column in _begin(found).columns}
+    return not columns.isdisjoint(key.lower() for key in _KEYS) and any(map(_is_said, columns))
+
+
+def _find_table_problem(found: Found) -> str | None:
+    """Say why a table that speaks of none of our columns, or of too few, cannot be used; None where it is no table."""
+    begun = _begin(found)
+    if not begun.is_text or len(begun.columns) < 2:
+        return None
+    known = all(column in _COLUMNS or column.startswith(_PROPERTY) for column in begun.columns)
+    return "the table says nothing of an image" if known else COLUMN_UNKNOWN
+
+
+@dataclass(frozen=True)
+class _Beginning:
+    """How a CSV file begins, whatever parts its columns; no column where it is called something else."""
+
+    columns: tuple[str, ...] = ()
+    is_text: bool = False
+
+
+def _begin(found: Found) -> _Beginning:
+    if found.name.lower().endswith(".csv"):
+        with suppress(OSError), found.path.open("rb") as stream:
+            start = stream.read(_BEGINNING_BYTES)
+            first, _, _ = start.replace(b"\0", b"").decode("latin-1").partition("\n")
+            columns = (re.sub(r"[^\w:]|[\x80-\xff]", "", column) for column in re.split("[,;\t]", first))
+            return _Beginning(tuple(columns), is_text=not _BINARY.search(start))
+    return _Beginning()
 
 
 def _list_rows(records: JsonValue) -> list[dict[str, JsonValue]]:
@@ -204,7 +234,7 @@ def _is_said(column: str) -> bool:
 def _read_row(found: Found, record: Mapping[str, JsonValue]) -> Row:
     named = {column for column in record if column.startswith(_PROPERTY)}
     if not _COLUMNS.issuperset(record.keys() - named):
-        raise _UselessError("the table has a column that is not known")
+        raise _UselessError(COLUMN_UNKNOWN)
     stripped = {column: cell.strip() if isinstance(cell, str) else cell for column, cell in record.items()}
     cells = {column: cell for column, cell in stripped.items() if cell not in (None, "")}
     keys = [column for column in _KEYS if column in cells]

@@ -75,6 +75,9 @@ def test_terms_of_whole_images_come_by_file_by_person_and_by_uid(
     [
         (["file", "term", "name"], ["v.nii.gz", "lung", "PHANTOM^ALPHA"], "the table has a column that is not known"),
         (["file", "term"], ["v.nii.gz", "lung", "PHANTOM^ALPHA"], "the table has a column that is not known"),
+        (["file", "diagnosis"], ["v.nii.gz", "synthetic"], "the table has a column that is not known"),
+        (["name", "age"], ["PHANTOM^ALPHA", "40"], "the table has a column that is not known"),
+        (["file", "values"], ["v.nii.gz", "1=lung"], "the table says nothing of an image"),
         (["file", "PatientID", "term"], ["v.nii.gz", "PHA-000001", "lung"], _NO_ONE_IMAGE),
         (["file", "term"], ["", "lung"], _NO_ONE_IMAGE),
         (["file", "labels"], ["v.nii.gz", "l.nii.gz"], _NO_VALUES),
@@ -137,10 +140,10 @@ def test_a_table_that_somebody_else_sent_stays_held(project: Project, workspace:
     assert [Path(item.name).name for item in project.quarantine.held()] == ["t.csv"]
 
 
-def test_other_csv_and_json_files_are_not_dicom_as_ever(project: Project, tmp_path: Path) -> None:
+def test_other_json_files_and_lists_without_columns_are_not_dicom_as_ever(project: Project, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     write(folder / "v.nii.gz", image_of())
-    write_table(folder / "a.csv", ["name", "age"], ["PHANTOM^ALPHA", "40"])
+    (folder / "a.csv").write_text("PHANTOM\n40\n")
     (folder / "b.json").write_text('{"labels": ["cat"]}')
     (folder / "c.json").write_text('[1, 2, {"file": "v.nii.gz", "term": "lung"}]')
     made = take(project, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -53,8 +54,48 @@ def test_no_csv_breaks_the_reading(tmp_path: Path, content: str) -> None:
 
 
 def test_bytes_that_are_no_text_are_no_table(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_bytes(b"name,age\n\xff\xfe,7\n")
+    (tmp_path / "t.csv").write_bytes(b"name,age\n\x01\x00,7\n")
     assert read(tmp_path / "t.csv") is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"file,diagnosis\na.nii,synthetic\n",
+        b"file;diagnosis\na.nii;synthetic\n",
+        b"\xef\xbb\xbfname,age\nPHANTOM,40\n",
+        "nom\tâge\nPHANTOM\t40\n".encode("latin-1"),
+        b'file,"diagnosis\n',
+        b"age,age\n40,40\n",
+        b"name,age\n",
+    ],
+)
+def test_a_table_of_other_columns_is_a_table_that_cannot_be_used(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    table = read(tmp_path / "t.csv")
+    assert table == Table(Found(tmp_path / "t.csv", "set/t.csv"), problem="the table has a column that is not known")
+
+
+@pytest.mark.parametrize("header", ["file,values", "PatientID,IssuerOfPatientID", "file,StudyInstanceUID"])
+def test_a_table_of_known_columns_may_say_nothing_of_an_image(tmp_path: Path, header: str) -> None:
+    table = read(write(tmp_path / "t.csv", f"{header}\na,b\n"))
+    assert table is not None
+    assert (table.rows, table.problem) == ((), "the table says nothing of an image")
+
+
+def test_a_volume_that_is_called_a_table_is_none(tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_bytes(b"NRRD0004\ntype: short\ndimension: 3\n")
+    assert read(tmp_path / "v.csv") is None
+    (tmp_path / "v.csv").write_bytes(gzip.compress(b"a,b,c\n" * 99))
+    assert read(tmp_path / "v.csv") is None
+
+
+def test_tables_of_other_columns_leave_room_for_ours(tmp_path: Path) -> None:
+    write(tmp_path / "other.csv", "name,age\nPHANTOM,40\n")
+    write(tmp_path / "ours.csv", "file,term\na,lung\n")
+    others = [Found(tmp_path / "other.csv", f"{number}.csv") for number in range(150)]
+    tables = read_tables([*others, Found(tmp_path / "ours.csv", "ours.csv")])
+    assert [table.found.name for table in tables if not table.problem] == ["ours.csv"]
 
 
 def test_cells_are_stripped_and_empty_ones_say_nothing(tmp_path: Path) -> None:

@@ -13,10 +13,17 @@ from imaging.domain.image import Irregularity
 from pipelines.attaching import ABSENT, OFF_PLANES, SEVERAL_FIT
 from pipelines.label_files import LABELS_ALONE, TERMS_LACK
 from pipelines.review import ONE_ALONE
+from pipelines.tables import COLUMN_UNKNOWN
 
 _ROOT = Path(__file__).parents[2]
 _DOMAIN = _ROOT / "viewer" / "web" / "src" / "domain"
-_SAID_ELSEWHERE = ("find_doubt", "_find_obstacle", "_find_member_problem", "_find_attach_problem")
+_SAID_ELSEWHERE = (
+    "find_doubt",
+    "_find_obstacle",
+    "_find_member_problem",
+    "_find_attach_problem",
+    "_find_table_problem",
+)
 """Functions that give a detail and leave the reason to who calls them."""
 
 
@@ -57,6 +64,7 @@ def test_the_page_translates_why_files_are_held() -> None:
         ABSENT,
         OFF_PLANES,
         SEVERAL_FIT,
+        COLUMN_UNKNOWN,
         *(one.value for one in Irregularity),
     }
     assert len(details) > 80

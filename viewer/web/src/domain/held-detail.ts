@@ -71,6 +71,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'the ontology lacks its terms: add them and send it again': 'termsLack',
   'the table cannot be read': 'tableUnread',
   'the table has a column that is not known': 'tableColumn',
+  'the table says nothing of an image': 'tableSaysNothing',
   'a term or property of the table names a person': 'tableNames',
   'a property of the table is neither a number nor a short word': 'tableValue',
   'the name of a property of the table is no short word': 'tablePropertyName',
