@@ -2,7 +2,7 @@
 
 A table is a CSV file, a JSON list of objects, or the `dataset.json` of the Medical Segmentation Decathlon and nnU-Net.
 Columns that are not known make it useless as a whole: one of them may name a person. A CSV file is a table whatever
-its columns are: whoever sent it meant it as one.
+its columns are: whoever sent it meant it as one. A spreadsheet is one that cannot be used.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from itertools import islice
 
 from pydantic import JsonValue
 
+from imaging.dicom.spreadsheets import is_spreadsheet
 from imaging.dicom.walk import Found
 from imaging.errors import InvalidInputError
 from imaging.taxonomy import check_name
@@ -191,11 +192,19 @@ def _looks_like_ours(found: Found) -> bool:
 
 def _find_table_problem(found: Found) -> str | None:
     """Say why a table that speaks of none of our columns, or of too few, cannot be used; None where it is no table."""
+    if _is_spreadsheet(found):
+        return "a spreadsheet: save it as CSV"
     begun = _begin(found)
     if not begun.is_text or len(begun.columns) < 2:
         return None
     known = all(column in _COLUMNS or column.startswith(_PROPERTY) for column in begun.columns)
     return "the table says nothing of an image" if known else COLUMN_UNKNOWN
+
+
+def _is_spreadsheet(found: Found) -> bool:
+    with suppress(OSError), found.path.open("rb") as stream:
+        return is_spreadsheet(found.name, stream.read(_BEGINNING_BYTES))
+    return False
 
 
 @dataclass(frozen=True)

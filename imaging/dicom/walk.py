@@ -11,6 +11,7 @@ from pathlib import Path
 from imaging.dicom import tars, zips
 from imaging.dicom.archives import DAMAGED, Archive, allowed_bytes, copy, judge
 from imaging.dicom.limits import Limits
+from imaging.dicom.spreadsheets import is_spreadsheet
 from imaging.domain.outcome import Reason
 from imaging.errors import InvalidInputError, RefusedFileError
 
@@ -126,6 +127,10 @@ def _open_archive(found: Found, limits: Limits, scratch: Path) -> Iterator[Found
         packing = tars.find_packing(found.path, start)
     except OSError:
         yield Refusal(found.name, Reason.UNREADABLE, "the file cannot be opened")
+        return
+    if is_spreadsheet(found.name, start):
+        # Whoever sent it knows nothing of what it is packed of.
+        yield found
         return
     try:
         if zips.is_zip(start):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import zipfile
 from pathlib import Path
 
 import pydicom
@@ -31,6 +33,13 @@ _NO_VALUES = "the table does not say which value is which term"
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
     return lay_out(tmp_path / "set")
+
+
+@pytest.fixture
+def folder_in(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    return folder
 
 
 def given(project: Project) -> dict[int, set[str]]:
@@ -97,6 +106,43 @@ def test_a_table_that_cannot_be_used_is_held_whole_and_told_without_its_values(
     (item,) = project.quarantine.held()
     assert item.size == 0
     assert given(project) == {}
+
+
+def pack_spreadsheet(path: Path, *members: str) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for member in members:
+            archive.writestr(member, "PHANTOM^ALPHA")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_spreadsheet_is_one_file_that_is_to_be_saved_as_csv(project: Project, folder_in: Path, packed: bool) -> None:
+    write(folder_in / "v.nii.gz", image_of())
+    pack_spreadsheet(folder_in / "t.xlsx", "[Content_Types].xml", "xl/workbook.xml", "xl/worksheets/sheet1.xml")
+    pack_spreadsheet(folder_in / "t.ODS", "mimetype", "content.xml")
+    (folder_in / "old.xls").write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(504))
+    sent = Path(shutil.make_archive(str(folder_in), "zip", folder_in)) if packed else folder_in
+    made = take(project, sent)
+    assert (made.files, len(made.images)) == (4, 1)
+    said = {(Path(held.name).name, held.reason, held.detail) for held in made.quarantined}
+    assert said == {
+        (name, Reason.NO_PIXELS, "a spreadsheet: save it as CSV") for name in ("t.xlsx", "t.ODS", "old.xls")
+    }
+    # It may name persons, and nobody could accept it by itself.
+    assert [item.size for item in project.quarantine.held()] == [0, 0, 0]
+    take(project, sent)
+    assert len(project.quarantine.held()) == 3
+
+
+def test_what_only_bears_the_name_of_a_spreadsheet_is_what_it_is(
+    project: Project, folder_in: Path, make_series: MakeSeries
+) -> None:
+    make_series(folder_in, planes=2)
+    for number, path in enumerate(sorted(folder_in.iterdir())):
+        path.rename(folder_in / f"{number}.xlsx")
+    pack_spreadsheet(folder_in / "t.zip", "xl/workbook.xml")
+    made = take(project, folder_in)
+    assert len(made.images) == 1
+    assert [held.reason for held in made.quarantined] == [Reason.NOT_DICOM]
 
 
 def test_a_mended_table_settles_what_was_held_for_it(project: Project, dataset: Path) -> None:

@@ -72,6 +72,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'the table cannot be read': 'tableUnread',
   'the table has a column that is not known': 'tableColumn',
   'the table says nothing of an image': 'tableSaysNothing',
+  'a spreadsheet: save it as CSV': 'spreadsheet',
   'a term or property of the table names a person': 'tableNames',
   'a property of the table is neither a number nor a short word': 'tableValue',
   'the name of a property of the table is no short word': 'tablePropertyName',
