@@ -68,9 +68,14 @@ class Commands(click.Group):
 class Invocation:
     """One run of a subcommand: where, as whom, and how to answer."""
 
-    settings: Settings
+    folder: Path | None
     acting: str | None
     json: bool
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        """Where the workspace lies and what it talks to; InvalidInputError where the environment cannot be used."""
+        return Settings.read(self.folder)
 
     def workspace(self) -> Workspace:
         """Open the workspace; NotFoundError when it was never made."""
@@ -153,9 +158,9 @@ def workspace_options(
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         workspace, acting = kwargs.pop("workspace"), kwargs.pop("acting")
-        settings = Settings.read(workspace if isinstance(workspace, Path) else None)
+        folder = workspace if isinstance(workspace, Path) else None
         acting = acting if isinstance(acting, str) else None
-        return function(Invocation(settings, acting, bool(kwargs.pop("as_json"))), *args, **kwargs)
+        return function(Invocation(folder, acting, bool(kwargs.pop("as_json"))), *args, **kwargs)
 
     # click passes our three options by name; the type of what it calls is the function's own, without the invocation.
     return cast(Callable[P, R], wrapped)

@@ -6,7 +6,8 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -30,6 +31,13 @@ _CODECS = {
 }
 _LOW_DISK = 10 << 30
 _SECONDS = 10
+_CONNECT_SECONDS = 5
+_ASK_SCHEDULER = f"""
+from distributed import Client
+with Client(timeout={_CONNECT_SECONDS}, set_as_default=False) as client:
+    print(len(client.nthreads()))
+"""
+"""Run in a process of its own, which finds address and certificates as an ingest does: Dask's client is heavy."""
 
 
 class Health(Enum):
@@ -49,18 +57,25 @@ class Finding(Record):
     remedy: str = ""
 
 
-def diagnose(settings: Settings) -> list[Finding]:
-    """Look at versions, GPU, Dask, database, disk, keys and codecs."""
+def diagnose(settings: Settings, problems: Mapping[str, str]) -> list[Finding]:
+    """Look at versions, GPU, Dask, database, disk, keys and codecs.
+
+    Parameters
+    ----------
+    problems
+        What is wrong with settings that were left out, as `Settings.read_usable` gives it.
+    """
     return [
         *_versions(),
         _gpu(),
         _scheduler(),
-        _object_store(settings),
+        _object_store(settings, problems.get("object_store")),
         *_codecs(),
         _text_detector(),
         _database(settings),
         _master_key(settings),
         _disk(settings),
+        _held_days(settings, problems.get("held_days")),
         _pg_dump(settings),
     ]
 
@@ -106,11 +121,34 @@ def _scheduler() -> Finding:
     if not is_safe_scheduler(address):
         remedy = "reach it over TLS: tls://HOST:PORT"
         return Finding(name="dask scheduler", health=Health.BAD, value="an address that ingest refuses", remedy=remedy)
-    return Finding(name="dask scheduler", health=Health.OK, value="an external scheduler")
+    workers = _count_workers()
+    if workers is None:
+        remedy = "start it, or unset DASK_SCHEDULER_ADDRESS; until then nothing is ingested"
+        return Finding(name="dask scheduler", health=Health.BAD, value="it does not answer", remedy=remedy)
+    if not workers:
+        remedy = "start some with `dask worker`"
+        return Finding(name="dask scheduler", health=Health.BAD, value="it has no worker", remedy=remedy)
+    return Finding(
+        name="dask scheduler",
+        health=Health.OK,
+        value=f"an external scheduler, of {workers} worker{'s' * (workers > 1)}",
+    )
 
 
-def _object_store(settings: Settings) -> Finding:
+def _count_workers() -> int | None:
+    """Ask the scheduler for its workers; None where it does not answer as one."""
+    try:
+        asked = [sys.executable, "-c", _ASK_SCHEDULER]
+        answer = subprocess.run(asked, capture_output=True, text=True, timeout=6 * _CONNECT_SECONDS, check=True).stdout
+        return int(answer)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+
+
+def _object_store(settings: Settings, problem: str | None) -> Finding:
     name = "object store"
+    if problem is not None:
+        return Finding(name=name, health=Health.BAD, value=problem, remedy="until then no command runs but this one")
     if settings.object_store is None:
         return Finding(name=name, health=Health.OK, value="folders of the workspace")
     try:
@@ -168,6 +206,15 @@ def _disk(settings: Settings) -> Finding:
     low = free < _LOW_DISK
     remedy = "volumes need room" if low else ""
     return Finding(name="disk", health=Health.BAD if low else Health.OK, value=f"{free >> 30} GiB free", remedy=remedy)
+
+
+def _held_days(settings: Settings, problem: str | None) -> Finding:
+    name = "held files"
+    if problem is not None:
+        return Finding(name=name, health=Health.BAD, value=problem, remedy="until then no command runs but this one")
+    days = settings.held_days
+    value = "no number of days is set" if days is None else f"`quarantine expire` takes those of {days} days"
+    return Finding(name=name, health=Health.OK, value=value)
 
 
 def _pg_dump(settings: Settings) -> Finding:

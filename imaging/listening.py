@@ -18,5 +18,9 @@ def is_loopback(host: str) -> bool:
 
 def is_safe_scheduler(address: str) -> bool:
     """Tell whether a Dask scheduler is reached over TLS, or by TCP on this machine only."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        return False
     return parts.scheme == "tls" or (parts.scheme == "tcp" and is_loopback(parts.hostname or ""))

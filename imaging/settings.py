@@ -55,17 +55,38 @@ class Settings:
     @classmethod
     def read(cls, workspace: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
         """Build the settings from an explicit folder and the environment."""
+        settings, problems = cls.read_usable(workspace, environ)
+        for problem in problems.values():
+            raise InvalidInputError(problem)
+        return settings
+
+    @classmethod
+    def read_usable(
+        cls, workspace: Path | None = None, environ: Mapping[str, str] = os.environ
+    ) -> tuple[Settings, dict[str, str]]:
+        """Build the settings and leave out those that cannot be used; says of each of these what is wrong with it."""
         root = (workspace or Path(environ.get("IMAGING_WORKSPACE", "workspace"))).absolute()
+        problems: dict[str, str] = {}
+        held_days, object_store = None, None
+        try:
+            held_days = _read_days(environ.get("IMAGING_HELD_DAYS", ""))
+        except InvalidInputError as error:
+            problems["held_days"] = error.problem
+        try:
+            object_store = _read_object_store(environ)
+        except InvalidInputError as error:
+            problems["object_store"] = error.problem
         secrets = Path(environ.get("IMAGING_SECRETS", str(root / "secrets"))).absolute()
-        return cls(
+        settings = cls(
             workspace=root,
             database_url=environ.get("IMAGING_DATABASE_URL", f"sqlite:///{root / 'workspace.sqlite'}"),
             quarantine=Path(environ.get("IMAGING_QUARANTINE", str(root / "quarantine"))).absolute(),
             secrets=secrets,
             master_key_file=Path(environ.get("IMAGING_MASTER_KEY_FILE", str(secrets / "master.key"))).absolute(),
-            held_days=_read_days(environ.get("IMAGING_HELD_DAYS", "")),
-            object_store=_read_object_store(environ),
+            held_days=held_days,
+            object_store=object_store,
         )
+        return settings, problems
 
 
 def _read_days(text: str) -> int | None:

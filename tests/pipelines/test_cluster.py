@@ -378,6 +378,17 @@ def test_a_scheduler_that_does_not_answer_is_told_in_one_line(
     assert len(take(project, tmp_path / "in").images) == 1
 
 
+@pytest.mark.parametrize(
+    ("workers", "told"), [(0, ("bad", "it has no worker")), (1, ("ok", "an external scheduler, of 1 worker"))]
+)
+def test_the_doctor_asks_the_scheduler_for_its_workers(
+    call: Call, start: Callable[..., Started], monkeypatch: pytest.MonkeyPatch, workers: int, told: tuple[str, str]
+) -> None:
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", start(workers=workers).address)
+    (found,) = (one for one in json.loads(call("doctor", "--json")[1]) if one["name"] == "dask scheduler")
+    assert (found["health"], found["value"]) == told
+
+
 def stack_of(*paths: Path) -> Stack:
     read = (read_instance(Found(path, path.name)) for path in paths)
     (stack,) = group([replace(instance, reviewed=True) for instance in read]).stacks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -315,13 +316,50 @@ def test_upgrading_the_newest_does_nothing(made: Run) -> None:
     assert answer["before"] == answer["after"]
 
 
-@pytest.mark.parametrize(("address", "health"), [("tcp://192.0.2.7:8786", "bad"), ("tls://192.0.2.7:8786", "ok")])
-def test_the_doctor_says_which_scheduler_is_refused(
-    run: Run, monkeypatch: pytest.MonkeyPatch, address: str, health: str
-) -> None:
+@pytest.mark.parametrize("address", ["tcp://192.0.2.7:8786", "tcp://[::1", "tls://127.0.0.1:99999", "127.0.0.1:8786"])
+def test_the_doctor_says_which_scheduler_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
-    rows = {row["name"]: row for row in document(run("doctor", "--json"))}
-    assert rows["dask scheduler"]["health"] == health
+    (row,) = (row for row in document(run("doctor", "--json")) if row["name"] == "dask scheduler")
+    assert (row["health"], row["value"]) == ("bad", "an address that ingest refuses")
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_the_doctor_says_that_a_scheduler_does_not_answer(
+    run: Run, monkeypatch: pytest.MonkeyPatch, listens: bool
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent_one:
+        port = silent_one.getsockname()[1]
+        if not listens:
+            silent_one.close()
+        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", f"tcp://127.0.0.1:{port}")
+        (row,) = (row for row in document(run("doctor", "--json")) if row["name"] == "dask scheduler")
+    assert (row["health"], row["value"]) == ("bad", "it does not answer")
+    assert row["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "row"),
+    [
+        ("IMAGING_OBJECT_STORE", "synthetic-word", "object store"),
+        ("IMAGING_OBJECT_STORE_ENDPOINT", "http://store.example", "object store"),
+        ("AWS_REGION", "no region", "object store"),
+        ("IMAGING_HELD_DAYS", "synthetic-word", "held files"),
+    ],
+)
+def test_the_doctor_tells_a_bad_setting_among_its_checks(
+    made: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str, row: str
+) -> None:
+    before = {row["name"]: row["health"] for row in document(made("doctor", "--json"))}
+    monkeypatch.setenv("IMAGING_OBJECT_STORE", "s3://synthetic-bucket")
+    monkeypatch.setenv(name, value)
+    if row != "object store":
+        monkeypatch.delenv("IMAGING_OBJECT_STORE")
+    rows = {row["name"]: row for row in document(made("doctor", "--json"))}
+    assert {known: found["health"] for known, found in rows.items()} == before | {row: "bad"}
+    assert rows[row]["value"].startswith(name)
+    assert value not in rows[row]["value"]
+    # No other command goes on without it.
+    assert refusal(made("images", "phantoms")) == 2
 
 
 def test_the_doctor_names_what_is_there_and_what_is_missing(run: Run) -> None:

@@ -80,6 +80,22 @@ def test_the_key_is_found_in_the_usual_files(
     assert (done.stderr == "") == (code == 0), "the library writes about nothing that is in order"
 
 
+def test_doctor_tells_a_key_that_is_nowhere_in_its_own_line_alone(
+    settings: Settings, project: Project, tmp_path: Path
+) -> None:
+    without = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "imaging", "doctor", "--workspace", str(settings.workspace)],
+        env=without | {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (told,) = (line for line in done.stdout.splitlines() if "object store" in line)
+    assert (done.returncode, done.stderr, told[:3]) == (0, "", "bad")
+    assert "no key to it is found" in told
+
+
 def test_a_store_is_reached_by_tls_and_only_with_a_certificate_that_is_known(
     project: Project, bucket: Bucket, tmp_path: Path
 ) -> None:
