@@ -110,6 +110,11 @@ def plan_prepared(recipe: PreprocessingRecipe, affine: Affine, shape: Size, body
     ----------
     body
         Where to crop to, in voxels of the source.
+
+    Raises
+    ------
+    InvalidInputError
+        One voxel of the spacing that the recipe wants would be larger than the image, or than what is cropped of it.
     """
     own = spacing_mm(affine)
     wanted = recipe.spacing or ((recipe.isotropic * min(own),) * 3 if recipe.isotropic else None)
@@ -118,6 +123,8 @@ def plan_prepared(recipe: PreprocessingRecipe, affine: Affine, shape: Size, body
         first, stop = (body[2 * source], body[2 * source + 1]) if body else (0, shape[source])
         alone = wanted is None or stop - first == 1 or abs(own[source] - wanted[place]) <= _SAME_SPACING_MM
         scale = 1.0 if alone or wanted is None else wanted[place] / own[source]
+        if scale > stop - first:
+            raise InvalidInputError(f"the recipe wants a spacing along {'zyx'[place]} that is larger than the image")
         count = round((stop - first - 1) / scale) + 1
         before, length = _fit(recipe, place, count)
         step = scale if forward else -scale

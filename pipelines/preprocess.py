@@ -242,12 +242,15 @@ def plan_preparation(recipe: PreprocessingRecipe, image: Image, pyramid: Pyramid
     Raises
     ------
     InvalidInputError
-        The recipe asks for what this image does not say: where it lies, or how large a voxel is.
+        The recipe asks for what this image does not say: where it lies, or how large a voxel is; or it leaves nothing
+        of it.
     """
     attributes = image.attributes
     _check_applies(recipe, attributes)
     whole = ImageVoxels(pyramid, suv=suv)
     body = None if recipe.crop is None else find_body(whole, recipe.crop)
+    if recipe.crop is not None and body is None:
+        raise InvalidInputError("the crop of the recipe leaves nothing: no voxel of the image is above its value")
     grid = plan_prepared(recipe, attributes.affine_lps, whole.shape, body)
     intensity = recipe.intensity.get(attributes.modality)
     voxels = ImageVoxels(pyramid, extent=body, suv=suv)

@@ -17,6 +17,7 @@ from ome_zarr_models.v05.image import Image as OmeImage
 import pipelines.preprocess
 from imaging.errors import InvalidInputError
 from imaging.project.project import Project
+from imaging.pyramid.prepared import list_entries
 from imaging.pyramid.read import Pyramid
 from pipelines.plan import orientation_of
 from pipelines.prepared_grid import plan_prepared
@@ -133,6 +134,42 @@ def test_cropping_to_a_multiple_takes_evenly_from_both_ends(project: Project) ->
     made, placed = prepare(project, image.id, PreprocessingRecipe(multiple=(4, 4, 4), fit="crop"))
     assert np.array_equal(made, stored[1:9, 0:12, 1:13] - 1000.0)
     assert placed[:3, 3] == pytest.approx([-30.5, 12.25, 81.0])
+
+
+def test_a_crop_that_leaves_nothing_is_refused(project: Project) -> None:
+    image = put_image(project, noise(1), lay((0, 0, 0), (1, 1, 1)))
+    recipe = check_recipe({"crop": {"above": 1000, "margin": 2}})
+    with pytest.raises(InvalidInputError, match="leaves nothing"):
+        preprocess(project, recipe, [image.id], lambda percent, message: None)
+    assert list_entries(project.folder) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "axis"),
+    [
+        ({"spacing": 1000}, "z"),
+        ({"spacing": [2, 30.1, 2]}, "y"),
+        ({"spacing": [2, 2, 26.1], "orientation": "LPS"}, "x"),
+        ({"isotropic": 13.1}, "x"),
+        ({"spacing": [2, 2, 7], "crop": {"above": 900}}, "x"),
+    ],
+)
+def test_voxels_larger_than_the_image_are_refused(project: Project, table: dict[str, object], axis: str) -> None:
+    stored = np.zeros((11, 15, 13), np.uint16)
+    stored[:, :, 5:8] = 2000
+    image = put_image(project, stored, lay((0, 0, 0), (4, 2, 2)))
+    with pytest.raises(InvalidInputError, match=f"spacing along {axis} that is larger than the image"):
+        prepare(project, image.id, check_recipe(table))
+    assert list_entries(project.folder) == []
+
+
+def test_voxels_as_large_as_the_image_and_an_axis_of_one_voxel_are_fine(project: Project) -> None:
+    image = put_image(project, noise(1), lay((0, 0, 0), (4, 2, 2)))
+    made, _ = prepare(project, image.id, PreprocessingRecipe(spacing=(44, 30, 26)))
+    assert made.shape == (2, 2, 2)
+    plane = put_image(project, noise(1, (1, 15, 13)), lay((0, 0, 0), (4, 2, 2)))
+    made, _ = prepare(project, plane.id, PreprocessingRecipe(spacing=(1000, 2, 2)))
+    assert made.shape == (1, 15, 13)
 
 
 @given(
