@@ -18,7 +18,7 @@ from imaging.dicom.owners import Owners, read_owners, read_uids, uids_in
 from imaging.dicom.pseudonyms import canonical
 from imaging.domain.base import ProjectKey, Record
 from imaging.domain.subject import Erasure, Identity
-from imaging.errors import StateError
+from imaging.errors import NotFoundError, StateError
 from imaging.project.project import Project
 from imaging.pyramid.beside import read_headers
 from imaging.store.database import now
@@ -43,6 +43,13 @@ class Certificate(Record):
         return self.model_dump_json(exclude={"public_key", "signature"}).encode()
 
 
+def require_subject(project: Project, subject: str) -> None:
+    """Make sure that there is something to erase, before anybody is asked whether to: refuses as `erase_subject`."""
+    _require_settled(project)
+    if not project.subjects.is_known(subject) and not find_held(project, subject):
+        raise NotFoundError("subject")
+
+
 def erase_subject(project: Project, subject: str, secrets: Path) -> Certificate:
     """Remove all that is here of a subject, held files too.
 
@@ -53,18 +60,22 @@ def erase_subject(project: Project, subject: str, secrets: Path) -> Certificate:
     StateError
         Files wait in uploads that stopped half-way: nobody knows yet whose they are.
     """
-    project.require(Action.ERASE)
-    waiting = ", ".join(str(upload.id) for upload in project.uploads.stopped(young=True))
-    if waiting:
-        raise StateError(
-            "subject", f"may lie in uploads that stopped half-way; resume or discard them first: {waiting}"
-        )
+    _require_settled(project)
     erased = project.subjects.erase(subject, find_held(project, subject), project.models.learned_from(subject))
     certificate = Certificate(project=project.record.id, at=now(), erased=erased)
     key = _signing_key(secrets)
     public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     signature = key.sign(certificate.message())
     return certificate.model_copy(update={"public_key": public.hex(), "signature": signature.hex()})
+
+
+def _require_settled(project: Project) -> None:
+    project.require(Action.ERASE)
+    waiting = ", ".join(str(upload.id) for upload in project.uploads.stopped(young=True))
+    if waiting:
+        raise StateError(
+            "subject", f"may lie in uploads that stopped half-way; resume or discard them first: {waiting}"
+        )
 
 
 def find_held(project: Project, subject: str) -> list[int]:

@@ -14,7 +14,7 @@ from imaging.cli import Invocation, workspace_options
 from imaging.dicom.epochs import Epochs, subjects_in
 from imaging.dicom.pseudonyms import canonical
 from imaging.domain.subject import Identity
-from imaging.erasure import erase_subject, find_held_of
+from imaging.erasure import erase_subject, find_held_of, require_subject
 from imaging.errors import InvalidInputError
 from imaging.project.project import Project
 
@@ -49,6 +49,7 @@ def erase(invocation: Invocation, project: str, subject: str, yes: bool) -> None
     opened = invocation.project(invocation.workspace(), project)
     opened.require(Action.ERASE)
     if sys.stdin.isatty() and not yes:
+        require_subject(opened, subject)
         _confirm(opened, subject)
     certificate = erase_subject(opened, subject, invocation.settings.secrets)
     erased = certificate.erased

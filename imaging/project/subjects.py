@@ -60,6 +60,13 @@ class Subjects:
             here |= upload_rows.held_subjects(transaction, self._gate.project)
         return self._mapping.subjects() | here
 
+    def is_known(self, subject: str) -> bool:
+        """Whether something is here of a subject that says so itself: an image, a held file or the way back."""
+        with self._gate.read(Action.ERASE) as transaction:
+            here = image_rows.subjects_of(transaction, self._gate.project)
+            here |= upload_rows.held_subjects(transaction, self._gate.project)
+        return subject in here or subject in self._mapping.subjects()
+
     def ask(self, subject: str) -> tuple[str, str] | None:
         """Give issuer and patient ID for choosing a key, to who edits the project; they are told to nobody."""
         self._gate.require(Action.EDIT_PROJECT)

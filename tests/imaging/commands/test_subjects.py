@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,9 @@ from imaging.cli import main
 from imaging.domain.base import ModelKey
 from imaging.domain.job import Task
 from imaging.domain.model import DATASET, ModelDraft
+from imaging.domain.outcome import Reason
 from imaging.domain.subject import Identity
+from imaging.domain.upload import FileToHold
 from imaging.project.project import Project
 from imaging.settings import Settings
 
@@ -82,6 +85,37 @@ def test_a_terminal_has_the_pseudonym_typed_and_erases_nothing_for_any_other_wor
     assert "nothing is erased" in capsys.readouterr().err
     assert project.journal.list() == before
     assert project.subjects.reidentify(SUBJECT, "to see").patient_id == "PHA-000001"
+
+
+def test_a_subject_that_is_unknown_is_told_before_anything_is_asked(
+    settings: Settings, project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = Terminal(f"{SUBJECT}\n")
+    monkeypatch.setattr(sys, "stdin", typed)
+    before = project.journal.list()
+    assert main(["erase", "phantoms", "--subject", SUBJECT, "--workspace", str(settings.workspace)]) == 2
+    assert capsys.readouterr() == ("", "imaging: no such subject\n")
+    assert typed.read() == f"{SUBJECT}\n"
+    assert project.journal.list() == before
+
+
+def test_a_subject_of_whom_only_a_file_is_held_is_asked_for(
+    settings: Settings,
+    project: Project,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "held").write_bytes(b"held")
+    file = FileToHold("held", tmp_path / "held", Reason.NOT_DICOM, "", "0" * 64, subject=SUBJECT)
+    project.quarantine.hold(project.uploads.create("test"), file)
+    for upload in project.uploads.stopped(young=True):
+        project.uploads.finish(upload.id)
+    monkeypatch.setattr(sys, "stdin", Terminal(f"{SUBJECT}\n"))
+    assert main(["erase", "phantoms", "--subject", SUBJECT, "--workspace", str(settings.workspace)]) == 0
+    out, err = capsys.readouterr()
+    assert "held files                   1" in out.splitlines()
+    assert "go for good" in err
 
 
 @pytest.mark.parametrize(("options", "typed"), [((), f"{SUBJECT}\n"), (("--yes",), "")])

@@ -174,6 +174,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "secrets.epochs": ({Action.UPLOAD, Action.DECIDE_QUARANTINE, Action.ERASE}, project.secrets.epochs),
         "secrets.rotate": ({Action.ROTATE_KEY}, lambda: project.secrets.rotate(RotationPolicy.LINK)),
         "subjects.known": (set(INGEST), project.subjects.known),
+        "subjects.is_known": ({Action.ERASE}, lambda: project.subjects.is_known("absent")),
         "subjects.remember": (set(INGEST), lambda: project.subjects.remember("S", PERSON)),
         "subjects.reidentify": ({Action.REIDENTIFY}, lambda: project.subjects.reidentify("absent", "to see")),
         "subjects.ask": ({Action.EDIT_PROJECT}, lambda: project.subjects.ask("absent")),
