@@ -18,14 +18,15 @@ from imaging.dicom.walk import require_paths
 from imaging.domain.annotation import AnnotationFilter, Layer
 from imaging.domain.base import ImageKey, SegmentationKey, TermKey
 from imaging.domain.image import Image
+from imaging.domain.segmentation import TermVoxels
 from imaging.errors import ImagingError, InvalidInputError
 from imaging.project.annotations import check_place
 from imaging.project.drawing import draw, plane_of
 from imaging.project.project import Project
-from imaging.pyramid.labels import SegmentationReader
+from imaging.pyramid.labels import Labels, SegmentationReader, holds_labels
 from imaging.taxonomy import check_name
 from pipelines import drawing_files, label_volumes
-from pipelines.dicom_objects import LaidLabels, draft_segmentation, read_contours, read_segments
+from pipelines.dicom_objects import LaidLabels, draft_segmentation, read_contours, read_segments, take_terms
 from pipelines.drawing_files import read_rows
 from pipelines.label_sidecars import Sidecar, read_names, write_sidecar
 from pipelines.sweeping import publishing
@@ -57,11 +58,15 @@ class NamedValue:
 
 @dataclass
 class Imported:
-    """What an import made; `voxels` per term name, `other_image` of the annotations name another image than theirs."""
+    """What an import made; `voxels` per term name, `other_image` of the annotations name another image than theirs.
+
+    `already` counts segmentations that the layer held before, voxel for voxel, and that nobody had changed since.
+    """
 
     annotations: int = 0
     other_image: int = 0
     segmentations: int = 0
+    already: int = 0
     image_terms: int = 0
     voxels: Counter[str] = field(default_factory=Counter)
     values: list[NamedValue] = field(default_factory=list)
@@ -221,6 +226,10 @@ class Importer:
         named = self._names_of_values(item, laid)
         terms = {found.value: self._terms[found.term] for found in named}
         draft = draft_segmentation(self._project, image.id, laid.values, terms)
+        self.made.values += [found for found in named if found not in self.made.values]
+        if self._is_there(image, draft.terms, lambda: take_terms(laid.values, terms)):
+            self.made.already += 1
+            return
         create = self._project.segmentations.create
         with publishing(self._project):
             made = create(image.id, self._layer.id, draft.name, draft.terms, draft.write, reviewed=self._reviewed)
@@ -229,7 +238,17 @@ class Importer:
         names = {term.id: term.name for term in terms.values()}
         for count in draft.terms:
             self.made.voxels[names[count.term]] += count.voxels
-        self.made.values += [found for found in named if found not in self.made.values]
+
+    def _is_there(self, image: Image, terms: Sequence[TermVoxels], labels: Callable[[], Labels]) -> bool:
+        """Whether the layer has these voxels already, as they were brought in; reviewed, where that is asked for."""
+        group = self._project.images.path(image.id)
+        alike = [
+            one.id
+            for one in self._project.segmentations.list(image.id)
+            if (one.layer, one.revision, set(one.terms)) == (self._layer.id, 0, set(terms))
+            and (one.reviewed or not self._reviewed)
+        ]
+        return bool(alike) and any(holds_labels(group, key, labels()) for key in alike)
 
     def _names_of_values(self, item: _Item, laid: LaidLabels) -> list[NamedValue]:
         known, findings = self._known_names(item, laid)

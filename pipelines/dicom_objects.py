@@ -94,14 +94,20 @@ def part_segments(segments: SegmentationObject, image: Image) -> list[LaidLabels
     return [LaidLabels(values, names) for values, names in volumes]
 
 
+def take_terms(values: Labels, terms: Mapping[int, Term]) -> Labels:
+    """Give each value of a file that of its term."""
+    lookup = np.zeros(max(terms) + 1, np.uint16)
+    for value, term in terms.items():
+        lookup[value] = term.value
+    labels: Labels = lookup[values]
+    return labels
+
+
 def draft_segmentation(
     project: Project, image: ImageKey, values: Labels, terms: Mapping[int, Term]
 ) -> SegmentationDraft:
     """Prepare labels for an image of a project; each value of a file becomes that of its term."""
-    lookup = np.zeros(max(terms) + 1, np.uint16)
-    for value, term in terms.items():
-        lookup[value] = term.value
-    labels, used = lookup[values], list({term.id: term for term in terms.values()}.values())
+    labels, used = take_terms(values, terms), list({term.id: term for term in terms.values()}.values())
     group = project.images.path(image)
     return SegmentationDraft(
         name_segmentation(used),

@@ -14,7 +14,7 @@ from imaging.domain.base import SegmentationKey
 from imaging.domain.object_store import ObjectStore
 from imaging.domain.ontology import Term
 from imaging.domain.segmentation import TermVoxels
-from imaging.errors import InvalidInputError
+from imaging.errors import InvalidInputError, NotFoundError
 from imaging.locks import exclusive
 from imaging.pyramid.arrays import StoredArray, create_array
 from imaging.pyramid.layout import Layout, array_metadata, plan_layout
@@ -26,6 +26,7 @@ from imaging.pyramid.read import Grid, Pyramid
 from imaging.pyramid.shrink import shrink_mode
 
 Labels = NDArray[np.uint16]
+_COMPARED_PLANES = 64
 
 
 class SegmentationReader(Grid):
@@ -83,6 +84,22 @@ def stage_segmentation(
             yield put
         finally:
             discard(staging, image_path.parent)
+
+
+def holds_labels(image_path: Path, key: SegmentationKey, labels: Labels) -> bool:
+    """Whether a segmentation of an image holds exactly these labels (z, y, x); False where it is gone meanwhile."""
+    try:
+        reader = SegmentationReader.open(image_path, key)
+        planes, rows, columns = reader.shape
+        if reader.shape != labels.shape:
+            return False
+        for start in range(0, planes, _COMPARED_PLANES):
+            stop = min(start + _COMPARED_PLANES, planes)
+            if not np.array_equal(reader.region((start, stop, 0, rows, 0, columns)), labels[start:stop]):
+                return False
+    except NotFoundError:
+        return False
+    return True
 
 
 def write_segmentation(

@@ -70,7 +70,8 @@ def import_annotations(
     flipped and permuted, never resampled.
     Coordinates of drawings are pixels of the plane with the origin lower-left. Terms that the ontology lacks are added
     to it. Without --term, a DICOM object says itself what its segments are, and a JSON file of a dump beside a label
-    volume which value is which term.
+    volume which value is which term. A segmentation that the layer has already, unchanged since it came in, is told and
+    not made again.
     """
     opened = invocation.project(invocation.workspace(), project)
     renames = _read_renames(options["terms"])
@@ -151,6 +152,7 @@ def _document(made: Imported) -> dict[str, object]:
         "annotations": made.annotations,
         "other_image": made.other_image,
         "segmentations": made.segmentations,
+        "already_there": made.already,
         "image_terms": made.image_terms,
         "voxels": dict(made.voxels),
         "values": [{"value": found.value, "term": found.term, "by": found.by.value} for found in made.values],
@@ -162,6 +164,9 @@ def _describe(made: Imported) -> str:
     lines = [
         f"{made.annotations} annotations, {made.segmentations} segmentations, {made.image_terms} terms of whole images"
     ]
+    if made.already:
+        was = "1 segmentation was" if made.already == 1 else f"{made.already} segmentations were"
+        lines.append(f"{was} there already, voxel for voxel")
     lines += [f"  value {found.value} became {found.term} ({_REASONS[found.by]})" for found in made.values]
     lines += [f"  {name}: {count:,} voxels" for name, count in made.voxels.items()]
     if made.created_terms:

@@ -58,6 +58,58 @@ def test_nifti_labels_land_on_their_voxels_with_the_values_of_their_terms(
     assert verify_project(project).ok
 
 
+def test_the_same_labels_again_are_told_and_make_nothing_new(
+    project: Project, image: Image, labels: np.ndarray, tmp_path: Path
+) -> None:
+    write_nifti(labels, affine_of(image), tmp_path / "a.nii.gz")
+    bring(project, image, [tmp_path / "a.nii.gz"], "nifti", v1="nodule", v7="vessel")
+    before, journal = project.segmentations.list(), project.journal.list()
+    # By what they say, not by what their file is called or how it is written.
+    write_nifti(np.where(labels == 7, 3, labels).astype(np.uint16), affine_of(image), tmp_path / "b.nii")
+    made = bring(project, image, [tmp_path / "b.nii"], "nifti", v1="nodule", v3="vessel").made
+    assert (made.segmentations, made.already, dict(made.voxels), made.created_terms) == (0, 1, {}, [])
+    assert project.segmentations.list() == before
+    assert project.journal.list() == journal
+
+
+def test_a_table_that_names_the_same_labels_twice_makes_one_segmentation(
+    project: Project, image: Image, labels: np.ndarray, tmp_path: Path
+) -> None:
+    write_nifti(labels, affine_of(image), tmp_path / "a.nii")
+    (tmp_path / "t.csv").write_text(f"image,file\n{image.id},a.nii\n{image.id},a.nii\n")
+    importer = Importer(project, {"1": "nodule", "7": "vessel"}, layer=None, reviewed=False)
+    importer.import_table(tmp_path / "t.csv", "nifti", scratch=tmp_path / "scratch")
+    assert (importer.made.segmentations, importer.made.already) == (1, 1)
+
+
+@pytest.mark.parametrize("what", ["place", "term", "finding", "layer", "reviewed", "edited", "deleted"])
+def test_labels_that_differ_in_anything_are_made(
+    project: Project, image: Image, labels: np.ndarray, tmp_path: Path, what: str
+) -> None:
+    path, renames = tmp_path / "a.nii", {"1": "nodule", "7": "vessel"}
+
+    def import_once(*, layer: str | None = None, reviewed: bool = False) -> int:
+        importer = Importer(project, renames, layer=layer, reviewed=reviewed)
+        importer.import_files(image, [path], "nifti", scratch=tmp_path / "scratch")
+        return importer.made.segmentations
+
+    write_nifti(labels, affine_of(image), path)
+    assert import_once() == 1
+    (first,) = project.segmentations.list()
+    match what:
+        case "place":
+            write_nifti(labels[:, ::-1], affine_of(image), path)
+        case "term":
+            renames["7"] = "lung"
+        case "finding":
+            renames["9"] = "lung"
+        case "edited":
+            project.segmentations.replace(first.id, first.terms, lambda key: None)
+        case "deleted":
+            project.segmentations.delete(first.id)
+    assert import_once(layer="other" if what == "layer" else None, reviewed=what == "reviewed") == 1
+
+
 def test_nrrd_labels_flipped_in_file_land_on_the_same_voxels(
     project: Project, image: Image, labels: np.ndarray, tmp_path: Path
 ) -> None:
@@ -209,7 +261,8 @@ def test_segmentations_go_out_as_nifti_and_come_in_the_same(
     write_nifti(labels, affine_of(image), tmp_path / "a.nii.gz")
     bring(project, image, [tmp_path / "a.nii.gz"], "nifti", v1="nodule", v7="lung")
     assert dump_segmentations(project, [image], None, tmp_path / "out") == 1
-    bring(project, image, list((tmp_path / "out").glob("*.nii.gz")), "nifti")
+    again = Importer(project, {}, layer="again", reviewed=True)
+    again.import_files(image, list((tmp_path / "out").glob("*.nii.gz")), "nifti", scratch=tmp_path / "scratch")
     np.testing.assert_array_equal(read_back(project, image, 0), read_back(project, image, 1))
     assert [event.action for event in project.journal.list()].count("take out") == 1
 
@@ -312,7 +365,8 @@ def test_a_write_that_fails_takes_back_what_was_written_before_it(
     project: Project, image: Image, labels: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_nifti(labels, affine_of(image), tmp_path / "a.nii")
-    table = write_table(tmp_path / "t.csv", ("image", "file"), *[(str(image.id), "a.nii")] * 2)
+    write_nifti(labels[:, ::-1], affine_of(image), tmp_path / "b.nii")
+    table = write_table(tmp_path / "t.csv", ("image", "file"), *((str(image.id), name) for name in ("a.nii", "b.nii")))
     create, calls = project.segmentations.create, []
 
     def fill_disk(*arguments: object, **named: object) -> object:

@@ -159,6 +159,7 @@ def test_annotations_import_prints_counts_and_voxels_per_term(
         "annotations": 0,
         "other_image": 0,
         "segmentations": 0,
+        "already_there": 0,
         "image_terms": 1,
         "voxels": {},
         "values": [],
