@@ -100,6 +100,9 @@ class Arrivals:
 
     refused: list[FileToHold] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
+    seen: list[Found] = field(default_factory=list)
+    """Files of which an image or a document was made before, by this job or another."""
+
     earlier: dict[ImageKey, list[str]] = field(default_factory=dict)
     """Names of the files that became these images in an earlier attempt of the same job."""
 
@@ -160,8 +163,10 @@ def sort_arrivals(
         made = next((digest for digest in digests if digest in unseen), None)
         if made is not None:
             arrivals.recall(found.name, unseen.pop(made))
+            arrivals.seen.append(found)
         elif not taken.isdisjoint(digests):
             arrivals.duplicates.append(found.name)
+            arrivals.seen.append(found)
         elif _sort_one(found, content, arrivals, epochs):
             taken.update(digests)
     _refuse_opposed(arrivals, epochs, opposed, looked)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
+from imaging.dicom.headers import read_header
 from imaging.dicom.own import OwnWords, collect_own, merge_own, read_own
+from imaging.dicom.owners import owner_of, read_owners
+from imaging.errors import RefusedFileError
 from pipelines.arrivals import Arrivals
 from pipelines.tables import Row
 
@@ -36,10 +40,25 @@ def _terms(rows: Iterable[Row]) -> set[str]:
 def _own_of_files(arrivals: Arrivals) -> Iterator[OwnWords]:
     """Read one header of each person's study: others of it say the same."""
     by_owner = {
-        (item.instance.issuer, item.instance.patient_id, item.instance.study): item for item in arrivals.instances
+        (item.instance.issuer, item.instance.patient_id, item.instance.study): item.instance.header
+        for item in arrivals.instances
     }
-    for item in by_owner.values():
-        yield read_own(item.instance.header)
+    for path in _paths_of_others(arrivals):
+        try:
+            header = read_header(path)
+        except RefusedFileError:
+            yield collect_own(patient_id for _, patient_id in read_owners(path).persons)
+        else:
+            issuer, patient_id, study, _ = owner_of(header)
+            by_owner.setdefault((issuer, patient_id, study), header)
+    yield from map(read_own, by_owner.values())
+
+
+def _paths_of_others(arrivals: Arrivals) -> Iterator[Path]:
+    """Give what is held, attached or here already: a person is named by these as well."""
+    yield from (file.path for file in arrivals.refused if file.path is not None and file.path.is_file())
+    yield from (item.found.path for item in arrivals.attachables)
+    yield from (found.path for found in arrivals.seen)
 
 
 def _own_of_rows(rows: Iterable[Row]) -> Iterator[OwnWords]:

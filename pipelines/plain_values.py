@@ -13,9 +13,11 @@ _NUMBER = re.compile(r"[+-]?(\d{1,7})(?:\.\d{1,25})?(?:[eE][+-]?\d{1,3})?")
 _MOST_DIGITS = 4
 _TRIPLE = re.compile(r"\d+[\W_]+\d+[\W_]+\d+")
 _MONTH = re.compile(
-    r"\b(?:jan(?:uary|vier|v)?|feb(?:ruary)?|f[eé]v(?:rier|r)?|mar(?:ch|s)?|apr(?:il)?|avr(?:il)?|may|mai|june?|juin"
+    r"(?<![^\W\d_])"
+    r"(?:jan(?:uary|vier|v)?|feb(?:ruary)?|f[eé]v(?:rier|r)?|mar(?:ch|s)?|apr(?:il)?|avr(?:il)?|may|mai|june?|juin"
     r"|jul(?:y)?|juil(?:let)?|aug(?:ust)?|ao[uû]t|sept?(?:ember|embre)?|oct(?:ober|obre)?|nov(?:ember|embre)?"
-    r"|d[eé]c(?:ember|embre)?)\b",
+    r"|d[eé]c(?:ember|embre)?)"
+    r"(?![^\W\d_])",
     re.IGNORECASE,
 )
 

@@ -74,6 +74,20 @@ def read_any(found: Found, limits: Limits | None = None) -> Instance | Document:
         return Document(header, syntax, sop_class)
 
 
+def read_header(path: Path, limits: Limits | None = None) -> Dataset:
+    """Parse what stands before the pixels of a file, whether or not it is of use.
+
+    Raises
+    ------
+    RefusedFileError
+        It is no DICOM, or cannot be parsed so far.
+    """
+    with containing():
+        header, _, stream, _ = _parse(path, limits or Limits())
+        stream.close()
+        return header
+
+
 @contextmanager
 def containing() -> Iterator[None]:
     """Turn whatever pydicom raises into a refusal without its message, which quotes header values."""

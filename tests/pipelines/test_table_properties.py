@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -88,6 +88,32 @@ def test_a_property_that_names_a_person_makes_the_table_useless(project: Project
     assert project.images.properties() == []
 
 
+def damage(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:1500])
+
+
+def make_text(path: Path) -> None:
+    header = pydicom.dcmread(path)
+    header.BurnedInAnnotation = "YES"
+    header.save_as(path)
+
+
+@pytest.mark.parametrize("change", [None, make_text, damage])
+def test_a_file_names_its_person_whatever_becomes_of_it(
+    project: Project, folder: Path, change: Callable[[Path], None] | None
+) -> None:
+    """Here already when it comes again, held, or of no use: a table is sent again with what it came with."""
+    if change is None:
+        take(project, folder)
+    else:
+        for path in folder.rglob("*.dcm"):
+            change(path)
+    (folder / "t.csv").write_text("PatientID,property:note\nPHA-000001,seen by Phantom^Alpha\n")
+    for _ in range(2):
+        assert "a term or property of the table names a person" in problems(project, folder)
+    assert project.images.properties() == []
+
+
 def test_a_name_of_a_property_names_nobody_either(project: Project, folder: Path) -> None:
     (folder / "t.csv").write_text("PatientID,property:of PHANTOM ALPHA\nPHA-000001,1\n")
     assert problems(project, folder) == ["a term or property of the table names a person"]
@@ -102,7 +128,8 @@ def test_rows_that_contradict_each_other_give_nothing(project: Project, folder: 
 DATES = [
     "1961-03-02", "19610302", "02/03/1961", "2.3.61", "born 1961.03.02", "2019/12/31 10:00", "1965-3-2", "2 March 1965",
     "2. 3. 1965", "1965/3/2", "1965 03 02", "1965_03_02", "1965\u201103\u201102", "1897-03-02", "19650302123000",
-    "march 65", "2 mars", "\uff11\uff19\uff16\uff15-03-02", "\u0661\u0669\u0666\u0665-\u0660\u0663-\u0660\u0662",
+    "march 65", "2 mars", "12dec", "DEC12", "3mars", "12_mai",
+    "\uff11\uff19\uff16\uff15-03-02", "\u0661\u0669\u0666\u0665-\u0660\u0663-\u0660\u0662",
 ]  # fmt: skip
 IDENTIFIERS = ["1.3.6.1.4.1.5962.1.3.1.1", "1.2.840.1", "2650302123456", "0601020304", "AB-12345", "+33601020304"]
 
