@@ -20,7 +20,7 @@ from imaging.pyramid.beside import remove_beside
 from imaging.pyramid.manifest import group_path
 from imaging.pyramid.objects import find_places, remove_objects
 from imaging.pyramid.prepared import remove_prepared
-from imaging.pyramid.publish import discard
+from imaging.pyramid.publish import withdraw
 from imaging.store import ids
 from imaging.store import images as rows
 from imaging.store import properties as property_rows
@@ -246,7 +246,7 @@ class Images:
 
     def _remove_files(self, key: ImageKey) -> None:
         group = group_path(self._gate.folder, key)
-        discard(group, group.parent)
+        withdraw(group)
         remove_beside(group)
         remove_prepared(self._gate.folder, key)
 

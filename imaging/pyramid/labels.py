@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -68,13 +68,13 @@ def stage_segmentation(
     """Write a segmentation aside, as `write_segmentation` does, and give what puts it in place.
 
     Putting it in place takes a moment, however long writing takes: it may be done while a database is locked. What is
-    not put in place is removed.
+    not put in place is removed. NotFoundError where the image is deleted meanwhile.
     """
     with staging_area(image_path.parent):
         staging = staging_folder(image_path.parent)
 
         def put(key: SegmentationKey) -> None:
-            with exclusive(image_path):
+            with _image_there(image_path):
                 put_in_place(staging, segmentation_path(image_path, key))
                 save_manifest(manifest, manifest_path(image_path, key))
                 _list_segmentations(image_path)
@@ -130,7 +130,8 @@ def write_segmentation(
 def remove_segmentation(image_path: Path, key: SegmentationKey) -> None:
     """Take a segmentation away; one that is not there is no error."""
     path = segmentation_path(image_path, key)
-    with staging_area(image_path.parent), exclusive(image_path):
+    # With the image, its segmentations are gone.
+    with staging_area(image_path.parent), suppress(NotFoundError), _image_there(image_path):
         if path.exists():
             staging = staging_folder(image_path.parent)
             path.rename(staging)
@@ -163,6 +164,19 @@ def listing_is_right(image_path: Path) -> bool:
     if not listing.parent.is_dir():
         return True
     return listing.is_file() and listing.read_bytes() == _listing(image_path)
+
+
+@contextmanager
+def _image_there(image_path: Path) -> Iterator[None]:
+    """Hold an image's group alone; NotFoundError where it is deleted, by whoever held it before at the latest."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(exclusive(image_path))
+        except FileNotFoundError:
+            raise NotFoundError("image") from None
+        if not image_path.is_dir():
+            raise NotFoundError("image")
+        yield
 
 
 def _write_staged(

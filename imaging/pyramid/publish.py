@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from imaging.errors import ImagingError, VerificationError
+from imaging.locks import exclusive
 from imaging.pyramid.objects import OBJECTS, find_places, remove_objects
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,19 @@ def discard(folder: Path, images: Path) -> None:
             _remove(waiting)
         except ImagingError as error:
             log.warning("objects of what was removed are still in the store: %s", error)
+
+
+def withdraw(group: Path) -> None:
+    """Take away the group of an image that is deleted, in one step and once nobody writes into it any more.
+
+    Whoever comes to write into it then finds none, instead of making its folder anew.
+    """
+    images = group.parent
+    with staging_area(images), suppress(FileNotFoundError):
+        with exclusive(group):
+            staging = staging_folder(images)
+            group.rename(staging)
+        discard(staging, images)
 
 
 def empty_removed(images: Path) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +17,12 @@ from imaging.domain.image import Image, ImageDraft
 from imaging.domain.people import Role
 from imaging.domain.segmentation import TermVoxels
 from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, StaleRevisionError
+from imaging.locks import exclusive
 from imaging.project.project import Project
+from imaging.pyramid import labels as labels_module
 from imaging.pyramid.labels import SegmentationReader, count_voxels, segmentation_path, write_segmentation
 from imaging.pyramid.layout import plan_layout
+from imaging.pyramid.publish import STAGING
 from imaging.pyramid.write import PyramidWriter
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
@@ -99,6 +107,76 @@ def test_a_deleted_segmentation_takes_its_voxels(project: Project, volume: Image
     assert not path.exists()
     with pytest.raises(NotFoundError):
         project.segmentations.get(made.id)
+
+
+@pytest.mark.parametrize("when", ["before it is locked", "while it waits for the lock"])
+@pytest.mark.parametrize("what", ["create", "replace"])
+def test_what_is_written_while_its_image_is_deleted_does_not_make_the_image_anew(
+    project: Project, volume: Image, monkeypatch: pytest.MonkeyPatch, what: str, when: str
+) -> None:
+    counts, write = block(project, volume, 3)
+    layer = project.layers.mine()
+    made = project.segmentations.create(volume.id, layer.id, "a", counts, write)
+    deleted = []
+
+    @contextmanager
+    def late(folder: Path) -> Iterator[None]:
+        """As `exclusive`, by somebody whom the deletion comes before."""
+        if not deleted and when == "before it is locked":
+            deleted.append(delete_files(project, volume))
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            if not deleted:
+                deleted.append(delete_files(project, volume))
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    monkeypatch.setattr(labels_module, "exclusive", late)
+    act: dict[str, Callable[[], object]] = {
+        "create": lambda: project.segmentations.create(volume.id, layer.id, "b", counts, write),
+        "replace": lambda: project.segmentations.replace(made.id, counts, write),
+    }
+    with pytest.raises(NotFoundError, match="image"):
+        act[what]()
+    assert deleted
+    assert [path.name for path in (project.folder / "images").iterdir()] == [STAGING]
+    assert list((project.folder / "images" / STAGING).iterdir()) == []
+    assert list((project.folder / "manifests").iterdir()) == []
+
+
+def delete_files(project: Project, volume: Image) -> bool:
+    """Remove what `images.delete` removes once the row is gone; the database may be locked by the one that writes."""
+    project.images._remove_files(volume.id)
+    return True
+
+
+def test_an_image_is_deleted_once_what_is_written_into_it_is_there(project: Project, volume: Image) -> None:
+    counts, write = block(project, volume, 3)
+    put, waiting = threading.Event(), threading.Event()
+
+    def slowly(key: SegmentationKey) -> None:
+        with exclusive(project.images.path(volume.id)):
+            waiting.set()
+            assert put.wait(60)
+        write(key)
+
+    def create() -> None:
+        with suppress(NotFoundError):
+            project.segmentations.create(volume.id, project.layers.named("x").id, "a", counts, slowly)
+
+    writing = threading.Thread(target=create)
+    writing.start()
+    assert waiting.wait(60)
+    deleting = threading.Thread(target=project.images.delete, args=(volume.id,))
+    deleting.start()
+    put.set()
+    writing.join()
+    deleting.join()
+    assert project.images.list() == []
+    assert [path.name for path in (project.folder / "images").iterdir()] == [STAGING]
+    assert list((project.folder / "manifests").iterdir()) == []
 
 
 def test_each_term_comes_once_with_its_own_value(project: Project, volume: Image) -> None:
