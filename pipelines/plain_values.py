@@ -10,6 +10,9 @@ LONGEST = 64
 _NUMBER = re.compile(r"[+-]?(\d{1,7})(?:\.\d{1,25})?(?:[eE][+-]?\d{1,3})?")
 """Whole parts of eight digits are dates, of more than that telephone, patient and security numbers."""
 
+_NO_NUMBER = re.compile(r"[+-]?(?:nan|inf(?:inity)?|\d+,\d+)", re.IGNORECASE)
+"""What was meant as a number and is none, such as one with a decimal comma: as a word it would never be compared."""
+
 _MOST_DIGITS = 4
 _TRIPLE = re.compile(r"\d+[\W_]+\d+[\W_]+\d+")
 _MONTH = re.compile(
@@ -32,7 +35,9 @@ def is_plain_word(text: str) -> bool:
 
     A stage, a grade, a range of small numbers or a year pass: `IIIb`, `T2N0M0`, `10-20`, `2023`.
     """
-    return 0 < len(text.strip()) <= LONGEST and text.isprintable() and not may_tell_when_or_who(text)
+    if _NO_NUMBER.fullmatch(text.strip()) is not None or may_tell_when_or_who(text):
+        return False
+    return 0 < len(text.strip()) <= LONGEST and text.isprintable()
 
 
 def may_tell_when_or_who(text: str) -> bool:

@@ -142,7 +142,7 @@ def _read(found: Found, names: Collection[str]) -> Table | None:
         if found.path.stat().st_size > _LARGEST_BYTES:
             raise ValueError
         content = found.path.read_text(encoding="utf-8-sig")
-        records: JsonValue = _read_csv(content) if base.endswith(".csv") else json.loads(content)
+        records: JsonValue = _read_csv(content) if base.endswith(".csv") else _read_json(content)
     except (OSError, ValueError, RecursionError, csv.Error):
         ours = bool(beside) or _looks_like_ours(found)
         return Table(found, labels=beside, problem="the table cannot be read") if ours else None
@@ -179,6 +179,19 @@ def _read_csv(content: str) -> JsonValue:
         raise ValueError
     # What stands in cells beyond the last column comes under the name "", which is no column that is known.
     return [{column or "": cell for column, cell in row.items()} for row in islice(reader, _MOST_ROWS + 1)]
+
+
+def _read_json(content: str) -> JsonValue:
+    """Read JSON; what is said twice of one thing (RFC 8259, section 4) becomes a list: nobody knows which is meant."""
+    records: JsonValue = json.loads(content, object_pairs_hook=_join_members, parse_constant=str)
+    return records
+
+
+def _join_members(members: list[tuple[str, JsonValue]]) -> JsonValue:
+    said: dict[str, list[JsonValue]] = {}
+    for name, value in members:
+        said.setdefault(name, []).append(value)
+    return {name: values[0] if len(values) == 1 else values for name, values in said.items()}
 
 
 def _looks_like_ours(found: Found) -> bool:

@@ -125,6 +125,19 @@ def test_rows_that_contradict_each_other_give_nothing(project: Project, folder: 
     assert project.images.properties() == []
 
 
+@pytest.mark.parametrize("value", ["3,5", "NaN", "-inf", "Infinity"])
+def test_what_was_meant_as_a_number_and_is_none_is_refused(tmp_path: Path, value: str) -> None:
+    table = read(tmp_path / "t.csv", f'file,property:x\na.dcm,"{value}"\n')
+    assert table.problem == "a property of the table is neither a number nor a short word"
+
+
+@pytest.mark.parametrize("said", ['"property:x": 1, "property:x": 2', '"property:x": NaN', '"property:x": 1e999'])
+def test_json_that_says_two_things_or_no_number_is_refused(tmp_path: Path, said: str) -> None:
+    table = read(tmp_path / "t.json", f'[{{"file": "a.dcm", {said}}}]')
+    assert table.rows == ()
+    assert table.problem
+
+
 DATES = [
     "1961-03-02", "19610302", "02/03/1961", "2.3.61", "born 1961.03.02", "2019/12/31 10:00", "1965-3-2", "2 March 1965",
     "2. 3. 1965", "1965/3/2", "1965 03 02", "1965_03_02", "1965\u201103\u201102", "1897-03-02", "19650302123000",
