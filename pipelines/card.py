@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
 from imaging.domain.job import Split, Task
 from pipelines.dataset import Dataset, Part
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PACKAGE = "imaging-workspace"
 LIMITS = "Weights may remember what they were trained on: a model leaves the project only through a reviewed release."
+
+_COUNTS = TypeAdapter(dict[str, int])
 
 
 def make_card(dataset: Dataset, learned: Learned, device: torch.device) -> dict[str, JsonValue]:
@@ -40,6 +42,8 @@ def make_card(dataset: Dataset, learned: Learned, device: torch.device) -> dict[
             "unseen_subjects": len(dataset.subjects(Part.TEST)),
             "modalities": modalities,
             "reviewed": dataset.reviewed,
+            "images_without_any_term": sum(sample.empty for sample in dataset.samples),
+            "left_out": {**dataset.left_out},
         },
         "split": dataset.split.value,
         "accuracy_claim": _claim(dataset) if judged else "none: no subject was held out",
@@ -69,6 +73,13 @@ def render_card(name: str, card: Mapping[str, JsonValue]) -> str:
     return "\n".join(lines)
 
 
+def read_omissions(card: JsonValue) -> dict[str, int]:
+    """Read from a card what its dataset left out; nothing where the card is of before this was told."""
+    data = card.get("data") if isinstance(card, dict) else None
+    found = data.get("left_out") if isinstance(data, dict) else None
+    return _COUNTS.validate_python(found or {})
+
+
 def _claim(dataset: Dataset) -> str:
     measure = "Dice" if dataset.task is Task.SEGMENTATION else "accuracy and AUC"
     basis = "reviewed work" if dataset.reviewed else "work that nobody reviewed"
@@ -96,7 +107,7 @@ def _text(value: JsonValue) -> str:
     if value is None:
         return "not enough subjects to say"
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_text(item)}" for key, item in value.items())
+        return ", ".join(f"{key.replace('_', ' ')} {_text(item)}" for key, item in value.items()) or "none"
     if isinstance(value, list):
         return ", ".join(_text(item) for item in value)
     return str(value)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 
 import numpy as np
+from pydantic import Field
 
-from imaging.domain.annotation import Annotation, AnnotationFilter, LayerKind
-from imaging.domain.base import AnnotationKey, ImageKey, LayerKey, Record, SegmentationKey, TermKey
-from imaging.domain.image import Axis, Image, ImageTerm
+from imaging.domain.annotation import Annotation
+from imaging.domain.base import AnnotationKey, ImageKey, Record, SegmentationKey, TermKey
+from imaging.domain.image import Image
 from imaging.domain.job import Split, Task
 from imaging.domain.segmentation import Segmentation
 from imaging.errors import InvalidInputError
@@ -24,6 +25,8 @@ from imaging.pyramid.labels import SegmentationReader
 from imaging.pyramid.manifest import load_manifest, manifest_path
 from imaging.pyramid.objects import OBJECTS
 from imaging.pyramid.read import Pyramid
+from pipelines.omission import Omission, tell_omissions
+from pipelines.truth import find_truth, regular_images, truthful_layers
 from pipelines.voxels import Classes, ImageVoxels, LabelVoxels
 
 log = logging.getLogger(__name__)
@@ -50,6 +53,7 @@ class Sample(Record):
     """One image with what is said of it.
 
     `pixels_sha256` is of the stored voxels, `truth_sha256` of the segmentations, drawings or terms used.
+    `empty` says that somebody looked for the terms of a segmentation and that the image has none of them.
     """
 
     image: ImageKey
@@ -60,21 +64,26 @@ class Sample(Record):
     segmentations: tuple[SegmentationKey, ...] = ()
     annotations: tuple[AnnotationKey, ...] = ()
     term: TermKey | None = None
+    empty: bool = False
 
 
 class Dataset(Record):
-    """A frozen list of samples; `reviewed` says whether all of it was reviewed."""
+    """A frozen list of samples; `reviewed` says whether all of it was reviewed.
+
+    `left_out` counts what the project holds and the list does not, by the values of `Omission`.
+    """
 
     task: Task
     classes: tuple[ClassOf, ...]
     samples: tuple[Sample, ...]
     reviewed: bool
     split: Split
+    left_out: dict[str, int] = Field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
         """Digest of everything that decides what is learned and judged."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        text = json.dumps(self.model_dump(mode="json", exclude={"left_out"}), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def part(self, part: Part) -> list[Sample]:
@@ -94,6 +103,8 @@ def freeze_dataset(project: Project, task: Task) -> Dataset:
         raise InvalidInputError(f"the project has nothing to learn a {task.value} from")
     if not dataset.reviewed:
         log.warning("nothing is reviewed yet, so training uses all annotations of members and imports")
+    if dataset.left_out:
+        log.warning("left out of the dataset: %s", tell_omissions(dataset.left_out))
     return dataset
 
 
@@ -145,44 +156,28 @@ def rasterise(
 
 
 def _freeze_segmentation(project: Project) -> Dataset:
-    truthful = _truthful_layers(project)
-    segmentations = [
-        found
-        for found in project.segmentations.list()
-        if (found.reviewed or found.layer in truthful) and any(term.voxels for term in found.terms)
-    ]
-    drawings = [
-        found
-        for found in project.annotations.list(AnnotationFilter(axis=Axis.Z)).items
-        # Voxels are read of the first time point, so a drawing on another one says nothing about them.
-        if (found.reviewed or found.layer in truthful) and found.terms and found.area_px > 0 and found.t == 0
-    ]
-    reviewed = any(found.reviewed for found in segmentations) or any(found.reviewed for found in drawings)
-    if reviewed:
-        segmentations = [found for found in segmentations if found.reviewed]
-        drawings = [found for found in drawings if found.reviewed]
-    by_image: dict[ImageKey, list[Segmentation]] = defaultdict(list)
-    for found in segmentations:
-        by_image[found.image].append(found)
-    drawn: dict[ImageKey, list[Annotation]] = defaultdict(list)
-    for drawing in drawings:
-        # Where somebody made a segmentation, a drawing is a remark on it and no second truth.
-        if drawing.image not in by_image:
-            drawn[drawing.image].append(drawing)
-    used = {term.term for found in segmentations for term in found.terms if term.voxels}
-    used |= {term for found in drawn.values() for drawing in found for term in drawing.terms}
-    images = [image for image in _regular_images(project) if image.id in by_image or image.id in drawn]
-    samples = tuple(_segmentation_sample(project, image, by_image[image.id], drawn[image.id]) for image in images)
-    return _assemble(project, Task.SEGMENTATION, samples, used, reviewed=reviewed)
+    omitted = Counter[Omission]()
+    truth = find_truth(project, omitted)
+    samples = tuple(
+        _segmentation_sample(project, image, truth.segmentations.get(image.id, ()), truth.drawings.get(image.id, ()))
+        for image in _spoken_of(regular_images(project, omitted), truth.speaks_of, omitted)
+    )
+    dataset = _assemble(project, Task.SEGMENTATION, samples, truth.terms(), reviewed=truth.reviewed)
+    if samples and all(sample.empty for sample in samples):
+        raise InvalidInputError(
+            f"no image with a {'reviewed ' if truth.reviewed else ''}segmentation holds a voxel of any term"
+        )
+    return _with_omissions(dataset, omitted)
 
 
-def _regular_images(project: Project) -> list[Image]:
-    """List what can be learned from: where planes form no regular grid, a distance in voxels is none in mm."""
-    images = project.images.list()
-    regular = [image for image in images if image.attributes.regular]
-    if len(regular) < len(images):
-        log.warning("%d images without a regular grid are left out", len(images) - len(regular))
-    return regular
+def _spoken_of(
+    images: Iterable[Image], speaks_of: Callable[[ImageKey], bool], omitted: Counter[Omission]
+) -> Iterator[Image]:
+    for image in images:
+        if speaks_of(image.id):
+            yield image
+        else:
+            omitted[Omission.SILENT_IMAGE] += 1
 
 
 def _segmentation_sample(
@@ -197,29 +192,32 @@ def _segmentation_sample(
         truth_sha256=hashlib.sha256("\n".join(said).encode()).hexdigest(),
         segmentations=tuple(found.id for found in segmentations),
         annotations=tuple(drawing.id for drawing in drawings),
+        empty=not drawings and not any(term.voxels for found in segmentations for term in found.terms),
     )
 
 
 def _freeze_classification(project: Project) -> Dataset:
-    truthful = _truthful_layers(project)
-    said: dict[ImageKey, list[ImageTerm]] = defaultdict(list)
-    for given in project.images.terms():
-        if given.reviewed or given.layer in truthful:
-            said[given.image].append(given)
-    reviewed = any(given.reviewed for terms in said.values() for given in terms)
+    omitted = Counter[Omission]()
+    truthful = truthful_layers(project)
+    given_terms = list(project.images.terms())
+    reviewed = any(given.reviewed for given in given_terms)
+    said: dict[ImageKey, set[TermKey]] = defaultdict(set)
+    for given in given_terms:
+        if given.reviewed or (not reviewed and given.layer in truthful):
+            said[given.image].add(given.term)
+        else:
+            omitted[Omission.UNREVIEWED_TERM] += 1
     samples = []
-    ambiguous = 0
-    for image in _regular_images(project):
-        terms = {given.term for given in said.get(image.id, ()) if given.reviewed or not reviewed}
-        ambiguous += len(terms) > 1
-        if len(terms) == 1:
-            samples.append(_classification_sample(project, image, terms.pop()))
-    if ambiguous:
-        log.warning("%d images carry several terms and are left out", ambiguous)
+    for image in _spoken_of(regular_images(project, omitted), said.__contains__, omitted):
+        if len(said[image.id]) > 1:
+            omitted[Omission.AMBIGUOUS_IMAGE] += 1
+        else:
+            (term,) = said[image.id]
+            samples.append(_classification_sample(project, image, term))
     used = {sample.term for sample in samples if sample.term is not None}
     if samples and len(used) < 2:
         raise InvalidInputError("a classification needs images of at least two terms")
-    return _assemble(project, Task.CLASSIFICATION, tuple(samples), used, reviewed=reviewed)
+    return _with_omissions(_assemble(project, Task.CLASSIFICATION, tuple(samples), used, reviewed=reviewed), omitted)
 
 
 def _classification_sample(project: Project, image: Image, term: TermKey) -> Sample:
@@ -240,9 +238,10 @@ def _assemble(
     return Dataset(task=task, classes=classes, samples=samples, reviewed=reviewed, split=Split.NONE)
 
 
-def _truthful_layers(project: Project) -> set[LayerKey]:
-    """Layers that people stand behind; what a model said is no truth until somebody reviews it."""
-    return {layer.id for layer in project.layers.list() if layer.kind is not LayerKind.MODEL}
+def _with_omissions(dataset: Dataset, omitted: Counter[Omission]) -> Dataset:
+    # In the order of the reasons, whatever was met first.
+    left_out = {reason.value: omitted[reason] for reason in Omission if omitted[reason]}
+    return dataset.model_copy(update={"left_out": left_out})
 
 
 def _voxels_sha256(project: Project, image: ImageKey, segmentation: SegmentationKey | None = None) -> str:
@@ -277,11 +276,13 @@ def _linked_subjects(samples: Sequence[Sample]) -> list[frozenset[str]]:
 def _choose_test(
     groups: Sequence[frozenset[str]], samples: Sequence[Sample], *, held_out: float, seed: int
 ) -> set[str]:
-    """Draw groups at random, the same share of every term where samples carry one."""
+    """Draw groups at random, the same share of every term where samples carry one, and of those without voxels."""
     term_of: dict[str, int] = {sample.subject: sample.term or 0 for sample in reversed(samples)}
+    full = {sample.subject for sample in samples if not sample.empty}
     strata: dict[int, list[frozenset[str]]] = defaultdict(list)
     for group in groups:
-        strata[term_of[min(group)]].append(group)
+        # No term has the id -1.
+        strata[-1 if full.isdisjoint(group) else term_of[min(group)]].append(group)
     rng = np.random.default_rng([seed, 11])
     test: set[str] = set()
     for term in sorted(strata):

@@ -36,10 +36,16 @@ class Overlap:
             _tally(self._inside[number], stored[truth == number])
 
     def dice(self) -> list[float | None]:
-        """Dice of each class; None where a class is neither there nor predicted."""
+        """Dice of each class; None where the reference has none of it, as MONAI's DiceMetric leaves it out."""
         return [
-            None if not total else 2.0 * int(common) / int(total)
-            for common, total in zip(self._common[1:], (self._predicted + self._true)[1:], strict=True)
+            2.0 * int(common) / int(predicted + true) if true else None
+            for common, predicted, true in zip(self._common[1:], self._predicted[1:], self._true[1:], strict=True)
+        ]
+
+    def left_empty(self) -> list[bool | None]:
+        """Whether a class that the reference has none of is not predicted either; None where the reference has it."""
+        return [
+            None if true else not predicted for predicted, true in zip(self._predicted[1:], self._true[1:], strict=True)
         ]
 
     def threshold_dice(self) -> list[float | None]:
@@ -51,10 +57,15 @@ class Overlap:
 
 
 def summarise_segmentation(subjects: Mapping[str, Overlap], names: Sequence[str]) -> dict[str, JsonValue]:
-    """Turn counts per subject into Dice: mean over terms, then over subjects, with its 95 % interval."""
+    """Turn counts per subject into Dice: mean over terms, then over subjects, with its 95 % interval.
+
+    A term that the reference of a subject has none of has no Dice; how many there are of these, and how many of them
+    the prediction leaves empty too, stands beside it.
+    """
     rows: list[dict[str, JsonValue]] = []
     means: list[float] = []
     thresholds: list[float] = []
+    left_empty = [left for overlap in subjects.values() for left in overlap.left_empty() if left is not None]
     for subject in sorted(subjects):
         dice, threshold = subjects[subject].dice(), subjects[subject].threshold_dice()
         rows.append(
@@ -71,6 +82,7 @@ def summarise_segmentation(subjects: Mapping[str, Overlap], names: Sequence[str]
         "dice": _rounded(_mean(means)),
         "dice_ci95": bootstrap_interval(means),
         "threshold_dice": _rounded(_mean(thresholds)),
+        "empty_references": {"count": len(left_empty), "left_empty": sum(left_empty)},
         "subjects": list(rows),
     }
 

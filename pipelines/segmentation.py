@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import torch
 
 FEWEST_VOXELS = 8
+WHOLE_CT = (-1024.0, 3071.0)
+"""HU; where CT shows none of the terms, nothing says which part of the range matters."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,7 @@ def _intensities(
             low, high = recipe.window
         else:
             values = np.concatenate([s.values for i, s in zip(images, surveys, strict=True) if i.modality == modality])
-            low, high = _window(values)
+            low, high = _window(values) if values.size else WHOLE_CT
         found[modality] = Intensity(kind="fixed", low=low, high=high)
     return found
 
@@ -238,7 +240,7 @@ def _window(values: Values) -> tuple[float, float]:
     """Span what the terms measure in HU, and half as much on either side, so that their borders show."""
     low, high = (float(value) for value in np.percentile(values, [0.5, 99.5]))
     margin = max(100.0, (high - low) / 2)
-    return round(max(low - margin, -1024.0)), round(min(high + margin, 3071.0))
+    return round(max(low - margin, WHOLE_CT[0])), round(min(high + margin, WHOLE_CT[1]))
 
 
 def _at_spacing(image: ImageVoxels, spacing: tuple[float, float, float]) -> tuple[int, int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from imaging.access import Action
 from imaging.cli import Report
@@ -10,6 +10,7 @@ from imaging.domain.base import ModelKey, Record
 from imaging.domain.job import TrainWork
 from imaging.domain.model import Model
 from imaging.project.project import Project
+from pipelines.card import read_omissions
 from pipelines.classification import learn_classification
 from pipelines.dataset import freeze_dataset, split_dataset
 from pipelines.networks import choose_device
@@ -20,13 +21,17 @@ from pipelines.sweeping import sweep_abandoned
 
 
 class TrainResult(Record):
-    """What came of a training; `bundle` is the folder of the MONAI bundle, relative to the project's."""
+    """What came of a training; `bundle` is the folder of the MONAI bundle, relative to the project's.
+
+    `left_out` counts what the project holds and the dataset does not, by reason (`Omission`).
+    """
 
     model: ModelKey
     name: str
     version: str
     metrics: dict[str, JsonValue]
     bundle: str
+    left_out: dict[str, int] = Field(default_factory=dict)
 
 
 def train(project: Project, work: TrainWork, report: Report) -> TrainResult:
@@ -54,5 +59,10 @@ def train(project: Project, work: TrainWork, report: Report) -> TrainResult:
 
 def _result(model: Model) -> TrainResult:
     return TrainResult(
-        model=model.id, name=model.name, version=model.version, metrics=model.metrics, bundle=model.bundle
+        model=model.id,
+        name=model.name,
+        version=model.version,
+        metrics=model.metrics,
+        bundle=model.bundle,
+        left_out=read_omissions(model.card),
     )

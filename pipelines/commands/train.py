@@ -10,6 +10,7 @@ from imaging.cli import Invocation, workspace_options
 from imaging.domain.base import ModelKey
 from imaging.domain.job import Device, Split, Task, TrainWork
 from pipelines.jobs import run_here
+from pipelines.omission import tell_omissions
 from pipelines.recipe import make_recipe, read_settings
 from pipelines.train import TrainResult
 
@@ -47,5 +48,10 @@ def _describe(made: TrainResult, folder: Path) -> str:
     shown = ("dice", "dice_ci95", "threshold_dice", "accuracy", "accuracy_ci95", "auc")
     figures = [f"{name} {made.metrics[name]}" for name in shown if made.metrics.get(name) is not None]
     lines.append("on unseen subjects: " + ", ".join(figures) if figures else "no accuracy is claimed: nothing held out")
+    empty = made.metrics.get("empty_references")
+    if isinstance(empty, dict) and empty["count"]:
+        lines.append(f"terms that an unseen subject has none of: {empty['count']}, left empty {empty['left_empty']}")
+    if made.left_out:
+        lines.append(f"left out of the dataset: {tell_omissions(made.left_out)}")
     lines.append(f"bundle {folder}")
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from imaging import cli
@@ -43,6 +44,22 @@ def test_a_model_is_trained_and_predicts_by_command(balls_project: Project, type
     assert {job.kind for job in jobs} == {"train", "predict"}
     assert all(job.state is JobState.SUCCEEDED and job.progress == 100 for job in jobs)
     assert said["job"] in {job.id for job in jobs}
+
+
+def test_the_command_tells_what_was_left_out_without_names(
+    balls_project: Project, add_image, type_command, tmp_path: Path
+) -> None:
+    image = add_image(np.zeros((4, 8, 8), np.uint16), "SUBJECT9")
+    config = tmp_path / "train.toml"
+    config.write_text("steps = 2\npatch = [8, 16, 16]\nfilters = [4, 4, 4]\n")
+    arguments = ("train", "phantoms", "--task", "segmentation", "--config", str(config), "--device", "cpu")
+    code, out, err = type_command(*arguments)
+    assert code == 0, err
+    assert "left out of the dataset: images without anything to learn from (1)\n" in out
+    assert image.name not in out + err
+    assert "SUBJECT9" not in out + err
+    (job,) = balls_project.jobs.list()
+    assert job.result["left_out"] == {"images_without_anything_to_learn_from": 1}
 
 
 @pytest.mark.parametrize(

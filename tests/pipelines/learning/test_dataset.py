@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from imaging.domain.annotation import AnnotationDraft
 from imaging.domain.base import ImageKey, TermKey
+from imaging.domain.image import Axis
 from imaging.domain.job import Split, Task
 from imaging.domain.model import ModelDraft
 from imaging.errors import InvalidInputError
@@ -62,6 +63,91 @@ def test_what_a_model_said_is_no_truth_until_reviewed(
     add_segmentation(add_image(grey(1), "S1"), BLOCK * term.value, [term], layer=layer, reviewed=False)
     with pytest.raises(InvalidInputError, match="nothing to learn"):
         freeze_dataset(project, Task.SEGMENTATION)
+
+
+def test_a_reviewed_segmentation_without_voxels_is_an_image_without_the_term(
+    project: Project, add_image: Callable, add_segmentation: Callable
+) -> None:
+    term = project.ontology.find("nodule")
+    images = [add_image(grey(number), f"S{number}") for number in range(3)]
+    add_segmentation(images[0], BLOCK * term.value, [term])
+    add_segmentation(images[1], BLOCK * 0, [term])
+    add_segmentation(images[2], BLOCK * 0, [])
+    dataset = freeze_dataset(project, Task.SEGMENTATION)
+    assert [(sample.image, sample.empty) for sample in dataset.samples] == [
+        (images[0].id, False),
+        (images[1].id, True),
+        (images[2].id, True),
+    ]
+    assert [known.name for known in dataset.classes] == ["nodule"]
+    for sample in dataset.samples[1:]:
+        _, labels = open_sample(project, dataset, sample)
+        assert labels.read(WHOLE).shape == BLOCK.shape
+        assert not labels.read(WHOLE).any()
+    assert dataset.left_out == {}
+
+
+def test_what_has_no_voxels_and_no_review_is_left_out_and_told(
+    project: Project, add_image: Callable, add_segmentation: Callable, caplog: pytest.LogCaptureFixture
+) -> None:
+    term = project.ontology.find("nodule")
+    for number, labels in enumerate((BLOCK, BLOCK * 0)):
+        add_segmentation(add_image(grey(number), f"S{number}"), labels * term.value, [term], reviewed=False)
+    with caplog.at_level(logging.WARNING):
+        dataset = freeze_dataset(project, Task.SEGMENTATION)
+    assert len(dataset.samples) == 1
+    assert dataset.left_out == {
+        "images_without_anything_to_learn_from": 1,
+        "segmentations_without_voxels_and_not_reviewed": 1,
+    }
+    assert "segmentations without voxels and not reviewed (1)" in caplog.text
+
+
+def test_images_without_any_voxel_of_a_term_alone_teach_nothing(
+    project: Project, add_image: Callable, add_segmentation: Callable
+) -> None:
+    add_segmentation(add_image(grey(1), "S1"), BLOCK * 0, [project.ontology.find("nodule")])
+    with pytest.raises(InvalidInputError, match="no image with a reviewed segmentation holds a voxel of any term"):
+        freeze_dataset(project, Task.SEGMENTATION)
+
+
+def test_all_that_is_left_out_is_counted_by_its_reason(
+    project: Project, add_image: Callable, add_segmentation: Callable
+) -> None:
+    term = project.ontology.find("nodule")
+    learned, drawn, _ = (add_image(grey(number), f"S{number}") for number in range(3))
+    add_segmentation(learned, BLOCK * term.value, [term])
+    add_segmentation(drawn, BLOCK * term.value, [term], reviewed=False)
+    outline, line = "POLYGON((3 2, 7 2, 7 5, 3 5, 3 2))", "LINESTRING(1 1, 4 4)"
+    reviewed = AnnotationDraft(image=learned.id, wkt=outline, index=1, terms=(term.id,))
+    project.annotations.import_many(project.layers.mine().id, [reviewed], reviewed=True)
+    for draft in (
+        reviewed.model_copy(update={"image": drawn.id}),
+        reviewed.model_copy(update={"wkt": line}),
+        reviewed.model_copy(update={"terms": ()}),
+        reviewed.model_copy(update={"wkt": "POLYGON((1 1, 3 1, 3 3, 1 1))", "axis": Axis.Y}),
+    ):
+        project.annotations.create(draft)
+    assert freeze_dataset(project, Task.SEGMENTATION).left_out == {
+        "images_without_anything_to_learn_from": 2,
+        "segmentations_not_reviewed": 1,
+        "drawings_not_reviewed": 1,
+        "drawings_not_on_a_z_plane_of_the_first_time_point": 1,
+        "drawings_without_a_term_or_an_area": 2,
+        "drawings_on_images_with_a_segmentation": 1,
+    }
+
+
+def test_what_is_left_out_does_not_change_the_digest(
+    project: Project, add_image: Callable, add_segmentation: Callable
+) -> None:
+    term = project.ontology.find("nodule")
+    add_segmentation(add_image(grey(1), "S1"), BLOCK * term.value, [term])
+    before = freeze_dataset(project, Task.SEGMENTATION)
+    add_image(grey(2), "S2")
+    after = freeze_dataset(project, Task.SEGMENTATION)
+    assert (before.left_out, after.left_out) == ({}, {"images_without_anything_to_learn_from": 1})
+    assert after.sha256 == before.sha256
 
 
 def test_polygons_stand_in_where_there_is_no_segmentation(project: Project, add_image: Callable) -> None:
@@ -122,7 +208,8 @@ def test_images_of_several_terms_are_left_out_of_a_classification(
         (images[0].id, terms[0].id),
         (images[1].id, terms[1].id),
     ]
-    assert "1 images carry several terms" in caplog.text
+    assert dataset.left_out == {"images_of_several_terms": 1}
+    assert "images of several terms (1)" in caplog.text
 
 
 def test_a_classification_needs_two_terms(project: Project, add_image: Callable) -> None:
@@ -136,8 +223,9 @@ def dataset_of(samples: list[Sample], task: Task = Task.SEGMENTATION) -> Dataset
     return Dataset(task=task, classes=(), samples=tuple(samples), reviewed=True, split=Split.NONE)
 
 
-def sample(number: int, subject: str, pixels: str = "", term: int | None = None) -> Sample:
+def sample(number: int, subject: str, pixels: str = "", term: int | None = None, *, empty: bool = False) -> Sample:
     return Sample(
+        empty=empty,
         image=ImageKey(number),
         subject=subject,
         pixels_sha256=pixels or f"{number}",
@@ -193,3 +281,10 @@ def test_a_quarter_of_every_term_is_held_out() -> None:
     divided = split_dataset(dataset_of(samples, Task.CLASSIFICATION), Split.SUBJECT, held_out=0.25, seed=3)
     held = [one.term for one in divided.part(Part.TEST)]
     assert [held.count(TermKey(term)) for term in range(3)] == [5, 5, 5]
+
+
+def test_subjects_without_any_voxel_are_held_out_in_proportion() -> None:
+    samples = [sample(n, f"S{n}", empty=n >= 4) for n in range(20)]
+    for seed in range(20):
+        divided = split_dataset(dataset_of(samples), Split.SUBJECT, held_out=0.25, seed=seed)
+        assert [one.empty for one in divided.part(Part.TEST)].count(False) == 1

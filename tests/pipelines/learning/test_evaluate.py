@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from monai.metrics.meandice import DiceMetric
 
 from pipelines.evaluate import (
     Overlap,
@@ -64,6 +66,31 @@ def test_summary_averages_terms_then_subjects() -> None:
     }
     low, high = summary["dice_ci95"]
     assert 0.5 <= low < summary["dice"] < high <= 1.0
+
+
+def test_a_term_that_is_not_there_has_no_dice_and_is_counted_apart() -> None:
+    subjects = {}
+    for name, predicted, truth in (("A", [1, 0], [1, 0]), ("B", [0, 0], [0, 0]), ("C", [1, 0], [0, 0])):
+        overlap = Overlap(1)
+        overlap.add(np.array([[predicted]], np.uint8), np.array([[truth]], np.uint8), np.array([[[3, 4]]], np.int16))
+        subjects[name] = overlap
+    summary = summarise_segmentation(subjects, ["tumour"])
+    assert summary["dice"] == 1.0
+    assert summary["empty_references"] == {"count": 2, "left_empty": 1}
+    assert [row["dice"] for row in summary["subjects"]] == [1.0, None, None]
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_dice_and_what_it_leaves_out_are_those_of_monai(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    predicted, truth = (rng.integers(0, 4, (2, 2, 2)).astype(np.uint8) % rng.integers(1, 5) for _ in range(2))
+    overlap = Overlap(3)
+    overlap.add(predicted, truth, np.zeros((2, 2, 2), np.int16))
+    metric = DiceMetric(include_background=False, num_classes=4)
+    theirs = metric(torch.from_numpy(predicted)[None, None], torch.from_numpy(truth)[None, None])[0].tolist()
+    ours = overlap.dice()
+    assert [value is None for value in ours] == [value != value for value in theirs]
+    assert [value for value in ours if value is not None] == pytest.approx([v for v in theirs if v == v])
 
 
 def test_an_interval_needs_three_subjects_and_holds_the_mean() -> None:

@@ -90,6 +90,29 @@ def test_the_bundle_is_complete_and_its_card_tells_the_facts(balls_project: Proj
     assert [path for name in (".working", "models/.staging") for path in (balls_project.folder / name).iterdir()] == []
 
 
+def test_images_without_the_term_are_learned_from_judged_and_told(
+    balls_project: Project, add_image: Callable, add_segmentation: Callable
+) -> None:
+    term = balls_project.ontology.find("nodule")
+    for number in range(5, 10):
+        stored = np.full((10, 24, 24), 200, np.uint16)
+        stored[0, 0, number] += 1
+        add_segmentation(add_image(stored, f"SUBJECT{number}"), np.zeros_like(stored), [term])
+    add_image(np.full((4, 8, 8), 1, np.uint16), "SUBJECT10")
+    made = train_quickly(balls_project, steps=4)
+    dataset = json.loads((balls_project.models.folder(made.model) / "configs/dataset.json").read_text())
+    told = {"images_without_anything_to_learn_from": 1}
+    assert made.left_out == dataset["left_out"] == told
+    assert [sample["empty"] for sample in dataset["samples"]].count(True) == 5
+    assert made.metrics["empty_references"]["count"] == 1
+    card = balls_project.models.get(made.model).card
+    assert card["data"]["left_out"] == told
+    assert card["data"]["images_without_any_term"] == 5
+    page = (balls_project.models.folder(made.model) / "docs/README.md").read_text()
+    assert "- left out: images without anything to learn from 1" in page
+    assert "- images without any term: 5" in page
+
+
 def test_without_a_split_nothing_is_claimed(balls_project: Project) -> None:
     made = train_quickly(balls_project, Split.NONE, steps=3)
     model = balls_project.models.get(made.model)

@@ -1,0 +1,93 @@
+"""What is true of the images of a project: the segmentations and drawings that a model may learn from."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from imaging.domain.annotation import Annotation, AnnotationFilter, LayerKind
+from imaging.domain.base import ImageKey, LayerKey, TermKey
+from imaging.domain.image import Axis, Image
+from imaging.domain.segmentation import Segmentation
+from imaging.project.project import Project
+from pipelines.omission import Omission
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is said of each image; `reviewed` says whether all of it was reviewed."""
+
+    segmentations: Mapping[ImageKey, Sequence[Segmentation]]
+    drawings: Mapping[ImageKey, Sequence[Annotation]]
+    reviewed: bool
+
+    def speaks_of(self, image: ImageKey) -> bool:
+        """Whether anything is said of this image, be it that there is nothing on it."""
+        return image in self.segmentations or image in self.drawings
+
+    def terms(self) -> set[TermKey]:
+        """The terms that occur."""
+        used = {
+            term.term for found in self.segmentations.values() for one in found for term in one.terms if term.voxels
+        }
+        return used | {term for found in self.drawings.values() for drawing in found for term in drawing.terms}
+
+
+def find_truth(project: Project, omitted: Counter[Omission]) -> Truth:
+    """Choose reviewed work where there is any, else all that members made; count what is left out."""
+    truthful = truthful_layers(project)
+    segmentations = project.segmentations.list()
+    drawings = _usable_drawings(project, omitted)
+    reviewed = any(found.reviewed for found in segmentations) or any(found.reviewed for found in drawings)
+    said = [found for found in segmentations if found.reviewed or (not reviewed and found.layer in truthful)]
+    drawn = [found for found in drawings if found.reviewed or (not reviewed and found.layer in truthful)]
+    omitted[Omission.UNREVIEWED_SEGMENTATION] += len(segmentations) - len(said)
+    omitted[Omission.UNREVIEWED_DRAWING] += len(drawings) - len(drawn)
+    by_image: dict[ImageKey, list[Segmentation]] = defaultdict(list)
+    for found in said:
+        # A reviewed one says that nothing is there; one that nobody reviewed may only have been begun.
+        if found.reviewed or any(term.voxels for term in found.terms):
+            by_image[found.image].append(found)
+        else:
+            omitted[Omission.EMPTY_SEGMENTATION] += 1
+    return Truth(dict(by_image), _group_drawings(drawn, by_image, omitted), reviewed)
+
+
+def regular_images(project: Project, omitted: Counter[Omission]) -> list[Image]:
+    """List what can be learned from: where planes form no regular grid, a distance in voxels is none in mm."""
+    images = project.images.list()
+    regular = [image for image in images if image.attributes.regular]
+    omitted[Omission.IRREGULAR_IMAGE] += len(images) - len(regular)
+    return regular
+
+
+def truthful_layers(project: Project) -> set[LayerKey]:
+    """Layers that people stand behind; what a model said is no truth until somebody reviews it."""
+    return {layer.id for layer in project.layers.list() if layer.kind is not LayerKind.MODEL}
+
+
+def _usable_drawings(project: Project, omitted: Counter[Omission]) -> list[Annotation]:
+    usable = []
+    for found in project.annotations.list(AnnotationFilter()).items:
+        # Voxels are read of the first time point, so a drawing on another one says nothing about them.
+        if found.axis is not Axis.Z or found.t != 0:
+            omitted[Omission.DRAWING_ELSEWHERE] += 1
+        elif not found.terms or found.area_px <= 0:
+            omitted[Omission.DRAWING_OF_NOTHING] += 1
+        else:
+            usable.append(found)
+    return usable
+
+
+def _group_drawings(
+    drawings: Sequence[Annotation], segmented: Mapping[ImageKey, object], omitted: Counter[Omission]
+) -> dict[ImageKey, list[Annotation]]:
+    drawn: dict[ImageKey, list[Annotation]] = defaultdict(list)
+    for drawing in drawings:
+        # Where somebody made a segmentation, a drawing is a remark on it and no second truth.
+        if drawing.image in segmented:
+            omitted[Omission.DRAWING_BESIDE] += 1
+        else:
+            drawn[drawing.image].append(drawing)
+    return dict(drawn)
