@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +19,20 @@ from imaging.dicom.walk import require_paths
 from imaging.domain.annotation import AnnotationFilter, Layer
 from imaging.domain.base import ImageKey, SegmentationKey, TermKey
 from imaging.domain.image import Image
-from imaging.domain.segmentation import TermVoxels
+from imaging.domain.ontology import Term
+from imaging.domain.segmentation import Segmentation, TermVoxels
 from imaging.errors import ImagingError, InvalidInputError
 from imaging.project.annotations import check_place
 from imaging.project.drawing import draw, plane_of
 from imaging.project.project import Project
-from imaging.pyramid.labels import Labels, SegmentationReader, holds_labels
+from imaging.pyramid.labels import SegmentationReader, holds_labels
 from imaging.taxonomy import check_name
 from pipelines import drawing_files, label_volumes
 from pipelines.dicom_objects import LaidLabels, draft_segmentation, read_contours, read_segments, take_terms
 from pipelines.drawing_files import read_rows
 from pipelines.label_sidecars import Sidecar, read_names, write_sidecar
 from pipelines.sweeping import publishing
+from pipelines.truth import truthful_layers
 
 FORMATS = ("geojson", "csv", "nifti", "nrrd", "dicom-seg", "dicom-series", "rtstruct", "monai")
 """Every format that the command line names; those without a reader yet are refused by name."""
@@ -192,8 +195,7 @@ class Importer:
             if item.term is not None:
                 self._add_image_term(item.image, item.term)
                 continue
-            for laid in read(item):
-                self._add_segmentation(item, laid)
+            self._add_segmentations(item, read(item))
 
     def _read_labels(self, item: _Item, kind: str, scratch: Path) -> list[LaidLabels]:
         if kind == _SEGMENTS:
@@ -221,34 +223,48 @@ class Importer:
             draw(draft.wkt, plane_of(item.image, draft.axis))
         return [(item.image, drawn) for drawn in found]
 
-    def _add_segmentation(self, item: _Item, laid: LaidLabels) -> None:
-        image = item.image
-        named = self._names_of_values(item, laid)
-        terms = {found.value: self._terms[found.term] for found in named}
-        draft = draft_segmentation(self._project, image.id, laid.values, terms)
-        self.made.values += [found for found in named if found not in self.made.values]
-        if self._is_there(image, draft.terms, lambda: take_terms(laid.values, terms)):
-            self.made.already += 1
+    def _add_segmentations(self, item: _Item, parts: Sequence[LaidLabels]) -> None:
+        """Bring in what one row or call says of an image; parts that overlap stay parts of one statement."""
+        image, named = item.image, [self._names_of_values(item, laid) for laid in parts]
+        terms = [{found.value: self._terms[found.term] for found in names} for names in named]
+        laid = list(zip(parts, terms, strict=True))
+        drafts = [draft_segmentation(self._project, image.id, part.values, known) for part, known in laid]
+        self.made.values += [found for found in dict.fromkeys(chain(*named)) if found not in self.made.values]
+        if all(self._is_there(image, draft.terms, *one) for draft, one in zip(drafts, laid, strict=True)):
+            self.made.already += len(drafts)
             return
-        create = self._project.segmentations.create
+        create = self._project.segmentations.create_together
         with publishing(self._project):
-            made = create(image.id, self._layer.id, draft.name, draft.terms, draft.write, reviewed=self._reviewed)
-        self._segmentations.append(made.id)
-        self.made.segmentations += 1
-        names = {term.id: term.name for term in terms.values()}
-        for count in draft.terms:
-            self.made.voxels[names[count.term]] += count.voxels
+            made = create(image.id, self._layer.id, drafts, reviewed=self._reviewed)
+        self._segmentations += [one.id for one in made]
+        self.made.segmentations += len(made)
+        names_of = {term.id: term.name for known in terms for term in known.values()}
+        for count in chain(*(draft.terms for draft in drafts)):
+            self.made.voxels[names_of[count.term]] += count.voxels
 
-    def _is_there(self, image: Image, terms: Sequence[TermVoxels], labels: Callable[[], Labels]) -> bool:
+    def _is_there(
+        self, image: Image, counts: Sequence[TermVoxels], laid: LaidLabels, terms: Mapping[int, Term]
+    ) -> bool:
         """Whether the layer has these voxels already, as they were brought in; reviewed, where that is asked for."""
-        group = self._project.images.path(image.id)
+        group, held = self._project.images.path(image.id), self._project.segmentations.list(image.id)
         alike = [
             one.id
-            for one in self._project.segmentations.list(image.id)
-            if (one.layer, one.revision, set(one.terms)) == (self._layer.id, 0, set(terms))
+            for one in held
+            if (one.layer, one.revision, set(one.terms)) == (self._layer.id, 0, set(counts))
             and (one.reviewed or not self._reviewed)
+            and not self._is_overtaken(one, held)
         ]
-        return bool(alike) and any(holds_labels(group, key, labels()) for key in alike)
+        return bool(alike) and any(holds_labels(group, key, take_terms(laid.values, terms)) for key in alike)
+
+    def _is_overtaken(self, segmentation: Segmentation, held: Sequence[Segmentation]) -> bool:
+        """Whether a newer one speaks of its terms, so that whoever brings it again takes that one back."""
+        spoken, truthful = {found.term for found in segmentation.terms}, truthful_layers(self._project)
+        return any(
+            not spoken.isdisjoint(found.term for found in one.terms)
+            for one in held
+            if one.updated > segmentation.updated
+            and (one.reviewed or (one.layer in truthful and not segmentation.reviewed))
+        )
 
     def _names_of_values(self, item: _Item, laid: LaidLabels) -> list[NamedValue]:
         known, findings = self._known_names(item, laid)

@@ -16,17 +16,13 @@ from imaging.domain.annotation import Annotation
 from imaging.domain.base import AnnotationKey, ImageKey, Record, SegmentationKey, TermKey
 from imaging.domain.image import Image
 from imaging.domain.job import Split, Task
-from imaging.domain.segmentation import Segmentation
 from imaging.errors import InvalidInputError
 from imaging.geometry import wkt_to_mask
 from imaging.project.project import Project
-from imaging.pyramid.beside import read_manifest
 from imaging.pyramid.labels import SegmentationReader
-from imaging.pyramid.manifest import load_manifest, manifest_path
-from imaging.pyramid.objects import OBJECTS
 from imaging.pyramid.read import Pyramid
 from pipelines.omission import Omission, tell_omissions
-from pipelines.truth import find_truth, regular_images, truthful_layers
+from pipelines.truth import Counting, find_truth, regular_images, truthful_layers, voxels_sha256
 from pipelines.voxels import Classes, ImageVoxels, LabelVoxels
 
 log = logging.getLogger(__name__)
@@ -49,6 +45,13 @@ class ClassOf(Record):
     value: int
 
 
+class Statement(Record):
+    """A segmentation and those of its terms that count; where they overlap, a later one of a sample covers it."""
+
+    segmentation: SegmentationKey
+    terms: tuple[TermKey, ...]
+
+
 class Sample(Record):
     """One image with what is said of it.
 
@@ -61,7 +64,7 @@ class Sample(Record):
     part: Part = Part.TRAIN
     pixels_sha256: str
     truth_sha256: str
-    segmentations: tuple[SegmentationKey, ...] = ()
+    segmentations: tuple[Statement, ...] = ()
     annotations: tuple[AnnotationKey, ...] = ()
     term: TermKey | None = None
     empty: bool = False
@@ -130,9 +133,14 @@ def open_sample(project: Project, dataset: Dataset, sample: Sample) -> tuple[Ima
     """Open the voxels of one sample and what is true of them."""
     path = project.images.path(sample.image)
     voxels = ImageVoxels(Pyramid.open(path))
-    classes = {known.value: number for number, known in enumerate(dataset.classes, start=1)}
-    readers = [(SegmentationReader.open(path, key), classes) for key in sample.segmentations]
     numbers = {known.term: number for number, known in enumerate(dataset.classes, start=1)}
+    readers = [
+        (
+            SegmentationReader.open(path, said.segmentation),
+            {known.value: numbers[known.term] for known in dataset.classes if known.term in said.terms},
+        )
+        for said in sample.segmentations
+    ]
     drawn = [project.annotations.get(key) for key in sample.annotations]
     return voxels, LabelVoxels(voxels.shape, readers, rasterise(drawn, numbers, voxels.shape))
 
@@ -181,18 +189,19 @@ def _spoken_of(
 
 
 def _segmentation_sample(
-    project: Project, image: Image, segmentations: Sequence[Segmentation], drawings: Sequence[Annotation]
+    project: Project, image: Image, segmentations: Sequence[Counting], drawings: Sequence[Annotation]
 ) -> Sample:
-    said = [_voxels_sha256(project, image.id, found.id) for found in segmentations]
+    statements = tuple(Statement(segmentation=found.segmentation.id, terms=found.terms) for found in segmentations)
+    said = [f"{voxels_sha256(project, image.id, found.segmentation)}:{sorted(found.terms)}" for found in statements]
     said += [f"{drawing.index}:{drawing.wkt}:{sorted(drawing.terms)}" for drawing in drawings]
     return Sample(
         image=image.id,
         subject=image.subject,
-        pixels_sha256=_voxels_sha256(project, image.id),
+        pixels_sha256=voxels_sha256(project, image.id),
         truth_sha256=hashlib.sha256("\n".join(said).encode()).hexdigest(),
-        segmentations=tuple(found.id for found in segmentations),
+        segmentations=statements,
         annotations=tuple(drawing.id for drawing in drawings),
-        empty=not drawings and not any(term.voxels for found in segmentations for term in found.terms),
+        empty=not drawings and not any(found.occurring() for found in segmentations),
     )
 
 
@@ -224,7 +233,7 @@ def _classification_sample(project: Project, image: Image, term: TermKey) -> Sam
     return Sample(
         image=image.id,
         subject=image.subject,
-        pixels_sha256=_voxels_sha256(project, image.id),
+        pixels_sha256=voxels_sha256(project, image.id),
         truth_sha256=hashlib.sha256(str(term).encode()).hexdigest(),
         term=term,
     )
@@ -242,16 +251,6 @@ def _with_omissions(dataset: Dataset, omitted: Counter[Omission]) -> Dataset:
     # In the order of the reasons, whatever was met first.
     left_out = {reason.value: omitted[reason] for reason in Omission if omitted[reason]}
     return dataset.model_copy(update={"left_out": left_out})
-
-
-def _voxels_sha256(project: Project, image: ImageKey, segmentation: SegmentationKey | None = None) -> str:
-    """Digest the finest level alone: equal shards give equal digests, whatever stands in the metadata."""
-    path = project.images.path(image)
-    manifest = read_manifest(path) if segmentation is None else load_manifest(manifest_path(path, segmentation))
-    # Where the voxels lie says nothing about them.
-    finest = (file for file in manifest.files if file.path.startswith("0/") and not file.path.endswith(f"/{OBJECTS}"))
-    chunks = [f"{file.path}:{file.sha256}" for file in finest]
-    return hashlib.sha256("\n".join(chunks).encode()).hexdigest()
 
 
 def _linked_subjects(samples: Sequence[Sample]) -> list[frozenset[str]]:

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from imaging.domain.annotation import Annotation, AnnotationFilter, LayerKind
-from imaging.domain.base import ImageKey, LayerKey, TermKey
+from imaging.domain.base import ImageKey, LayerKey, SegmentationKey, TermKey
 from imaging.domain.image import Axis, Image
 from imaging.domain.segmentation import Segmentation
 from imaging.project.project import Project
+from imaging.pyramid.beside import read_manifest
+from imaging.pyramid.manifest import load_manifest, manifest_path
+from imaging.pyramid.objects import OBJECTS
 from pipelines.omission import Omission
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What is said of each image; `reviewed` says whether all of it was reviewed."""
+class Counting:
+    """A segmentation and those of its terms that no newer one of its image speaks of."""
 
-    segmentations: Mapping[ImageKey, Sequence[Segmentation]]
+    segmentation: Segmentation
+    terms: tuple[TermKey, ...]
+
+    def occurring(self) -> set[TermKey]:
+        """The terms that count and have voxels."""
+        return {found.term for found in self.segmentation.terms if found.voxels and found.term in self.terms}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is said of each image, oldest first; `reviewed` says whether all of it was reviewed."""
+
+    segmentations: Mapping[ImageKey, Sequence[Counting]]
     drawings: Mapping[ImageKey, Sequence[Annotation]]
     reviewed: bool
 
@@ -28,9 +45,7 @@ class Truth:
 
     def terms(self) -> set[TermKey]:
         """The terms that occur."""
-        used = {
-            term.term for found in self.segmentations.values() for one in found for term in one.terms if term.voxels
-        }
+        used = {term for found in self.segmentations.values() for one in found for term in one.occurring()}
         return used | {term for found in self.drawings.values() for drawing in found for term in drawing.terms}
 
 
@@ -51,7 +66,8 @@ def find_truth(project: Project, omitted: Counter[Omission]) -> Truth:
             by_image[found.image].append(found)
         else:
             omitted[Omission.EMPTY_SEGMENTATION] += 1
-    return Truth(dict(by_image), _group_drawings(drawn, by_image, omitted), reviewed)
+    counting = {image: _keep_newest(project, found, omitted) for image, found in by_image.items()}
+    return Truth(counting, _group_drawings(drawn, by_image, omitted), reviewed)
 
 
 def regular_images(project: Project, omitted: Counter[Omission]) -> list[Image]:
@@ -65,6 +81,46 @@ def regular_images(project: Project, omitted: Counter[Omission]) -> list[Image]:
 def truthful_layers(project: Project) -> set[LayerKey]:
     """Layers that people stand behind; what a model said is no truth until somebody reviews it."""
     return {layer.id for layer in project.layers.list() if layer.kind is not LayerKind.MODEL}
+
+
+def voxels_sha256(project: Project, image: ImageKey, segmentation: SegmentationKey | None = None) -> str:
+    """Digest the finest level alone: equal shards give equal digests, whatever stands in the metadata."""
+    path = project.images.path(image)
+    manifest = read_manifest(path) if segmentation is None else load_manifest(manifest_path(path, segmentation))
+    # Where the voxels lie says nothing about them.
+    finest = (file for file in manifest.files if file.path.startswith("0/") and not file.path.endswith(f"/{OBJECTS}"))
+    chunks = [f"{file.path}:{file.sha256}" for file in finest]
+    return hashlib.sha256("\n".join(chunks).encode()).hexdigest()
+
+
+def _keep_newest(project: Project, found: Sequence[Segmentation], omitted: Counter[Omission]) -> list[Counting]:
+    """Take each term of one image from what changed last: nothing says whether it corrects the others or differs.
+
+    Segmentations of one act are parts of one statement and count together. One that names no term says that nothing
+    is there, and replaces all that is older.
+    """
+    acts: dict[tuple[LayerKey, datetime], list[Segmentation]] = defaultdict(list)
+    for one in found:
+        acts[one.layer, one.created].append(one)
+    newest, *older = sorted(acts.values(), key=lambda act: max((one.updated, one.id) for one in act), reverse=True)
+    kept = [Counting(one, tuple(term.term for term in one.terms)) for one in reversed(newest)]
+    newer = [*newest]
+    for act in older:
+        spoken = {term.term for one in newer for term in one.terms}
+        closed = not all(one.terms for one in newer)
+        for one in reversed(act):
+            left = tuple(term.term for term in one.terms if not closed and term.term not in spoken)
+            kept += [Counting(one, left)] if left else []
+            if len(left) < len(one.terms) or not left:
+                omitted[Omission.REPLACED_SEGMENTATION] += not _repeats(project, one, newer)
+        newer += act
+    return kept[::-1]
+
+
+def _repeats(project: Project, segmentation: Segmentation, others: Sequence[Segmentation]) -> bool:
+    """Whether one of the others has the same voxels: whoever takes that one instead loses nothing."""
+    digests = (voxels_sha256(project, one.image, one.id) for one in others)
+    return voxels_sha256(project, segmentation.image, segmentation.id) in digests
 
 
 def _usable_drawings(project: Project, omitted: Counter[Omission]) -> list[Annotation]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,23 +83,36 @@ class Segmentations:
         write
             Publishes the voxels under the id that it is given; they are removed again when the row cannot be written.
         """
+        (record,) = self.create_together(
+            image, layer, [SegmentationDraft(name, tuple(terms), write)], reviewed=reviewed
+        )
+        return record
+
+    def create_together(
+        self, image: ImageKey, layer: LayerKey, drafts: Sequence[SegmentationDraft], *, reviewed: bool = False
+    ) -> builtins.list[Segmentation]:
+        """Let the parts of one statement appear in one act, all or none: `created` of all of them is the same."""
         if reviewed:
             require_reviewing(self._gate)
         with self._gate.read(*WRITERS) as transaction:
-            self._check(transaction, image, layer, terms)
-        trimmed = check_name("segmentation", name)
-        key = SegmentationKey(self._gate.reserve())
+            for draft in drafts:
+                self._check(transaction, image, layer, draft.terms)
+                check_name("segmentation", draft.name)
+        keys = [SegmentationKey(self._gate.reserve()) for _ in drafts]
+        made: builtins.list[Segmentation] = []
         try:
-            write(key)
+            for key, draft in zip(keys, drafts, strict=True):
+                draft.write(key)
             with self._gate.change(*WRITERS) as change:
-                self._check(change.transaction, image, layer, terms)
-                draft = SegmentationDraft(trimmed, tuple(terms), write)
-                record = insert_segmentation(change, self._gate, key, (image, layer), draft, reviewed=reviewed)
-                change.note("add", "segmentation", key, {"image": image, "layer": layer})
+                for key, draft in zip(keys, drafts, strict=True):
+                    self._check(change.transaction, image, layer, draft.terms)
+                    made.append(insert_segmentation(change, self._gate, key, (image, layer), draft, reviewed=reviewed))
+                    change.note("add", "segmentation", key, {"image": image, "layer": layer})
         except BaseException:
-            self._remove_voxels(image, key)
+            for key in keys:
+                self._remove_voxels(image, key)
             raise
-        return record
+        return made
 
     def replace(
         self,

@@ -82,6 +82,15 @@ def test_a_table_that_names_the_same_labels_twice_makes_one_segmentation(
     assert (importer.made.segmentations, importer.made.already) == (1, 1)
 
 
+def test_labels_that_a_newer_import_replaced_are_made_again(
+    project: Project, image: Image, labels: np.ndarray, tmp_path: Path
+) -> None:
+    write_nifti(labels, affine_of(image), tmp_path / "a.nii")
+    write_nifti(labels[:, ::-1], affine_of(image), tmp_path / "b.nii")
+    for name, made in (("a.nii", 1), ("b.nii", 1), ("a.nii", 1), ("a.nii", 0)):
+        assert bring(project, image, [tmp_path / name], "nifti", v1="nodule", v7="vessel").made.segmentations == made
+
+
 @pytest.mark.parametrize("what", ["place", "term", "finding", "layer", "reviewed", "edited", "deleted"])
 def test_labels_that_differ_in_anything_are_made(
     project: Project, image: Image, labels: np.ndarray, tmp_path: Path, what: str
@@ -367,7 +376,7 @@ def test_a_write_that_fails_takes_back_what_was_written_before_it(
     write_nifti(labels, affine_of(image), tmp_path / "a.nii")
     write_nifti(labels[:, ::-1], affine_of(image), tmp_path / "b.nii")
     table = write_table(tmp_path / "t.csv", ("image", "file"), *((str(image.id), name) for name in ("a.nii", "b.nii")))
-    create, calls = project.segmentations.create, []
+    create, calls = project.segmentations.create_together, []
 
     def fill_disk(*arguments: object, **named: object) -> object:
         calls.append(1)
@@ -375,7 +384,7 @@ def test_a_write_that_fails_takes_back_what_was_written_before_it(
             raise OSError("no space left")
         return create(*arguments, **named)
 
-    monkeypatch.setattr(project.segmentations, "create", fill_disk)
+    monkeypatch.setattr(project.segmentations, "create_together", fill_disk)
     terms = project.ontology.terms()
     importer = Importer(project, {"1": "brand", "7": "new"}, layer="experts", reviewed=True)
     with pytest.raises(OSError, match="no space"):

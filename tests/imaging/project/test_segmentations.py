@@ -19,6 +19,7 @@ from imaging.domain.segmentation import TermVoxels
 from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, StaleRevisionError
 from imaging.locks import exclusive
 from imaging.project.project import Project
+from imaging.project.segmentations import SegmentationDraft
 from imaging.pyramid import labels as labels_module
 from imaging.pyramid.labels import SegmentationReader, count_voxels, segmentation_path, write_segmentation
 from imaging.pyramid.layout import plan_layout
@@ -62,6 +63,27 @@ def test_voxels_and_row_say_the_same(project: Project, volume: Image) -> None:
     assert [(item.value, item.voxels) for item in made.terms] == [(2, 300)]
     assert project.segmentations.path(made.id) == segmentation_path(project.images.path(volume.id), made.id)
     assert SegmentationReader.open(project.images.path(volume.id), made.id).values == (1, 2)
+
+
+def test_the_parts_of_one_statement_appear_in_one_act_or_not_at_all(project: Project, volume: Image) -> None:
+    layer = project.layers.named("masks")
+    drafts = [
+        SegmentationDraft(f"part {planes}", tuple(counts), write)
+        for planes, (counts, write) in ((n, block(project, volume, n)) for n in (1, 2))
+    ]
+    made = project.segmentations.create_together(volume.id, layer.id, drafts, reviewed=True)
+    assert [one.name for one in made] == ["part 1", "part 2"]
+    assert made[0].created == made[1].created
+    assert project.segmentations.list(volume.id) == made
+
+    def fail(key: SegmentationKey) -> None:
+        raise OSError("disk full")
+
+    failing = [drafts[0], SegmentationDraft("part 3", drafts[1].terms, fail)]
+    with pytest.raises(OSError, match="disk full"):
+        project.segmentations.create_together(volume.id, layer.id, failing)
+    assert project.segmentations.list(volume.id) == made
+    assert len(list((project.images.path(volume.id) / "labels").glob("[0-9]*"))) == 2
 
 
 def test_a_failed_write_leaves_no_row_and_a_failed_row_no_voxels(project: Project, volume: Image) -> None:

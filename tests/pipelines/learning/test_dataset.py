@@ -17,7 +17,9 @@ from imaging.domain.job import Split, Task
 from imaging.domain.model import ModelDraft
 from imaging.errors import InvalidInputError
 from imaging.project.project import Project
+from imaging.pyramid.labels import count_voxels, stage_segmentation
 from pipelines.dataset import Dataset, Part, Sample, freeze_dataset, open_sample, split_dataset
+from pipelines.dicom_objects import draft_segmentation
 
 BLOCK = np.zeros((4, 8, 10), np.uint16)
 BLOCK[1:3, 2:5, 3:7] = 1
@@ -148,6 +150,125 @@ def test_what_is_left_out_does_not_change_the_digest(
     after = freeze_dataset(project, Task.SEGMENTATION)
     assert (before.left_out, after.left_out) == ({}, {"images_without_anything_to_learn_from": 1})
     assert after.sha256 == before.sha256
+
+
+@pytest.fixture
+def truth_of(project: Project) -> Callable:
+    """What a model learns of the only image of the project, as voxel values; with what was left out."""
+
+    def read() -> tuple[np.ndarray, dict[str, int]]:
+        dataset = freeze_dataset(project, Task.SEGMENTATION)
+        (one,) = dataset.samples
+        values = np.asarray([0, *(known.value for known in dataset.classes)], np.uint16)
+        return values[open_sample(project, dataset, one)[1].read(WHOLE)], dataset.left_out
+
+    return read
+
+
+REPLACED = {"segmentations_replaced_by_newer_ones": 1}
+
+
+@pytest.mark.parametrize("layer", ["experts", None])
+def test_a_newer_reviewed_segmentation_replaces_an_older_one_of_the_term_in_any_layer(
+    project: Project, add_image: Callable, add_segmentation: Callable, truth_of: Callable, layer: str | None
+) -> None:
+    term = project.ontology.find("nodule")
+    image = add_image(grey(1), "S1")
+    add_segmentation(image, BLOCK * term.value, [term])
+    corrected = BLOCK * term.value
+    corrected[1] = 0
+    corrected[3, 7, 9] = term.value
+    place = None if layer is None else project.layers.named(layer).id
+    add_segmentation(image, corrected, [term], layer=place)
+    labels, left_out = truth_of()
+    np.testing.assert_array_equal(labels, corrected)
+    assert left_out == REPLACED
+
+
+def test_terms_that_no_newer_segmentation_names_stay(
+    project: Project, add_image: Callable, add_segmentation: Callable, truth_of: Callable
+) -> None:
+    lung, nodule = project.ontology.find("lung"), project.ontology.find("nodule")
+    image = add_image(grey(1), "S1")
+    both = BLOCK * lung.value
+    both[1, 2, 3:7] = nodule.value
+    add_segmentation(image, both, [lung, nodule])
+    corrected = np.zeros_like(both)
+    corrected[1, 3, 3:5] = nodule.value
+    add_segmentation(image, corrected, [nodule], layer=project.layers.named("experts").id)
+    expected = np.where(both == lung.value, lung.value, 0)
+    expected[1, 3, 3:5] = nodule.value
+    labels, left_out = truth_of()
+    np.testing.assert_array_equal(labels, expected)
+    assert left_out == REPLACED
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_newer_one_without_voxels_takes_the_term_back(
+    project: Project, add_image: Callable, add_segmentation: Callable, named: bool
+) -> None:
+    term = project.ontology.find("nodule")
+    images = [add_image(grey(number), f"S{number}") for number in range(2)]
+    for image in images:
+        add_segmentation(image, BLOCK * term.value, [term])
+    add_segmentation(images[0], BLOCK * 0, [term] if named else [])
+    dataset = freeze_dataset(project, Task.SEGMENTATION)
+    assert [sample.empty for sample in dataset.samples] == [True, False]
+    assert not open_sample(project, dataset, dataset.samples[0])[1].read(WHOLE).any()
+    assert dataset.left_out == REPLACED
+
+
+def test_an_older_one_that_changed_last_is_the_newest(
+    project: Project, add_image: Callable, add_segmentation: Callable, truth_of: Callable
+) -> None:
+    term = project.ontology.find("nodule")
+    image = add_image(grey(1), "S1")
+    first = add_segmentation(image, BLOCK * term.value, [term])
+    add_segmentation(image, BLOCK[::-1] * term.value, [term])
+    edited = np.zeros_like(BLOCK)
+    edited[0, 0, 0] = term.value
+    with stage_segmentation(project.images.path(image.id), edited, [term]) as put:
+        project.segmentations.replace(first.id, count_voxels(edited, [term]), put)
+    labels, left_out = truth_of()
+    np.testing.assert_array_equal(labels, edited)
+    assert left_out == REPLACED
+
+
+def test_a_copy_in_another_layer_is_no_other_opinion(
+    project: Project, add_image: Callable, add_segmentation: Callable, truth_of: Callable
+) -> None:
+    term = project.ontology.find("nodule")
+    image = add_image(grey(1), "S1")
+    for layer in ("one", "two"):
+        add_segmentation(image, BLOCK * term.value, [term], layer=project.layers.named(layer).id)
+    labels, left_out = truth_of()
+    np.testing.assert_array_equal(labels, BLOCK * term.value)
+    assert left_out == {}
+
+
+def test_parts_that_overlap_and_came_in_one_act_count_together(
+    project: Project, add_image: Callable, truth_of: Callable
+) -> None:
+    term = project.ontology.find("nodule")
+    image = add_image(grey(1), "S1")
+    parts = [np.roll(BLOCK, shift, axis=2) for shift in (0, 1)]
+    drafts = [draft_segmentation(project, image.id, part, {1: term}) for part in parts]
+    project.segmentations.create_together(image.id, project.layers.mine().id, drafts, reviewed=True)
+    labels, left_out = truth_of()
+    np.testing.assert_array_equal(labels > 0, (parts[0] | parts[1]) > 0)
+    assert left_out == {}
+
+
+def test_a_newer_one_that_nobody_reviewed_replaces_nothing(
+    project: Project, add_image: Callable, add_segmentation: Callable, truth_of: Callable
+) -> None:
+    term = project.ontology.find("nodule")
+    image = add_image(grey(1), "S1")
+    add_segmentation(image, BLOCK * term.value, [term])
+    add_segmentation(image, BLOCK * 0, [term], reviewed=False)
+    labels, left_out = truth_of()
+    np.testing.assert_array_equal(labels, BLOCK * term.value)
+    assert left_out == {"segmentations_not_reviewed": 1}
 
 
 def test_polygons_stand_in_where_there_is_no_segmentation(project: Project, add_image: Callable) -> None:
