@@ -163,6 +163,14 @@ class Quarantine:
         """Delete a held file for good."""
         self._decide(key, "refuse", {})
 
+    def refuse_together(self, keys: Collection[int]) -> None:
+        """Delete held files for good in one act: all of them, or none where one is not held."""
+        with self._gate.change(Action.DECIDE_QUARANTINE) as change:
+            # All are found before the first is deleted: bytes do not come back with their row.
+            found = [require_held(change.transaction, self._gate, key) for key in dict.fromkeys(keys)]
+            for row in found:
+                self._delete(change, row, "refuse", {})
+
     def release(self, key: int, decision: str, detail: dict[str, JsonValue]) -> None:
         """Delete a held file that became part of an image, or came again as one; the journal says by what decision."""
         self._decide(key, decision, detail)

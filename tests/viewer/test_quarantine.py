@@ -150,6 +150,26 @@ def test_a_decision_needs_the_right_and_a_file_that_is_held(manager, as_user, he
     assert manager.post(f"{url}/{held['lost']}/refuse.json").status_code == 404
 
 
+def test_several_held_files_are_deleted_in_one_act_or_none(manager, as_user, world, url, tmp_path: Path):
+    ours = world.ours.project
+    (tmp_path / "slice.dcm").write_bytes(b"slice")
+    place = ours.uploads.create("page")
+    told = [FileToHold(f"{z}.dcm", tmp_path / "slice.dcm", Reason.IRREGULAR_GEOMETRY) for z in range(3)]
+    keys = [ours.quarantine.hold(place, file) for file in told]
+    assert as_user("uploader").post(f"{url}/refuse.json", json={"items": keys}).status_code == 403
+    assert manager.post(f"{url}/refuse.json", json={"items": []}).status_code == 400
+    assert manager.post(f"{url}/refuse.json", json={"items": [*keys, 1]}).status_code == 404
+    for key in keys:
+        assert ours.quarantine.open(key, tmp_path) is not None
+    answer = manager.post(f"{url}/refuse.json", json={"items": [*keys[:2], keys[0]]})
+    assert answer.json() == {"items": keys[:2], "decision": "refused"}
+    left = {row["id"] for row in manager.get(f"{url}.json").json()["collection"]}
+    assert left & set(keys) == {keys[2]}
+    noted = [event.key for event in ours.journal.list() if (event.action, event.kind) == ("refuse", "file")]
+    assert noted.count(keys[0]) == noted.count(keys[1]) == 1
+    ours.quarantine.refuse(keys[2])
+
+
 @pytest.fixture
 def stopped(world) -> dict[str, int]:
     """An upload of the manager's and one of the uploader's, each of two files that no job takes up."""

@@ -30,6 +30,7 @@ BODIES = {
     "resample": {"acrossGaps": True},
     "edit_user": {"firstname": "Q"},
     "review": {"items": ["{item}"], "accept": True},
+    "refuse_together": {"items": ["{item}"]},
 }
 OWN = {"start_session", "end_session", "show_session", "add_user", "add_ontology", "list_annotations"}
 

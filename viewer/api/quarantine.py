@@ -15,7 +15,15 @@ from imaging.errors import InvalidInputError, NotFoundError
 from imaging.preview import Look, describe_frames, show_frame
 from imaging.project.project import Project
 from viewer.api.shapes.envelope import Collection
-from viewer.api.shapes.quarantine import Decided, HeldShape, PreviewShape, ReviewSent, StoppedShape
+from viewer.api.shapes.quarantine import (
+    Decided,
+    DecidedTogether,
+    HeldShape,
+    PreviewShape,
+    RefusalSent,
+    ReviewSent,
+    StoppedShape,
+)
 from viewer.api.shapes.work import JobShape
 from viewer.deps import LARGEST_ID, Entry, Id, Page
 from viewer.pixels import Encoding, encode_picture
@@ -53,6 +61,14 @@ def review(project: Id, sent: ReviewSent, door: Entry) -> JobShape:
         raise InvalidInputError("accept the files as they are, or say what to paint over")
     work = ReviewWork(items=tuple(dict.fromkeys(sent.items)), boxes=sent.boxes, find=sent.find)
     return JobShape.of(door.project(project).jobs.submit(work))
+
+
+@router.post("/refuse.json")
+def refuse_together(project: Id, sent: RefusalSent, door: Entry) -> DecidedTogether:
+    """Delete held files for good, all or none."""
+    items = tuple(dict.fromkeys(sent.items))
+    door.project(project).quarantine.refuse_together(items)
+    return DecidedTogether(items=items, decision="refused")
 
 
 @router.post("/{item}/refuse.json")

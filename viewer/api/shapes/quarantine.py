@@ -114,8 +114,21 @@ class ReviewSent(Sent):
     find: bool = False
 
 
+class RefusalSent(Sent):
+    """Held files to delete in one act."""
+
+    items: tuple[SentId, ...] = Field(min_length=1, max_length=100_000)
+
+
 class Decided(Shape):
     """What was done at once."""
 
     id: int
+    decision: str
+
+
+class DecidedTogether(Shape):
+    """What was done at once to several files."""
+
+    items: tuple[int, ...]
     decision: str

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseHeld, parseJob, parsePreview, parseStopped } from '@/api/parse'
-import { boxBetween, boxesOn, choicesOf, framesWithout, heldTogether, showsText, sizeOf, snapped, sortHeld, takenAlong, undecided, wordOf } from '@/domain/held'
+import { boxBetween, boxesOn, choicesOf, framesWithout, groupHeld, heldTogether, leftBehind, mayAcceptTogether, showsText, sizeOf, snapped, sortHeld, takenAlong, undecided, wordOf } from '@/domain/held'
 import type { HeldFile } from '@/domain/held'
 import { detailParts } from '@/domain/held-detail'
 
@@ -40,9 +40,49 @@ describe('a box over text', () => {
   })
 })
 
+describe('held files that are decided on together', () => {
+  const file = (id: number, facts: Partial<HeldFile> = {}): HeldFile =>
+    ({ id, name: '', reason: 'irregular_geometry', detail: 'tilt', series: 's', upload: 7, bytes: 1, created: null, decision: null, ...facts })
+  const idsOf = (files: readonly HeldFile[]): number[] => files.map(({ id }) => id)
+
+  it('are of one series and one reason, and stand where the first of them stood', () => {
+    const files = [file(1), file(2, { series: 't' }), file(3, { detail: 'gap' }), file(4, { reason: 'burned_in_risk' }), file(5, { series: 't' })]
+    expect(groupHeld(files).map((group) => idsOf(group.files))).toEqual([[1, 3], [2, 5], [4]])
+  })
+
+  it('are of one upload where nothing says which series', () => {
+    const files = [file(1, { series: '' }), file(2, { series: '', upload: 8 }), file(3, { series: '' })]
+    expect(groupHeld(files).map((group) => [group.series, ...idsOf(group.files)])).toEqual([[false, 1, 3], [false, 2]])
+  })
+
+  it('are told apart from those that are decided on or wait, which come last', () => {
+    const text = { reason: 'burned_in_risk', detail: 'text was found in the picture' }
+    const files = [
+      file(1, { ...text, detail: 'another slice of its volume waits for review' }),
+      file(2, { ...text, decision: { boxes: [], find: true } }), file(3, text), file(4, text),
+    ]
+    expect(groupHeld(files).map((group) => idsOf(group.files))).toEqual([[3, 4], [2], [1]])
+  })
+
+  it('may be accepted unseen for their geometry or their time, and never for what they show', () => {
+    expect(mayAcceptTogether([file(1), file(2, { reason: 'late_instance' })])).toBe(true)
+    expect(mayAcceptTogether([file(1), file(2, { reason: 'burned_in_risk' })])).toBe(false)
+    expect(mayAcceptTogether([file(1, { reason: 'face_risk' })])).toBe(false)
+    expect(mayAcceptTogether([file(1, { reason: 'uid_conflict' })])).toBe(false)
+    expect(mayAcceptTogether([])).toBe(false)
+  })
+
+  it('leave others of their series behind', () => {
+    const files = [file(1), file(2), file(3), file(4, { series: 't' }), file(5, { reason: 'unreadable' }), file(6, { series: '' })]
+    expect(idsOf(leftBehind([files[0]!], files))).toEqual([2, 3])
+    expect(idsOf(leftBehind(files.slice(0, 3), files))).toEqual([])
+    expect(idsOf(leftBehind([files[4]!, files[5]!], [...files, file(7, { series: '' })]))).toEqual([])
+  })
+})
+
 describe('the held files of one volume', () => {
   const file = (id: number, facts: Partial<HeldFile> = {}): HeldFile =>
-    ({ id, name: '', reason: 'burned_in_risk', detail: 'text was found in the picture', series: 's', bytes: 1, created: null, decision: null, ...facts })
+    ({ id, name: '', reason: 'burned_in_risk', detail: 'text was found in the picture', series: 's', upload: 7, bytes: 1, created: null, decision: null, ...facts })
   const waiting = (id: number, facts: Partial<HeldFile> = {}): HeldFile =>
     file(id, { detail: 'another slice of its volume waits for review', ...facts })
 
@@ -94,7 +134,7 @@ describe('the held files of one volume', () => {
 
   it('are read with what is said of each', () => {
     const told = { id: 7, name: 'n', reason: 'face_risk', detail: 'd', size: 12, upload: 3, series: '1.2', created: '1700000000000' }
-    const read = { id: 7, name: 'n', reason: 'face_risk', detail: 'd', series: '1.2', bytes: 12, created: 1_700_000_000_000, decision: null }
+    const read = { id: 7, name: 'n', reason: 'face_risk', detail: 'd', series: '1.2', upload: 3, bytes: 12, created: 1_700_000_000_000, decision: null }
     expect(parseHeld(told)).toEqual(read)
     const decision = { boxes: [{ top: 0, left: 1, rows: 2, columns: 3, frame: 4 }], find: false }
     expect(parseHeld({ ...told, decision })).toEqual({ ...read, decision })

@@ -237,6 +237,7 @@ export function parseHeld(json: unknown): HeldFile {
     reason: text(file.reason),
     detail: text(file.detail),
     series: text(file.series),
+    upload: number(file.upload),
     bytes: number(file.size),
     created: moment(file.created),
     decision: parseDecision(file.decision),

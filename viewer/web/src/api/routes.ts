@@ -78,9 +78,9 @@ export function heldFrame(projectId: number, item: number, frame: number, look: 
   return `/api/project/${projectId}/quarantine/${item}/frame.png?frame=${frame}&look=${look}`
 }
 
-/** Make images of a held file as it is; gives the job. */
-export async function accept(projectId: number, item: number, signal?: AbortSignal): Promise<number> {
-  return await review(projectId, { items: [item], accept: true }, signal)
+/** Make images of held files as they are, together; gives the job. */
+export async function accept(projectId: number, items: readonly number[], signal?: AbortSignal): Promise<number> {
+  return await review(projectId, { items, accept: true }, signal)
 }
 
 /** Paint held files over as decided, then make images; gives the job. */
@@ -96,6 +96,11 @@ async function review(projectId: number, body: unknown, signal?: AbortSignal): P
 
 export async function refuse(projectId: number, item: number, signal?: AbortSignal): Promise<void> {
   await ask(`/api/project/${projectId}/quarantine/${item}/refuse.json`, { method: 'POST', body: {}, signal })
+}
+
+/** Delete held files for good, all or none. */
+export async function refuseTogether(projectId: number, items: readonly number[], signal?: AbortSignal): Promise<void> {
+  await ask(`/api/project/${projectId}/quarantine/refuse.json`, { method: 'POST', body: { items }, signal })
 }
 
 /* ---- uploads that stopped half-way ---- */

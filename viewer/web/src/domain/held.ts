@@ -7,6 +7,7 @@ export interface HeldFile {
   readonly detail: string
   /** The same for files of one series; empty where nothing says. */
   readonly series: string
+  readonly upload: number
   readonly bytes: number
   readonly created: number | null
   /** What was decided already; carried out as soon as the others of its volume are decided on too. */
@@ -37,6 +38,36 @@ const isDecided = ({ decision }: HeldFile): boolean => decision !== null
 export function sortHeld(files: readonly HeldFile[]): readonly HeldFile[] {
   const own = files.filter((file) => !merelyWaits(file))
   return [...own.filter((file) => !isDecided(file)), ...own.filter(isDecided), ...files.filter(merelyWaits)]
+}
+
+/** Files that are shown and chosen together: of one series, or of one upload where none is known, held for the same reason. */
+export interface HeldGroup {
+  readonly key: string
+  readonly series: boolean
+  /** In the order of the list; a group of one is none. */
+  readonly files: readonly HeldFile[]
+}
+
+/** What is decided on together stands together, where the first of it stood; decided on and not, waiting and not, are told apart. */
+export function groupHeld(files: readonly HeldFile[]): readonly HeldGroup[] {
+  const groups = new Map<string, HeldFile[]>()
+  for (const file of sortHeld(files)) {
+    const whose = file.series === '' ? `upload ${file.upload}` : file.series
+    const key = JSON.stringify([merelyWaits(file), isDecided(file), file.reason, whose])
+    groups.set(key, [...(groups.get(key) ?? []), file])
+  }
+  return [...groups].map(([key, members]) => ({ key, series: members[0]?.series !== '', files: members }))
+}
+
+/** Held for how their planes lie or when they came, not for what the picture shows: nobody needs to look at each. */
+const ACCEPTED_UNSEEN: ReadonlySet<string> = new Set(['irregular_geometry', 'late_instance'])
+export const mayAcceptTogether = (files: readonly HeldFile[]): boolean => files.length > 0 && files.every(({ reason }) => ACCEPTED_UNSEEN.has(reason))
+
+/** The held files of the same series and reason that are not among these: an image made of these alone lacks their planes. */
+export function leftBehind(chosen: readonly HeldFile[], files: readonly HeldFile[]): readonly HeldFile[] {
+  const ids = new Set(chosen.map(({ id }) => id))
+  const parts = new Set(chosen.filter(({ reason, series }) => ACCEPTED_UNSEEN.has(reason) && series !== '').map(({ reason, series }) => `${reason} ${series}`))
+  return files.filter(({ id, reason, series }) => !ids.has(id) && parts.has(`${reason} ${series}`))
 }
 
 const ofSeries = (file: HeldFile, files: readonly HeldFile[]): readonly HeldFile[] =>
