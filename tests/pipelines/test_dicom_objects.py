@@ -73,7 +73,7 @@ def test_segments_that_share_voxels_become_segmentations_of_one_layer(
     liver, lesion = read_maps(project, image)
     np.testing.assert_array_equal(liver, masks[..., 0] * value_of(project, "Liver"))
     np.testing.assert_array_equal(lesion, masks[..., 1] * value_of(project, "lesion"))
-    assert len({known.layer for known in project.segmentations.list(image.id)}) == 1
+    assert len({(known.layer, known.created) for known in project.segmentations.list(image.id)}) == 1
 
 
 def test_segments_of_an_uneven_number_of_bits_land_on_their_voxels(
