@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -19,6 +19,7 @@ from imaging.dicom.beginning import is_dicom
 from imaging.dicom.codecs import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, NATIVE, is_supported
 from imaging.dicom.deflate import deflated_meta, inflate
 from imaging.dicom.instance import Document, Instance, PixelFormat
+from imaging.dicom.items import HeaderReader, has_more_items
 from imaging.dicom.kinds import refuse_kind, refuse_rewriting
 from imaging.dicom.limits import Limits
 from imaging.dicom.quiet import silence_pydicom
@@ -160,8 +161,12 @@ def _parse(path: Path, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
         if meta is not None:
             stream.close()
             return _parse_deflated(path, meta, limits)
+        within = min(size, limits.header_bytes)
+        _refuse_many_items(stream, within, limits, swapped=BIG_ENDIAN.encode() in start)
         stream.seek(0)
-        header = read_partial(stream, stop_when=_Stop(limits, size), force=True)
+        # A smaller file has no header beyond the limit, and is read without asking each time.
+        bounded = stream if size <= limits.header_bytes else HeaderReader(stream, limits.header_bytes)
+        header = read_partial(cast("BinaryIO", bounded), stop_when=_Stop(limits, size), force=True)
         _check_whole(header, size)
     except BaseException:
         stream.close()
@@ -173,11 +178,18 @@ def _parse(path: Path, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
 def _parse_deflated(path: Path, meta: FileMetaDataset, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
     inflated = inflate(path, limits)
     stream = BytesIO(inflated)
+    _refuse_many_items(stream, len(inflated), limits, swapped=False)
+    stream.seek(0)
     stop = _Stop(limits, len(inflated))
     header = read_dataset(stream, is_implicit_VR=False, is_little_endian=True, stop_when=stop)
     header.file_meta = meta
     header.set_original_encoding(False, True)
     return header, DEFLATED, stream, len(inflated)
+
+
+def _refuse_many_items(stream: BinaryIO, size: int, limits: Limits, *, swapped: bool) -> None:
+    if has_more_items(stream, size, limits.items, swapped=swapped):
+        raise RefusedFileError(Reason.LIMIT_EXCEEDED, "the header has too many items")
 
 
 class _Stop:

@@ -27,6 +27,9 @@ class Limits:
     header_bytes: int = 64 * 2**20
     """Header of one file, pixels apart."""
 
+    items: int = 300_000
+    """Items of sequences, and fragments of compressed pixels; each takes 50 µs and a kilobyte to read."""
+
     inflated_bytes: int = 2**30
     """A deflated data set after inflation, which needs memory of that size."""
 

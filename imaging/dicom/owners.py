@@ -14,8 +14,11 @@ from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
 from imaging.dicom.beginning import is_dicom
+from imaging.dicom.codecs import BIG_ENDIAN
 from imaging.dicom.deflate import deflated_meta, inflate_beginning
 from imaging.dicom.headers import LONGEST_META, containing
+from imaging.dicom.items import has_more_items
+from imaging.dicom.limits import Limits
 from imaging.dicom.traces import find_persons
 from imaging.dicom.values import read_items, read_text, read_texts
 from imaging.errors import RefusedFileError
@@ -71,13 +74,16 @@ def read_owners(path: Path) -> Owners:
     """
     try:
         with containing(), path.open("rb") as stream:
-            start = stream.read(LONGEST_META)
-            if not is_dicom(start, os.fstat(stream.fileno()).st_size):
+            start, size = stream.read(LONGEST_META), os.fstat(stream.fileno()).st_size
+            if not is_dicom(start, size):
                 # Forced, pydicom walks through gigabytes of zeros.
                 return _parse_owners(BytesIO(start))
             deflated = deflated_meta(path, start) is not None
             beginning = BytesIO(inflate_beginning(path, _LONGEST_BEGINNING)) if deflated else stream
-            owners = _parse_owners(beginning)
+            size = len(beginning.getvalue()) if isinstance(beginning, BytesIO) else size
+            size = min(size, _LONGEST_BEGINNING)
+            many = has_more_items(beginning, size, Limits().items, swapped=BIG_ENDIAN.encode() in start)
+            owners = Owners() if many else _parse_owners(beginning)
             if owners.stated or owners.listed:
                 return _add_others(owners, beginning)
             beginning.seek(0)

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from imaging.dicom import headers, owners
 from imaging.dicom.headers import read_instance
 from imaging.dicom.limits import Limits
+from imaging.dicom.owners import read_owners
 from imaging.dicom.planes import cut_planes
 from imaging.dicom.walk import Found
 from imaging.domain.outcome import Reason
@@ -86,6 +88,40 @@ def test_frames_beyond_the_limit_are_refused(factory):
 def test_a_header_beyond_the_limit_is_refused(factory):
     path = factory.slice(0.0, ImageComments="x" * 5000)
     assert refuse(path, Limits(header_bytes=4000)) is Reason.LIMIT_EXCEEDED
+
+
+def test_items_beyond_the_limit_are_counted_before_they_are_read(factory, monkeypatch: pytest.MonkeyPatch):
+    path = factory.slice(0.0)
+    raw, pixels = path.read_bytes(), b"\xe0\x7f\x10\x00"
+    begin = b"\x32\x00\x64\x10SQ\0\0\xff\xff\xff\xff"
+    items = b"\xfe\xff\x00\xe0\0\0\0\0" * 6_000_000 + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    path.write_bytes(raw.replace(pixels, begin + items + pixels))
+    assert refuse(path, Limits(items=6_000_000 - 1)) is Reason.LIMIT_EXCEEDED
+    monkeypatch.setattr(headers, "read_partial", pytest.fail)
+    assert refuse(path) is Reason.LIMIT_EXCEEDED
+    monkeypatch.setattr(owners, "read_partial", pytest.fail)
+    assert read_owners(path).persons == {("", "PHA-0001")}
+
+
+def test_a_sequence_without_a_length_is_part_of_the_header(factory):
+    path = factory.slice(0.0)
+    raw, pixels = path.read_bytes(), b"\xe0\x7f\x10\x00"
+    comment = b"\x10\x00\x00\x40LT\x00\x80" + b"x" * 0x8000
+    item = b"\xfe\xff\x00\xe0" + len(comment).to_bytes(4, "little") + comment
+    begin, end = b"\x32\x00\x64\x10SQ\0\0\xff\xff\xff\xff", b"\xfe\xff\xdd\xe0\0\0\0\0"
+    path.write_bytes(raw.replace(pixels, begin + item * 4 + end + pixels))
+    assert refuse(path, Limits(header_bytes=100_000)) is Reason.LIMIT_EXCEEDED
+    assert read_instance(Found(path, "a"), Limits(header_bytes=150_000)).frames == 1
+
+
+def test_many_items_within_the_limit_pass(factory):
+    path = factory.slice(0.0)
+    raw, pixels = path.read_bytes(), b"\xe0\x7f\x10\x00"
+    begin = b"\x32\x00\x64\x10SQ\0\0\xff\xff\xff\xff"
+    items = b"\xfe\xff\x00\xe0\0\0\0\0" * 100 + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    path.write_bytes(raw.replace(pixels, begin + items + pixels))
+    assert len(read_instance(Found(path, "a"), Limits(items=100)).header.RequestedProcedureCodeSequence) == 100
+    assert refuse(path, Limits(items=99)) is Reason.LIMIT_EXCEEDED
 
 
 def test_a_video_has_no_decoder(factory):

@@ -116,6 +116,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'the header cannot be written again': 'headerWritten',
   'the header ends early': 'headerEnds',
   'the header is too large': 'headerLarge',
+  'the header has too many items': 'headerItems',
   'the file ends in its header': 'endsInHeader',
   'the file ends before its pixels': 'endsBefore',
   'the file ends at its pixels': 'endsAt',
