@@ -17,6 +17,10 @@ from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
 
 _FRAME_TIMES = frozenset({0x00181063, 0x00181065})
+_NO_RESCALE = "rescale slope or intercept makes no sense"
+_LARGEST_FACTOR = 1e30
+_FARTHEST_MM = 1e6
+"""A kilometre: beyond it a place is no place of a patient, and sums of it lose the millimetres."""
 
 
 def cut_planes(instance: Instance) -> tuple[Plane, ...]:
@@ -25,7 +29,7 @@ def cut_planes(instance: Instance) -> tuple[Plane, ...]:
     Raises
     ------
     RefusedFileError
-        IRREGULAR_GEOMETRY when frames have no stated meaning.
+        IRREGULAR_GEOMETRY when frames have no stated meaning; UNREADABLE for lengths and factors that make no sense.
     """
     if is_mosaic(instance):
         return cut_mosaic(instance, _plain(instance, 0))
@@ -47,8 +51,8 @@ def _plain(instance: Instance, frame: int) -> Plane:
         position=_vector(header, "ImagePositionPatient"),
         orientation=read_numbers(header, "ImageOrientationPatient", 6) or None,
         pixel_spacing=_spacing(header),
-        slope=_or(read_number(header, "RescaleSlope"), 1.0),
-        intercept=_or(read_number(header, "RescaleIntercept"), 0.0),
+        slope=_slope(header),
+        intercept=_intercept(header),
         rescale_type=_rescale_type(header),
         windows=_windows(header),
         image_type=read_texts(header, "ImageType"),
@@ -105,8 +109,8 @@ def _enhanced(instance: Instance, number: int, shared: Dataset, frame: Dataset) 
         position=_vector(pick("PlanePositionSequence"), "ImagePositionPatient"),
         orientation=read_numbers(pick("PlaneOrientationSequence"), "ImageOrientationPatient", 6) or None,
         pixel_spacing=_spacing(pick("PixelMeasuresSequence")),
-        slope=_or(read_number(transformation, "RescaleSlope"), 1.0),
-        intercept=_or(read_number(transformation, "RescaleIntercept"), 0.0),
+        slope=_slope(transformation),
+        intercept=_intercept(transformation),
         rescale_type=_rescale_type(transformation),
         windows=_windows(pick("FrameVOILUTSequence")),
         image_type=read_texts(frame_type, "FrameType"),
@@ -156,12 +160,12 @@ def _moment(header: Dataset, which: str) -> tuple[float, ...]:
 
 
 def _vector(header: Dataset, keyword: str) -> Vector | None:
-    numbers = read_numbers(header, keyword, 3)
+    numbers = _refuse_far(read_numbers(header, keyword, 3))
     return (numbers[0], numbers[1], numbers[2]) if numbers else None
 
 
 def _spacing(header: Dataset) -> tuple[float, float] | None:
-    numbers = read_numbers(header, "PixelSpacing", 2)
+    numbers = _refuse_far(read_numbers(header, "PixelSpacing", 2))
     return (numbers[0], numbers[1]) if numbers and min(numbers) > 0 else None
 
 
@@ -179,5 +183,28 @@ def _rescale_type(header: Dataset) -> str | None:
     return read_text(header, "RescaleType").upper() if "RescaleIntercept" in header else None
 
 
-def _or(number: float | None, default: float) -> float:
+def _slope(header: Dataset) -> float:
+    slope = _rescale(header, "RescaleSlope", 1.0)
+    if slope == 0:
+        raise RefusedFileError(Reason.UNREADABLE, _NO_RESCALE)
+    return slope
+
+
+def _intercept(header: Dataset) -> float:
+    return _rescale(header, "RescaleIntercept", 0.0)
+
+
+def _rescale(header: Dataset, keyword: str, default: float) -> float:
+    """Read one of the two numbers; what is said and is none must not pass for what is not said."""
+    number = read_number(header, keyword)
+    if number is None and read_text(header, keyword):
+        raise RefusedFileError(Reason.UNREADABLE, _NO_RESCALE)
+    if number is not None and abs(number) > _LARGEST_FACTOR:
+        raise RefusedFileError(Reason.UNREADABLE, _NO_RESCALE)
     return default if number is None else number
+
+
+def _refuse_far(lengths: tuple[float, ...]) -> tuple[float, ...]:
+    if any(abs(length) > _FARTHEST_MM for length in lengths):
+        raise RefusedFileError(Reason.UNREADABLE, "a position or spacing makes no sense")
+    return lengths

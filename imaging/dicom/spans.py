@@ -40,8 +40,12 @@ def locate_pixels(stream: BinaryIO, size: int, *, syntax: str, pixel_format: Pix
         needed = (pixel_format.frame_bits * frames + 7) // 8
         if length == UNDEFINED:
             raise RefusedFileError(Reason.UNREADABLE, "native pixels of undefined length")
-        if min(length, size - offset) < needed:
+        # Some writers count the byte that makes a length even, and leave it out.
+        if min(length, size - offset) < needed or length > size - offset + 1:
             raise RefusedFileError(Reason.TRUNCATED, "fewer pixel bytes than the header announces")
+        if length - needed - needed % 2 >= needed / frames:
+            # Of a lie about rows, columns or frames nobody would see that the rest is missing.
+            raise RefusedFileError(Reason.UNREADABLE, "more pixels than the header announces")
         swapped = syntax == BIG_ENDIAN and representation == b"OW" and pixel_format.bits_allocated == 8
         return PixelSpan(offset, needed, deflated=syntax == DEFLATED, swapped=swapped)
     if length != UNDEFINED:

@@ -75,6 +75,54 @@ def test_an_embedded_document_is_kept_apart(factory):
     assert refuse(factory.write(header, None)) is Reason.EMBEDDED_DOCUMENT
 
 
+@pytest.mark.parametrize("changes", [{"NumberOfFrames": "2"}, {"NumberOfFrames": None}])
+def test_pixels_that_the_header_does_not_announce_are_not_dropped(factory, changes: dict[str, str | None]):
+    header = factory.header(NumberOfFrames="3")
+    path = factory.write(header, np.zeros((3, 4, 6), np.int16))
+    assert read_instance(Found(path, "a")).frames == 3
+    header = factory.header(**{key: value for key, value in changes.items() if value})
+    assert refuse(factory.write(header, np.zeros((3, 4, 6), np.int16))) is Reason.UNREADABLE
+
+
+def test_padding_behind_the_last_frame_is_no_pixel(factory):
+    path = factory.slice(0.0)
+    raw, old = path.read_bytes(), b"OW\0\0" + (48).to_bytes(4, "little")
+    assert old in raw
+    path.write_bytes(raw.replace(old, b"OW\0\0" + (60).to_bytes(4, "little")) + bytes(12))
+    assert read_instance(Found(path, "a")).frames == 1
+
+
+def test_a_length_of_pixels_beyond_the_end_is_truncated(factory):
+    path = factory.slice(0.0)
+    raw, old = path.read_bytes(), b"OW\0\0" + (48).to_bytes(4, "little")
+    path.write_bytes(raw.replace(old, b"OW\0\0" + (60).to_bytes(4, "little")))
+    assert refuse(path) is Reason.TRUNCATED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"RescaleSlope": "0"},
+        {"RescaleSlope": "1e300"},
+        {"RescaleIntercept": "-1e300"},
+        {"ImagePositionPatient": ["0", "0", "1e300"]},
+        {"PixelSpacing": ["1e300", "1"]},
+    ],
+)
+def test_numbers_that_make_no_sense_make_no_volume(factory, changes: dict[str, object]):
+    instance = read_instance(Found(factory.slice(0.0, **changes), "a"))
+    with pytest.raises(RefusedFileError) as caught:
+        cut_planes(instance)
+    assert caught.value.reason is Reason.UNREADABLE
+
+
+def test_a_slope_that_is_no_number_does_not_count_as_none(factory):
+    path = factory.slice(0.0, RescaleSlope="1.5")
+    path.write_bytes(path.read_bytes().replace(b"1.5 ", b"nan "))
+    with pytest.raises(RefusedFileError):
+        cut_planes(read_instance(Found(path, "a")))
+
+
 def test_more_frames_than_bytes_are_truncated(factory):
     header = factory.header(NumberOfFrames="1000")
     assert refuse(factory.write(header, np.zeros((4, 6), np.int16))) is Reason.TRUNCATED
