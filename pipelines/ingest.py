@@ -25,6 +25,7 @@ from imaging.domain.job import IngestWork
 from imaging.domain.outcome import Held, IngestedImage, IngestReport, Reason
 from imaging.domain.project import IrregularPolicy
 from imaging.domain.subject import Identity
+from imaging.domain.upload import FileToHold
 from imaging.errors import InvalidInputError, RefusedFileError, StateError
 from imaging.project.project import Project
 from imaging.text import load_detector
@@ -247,23 +248,23 @@ class _Ingestion:
 
     def hold_refused(self, upload: UploadKey | None) -> None:
         """Keep every refused file in quarantine, once; one that is there already is told as it is there."""
-        if not self._arrivals.refused:
+        refused = [*self._arrivals.refused]
+        if not refused:
             return
         uploads, quarantine = self._project.uploads, self._project.quarantine
         place = uploads.create("command line") if upload is None else upload
-        held = quarantine.names(place)
-        for number, item in enumerate(self._arrivals.refused):
+        held, new = quarantine.names(place), dict[tuple[str, str | int], FileToHold]()
+        for number, (item, before) in enumerate(zip(refused, quarantine.find(refused), strict=True)):
             size = item.path.stat().st_size if item.path is not None and item.path.is_file() else 0
             if held[item.name, size]:
                 # An earlier attempt came this far with it.
                 held[item.name, size] -= 1
-                continue
-            before = quarantine.find(item)
-            if before is None:
-                quarantine.hold(place, item)
+            elif before is None:
+                new.setdefault((item.name, item.digest or number), item)
             elif item.reason is not Reason.SUBJECT_OPPOSED:
                 # Who decides sees it as it is held; that an image of its series was made meanwhile changes nothing.
                 self._arrivals.refused[number] = replace(item, reason=before.reason, detail=before.detail)
+        quarantine.hold_all(place, [*new.values()])
         if upload is None:
             uploads.finish(place)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -21,7 +22,7 @@ from imaging.project.sealed import SealedFiles
 from imaging.project.uploads import load_upload, require_upload
 from imaging.store import uploads as rows
 from imaging.store import vault
-from imaging.store.database import Transaction, now
+from imaging.store.database import Transaction, batches, now
 from imaging.store.keys import Wrapper, make_private_folder
 
 
@@ -34,34 +35,37 @@ class Quarantine:
 
     def hold(self, upload: UploadKey, file: FileToHold) -> int:
         """Keep one file in quarantine with the reason why, and return its id."""
+        return self.hold_all(upload, [file])[0]
+
+    def hold_all(self, upload: UploadKey, files: Sequence[FileToHold]) -> list[int]:
+        """Keep files in quarantine, some hundreds in one transaction, and return their ids."""
         with self._gate.read(Action.UPLOAD) as transaction:
-            row = require_upload(transaction, self._gate, upload)
-        secret, key, size = self._sealed.secret(row), self._gate.reserve(), 0
-        target = self._sealed.path(upload, key)
-        if file.path is not None and file.path.is_file():
-            with file.path.open("rb") as plain:
-                size = vault.seal_file(plain, target, secret, f"file:{key}")
+            secret = self._sealed.secret(require_upload(transaction, self._gate, upload))
+        return [key for batch in batches(files) for key in self._hold(upload, batch, secret)]
+
+    def _hold(self, upload: UploadKey, files: Sequence[FileToHold], secret: bytes) -> range:
+        first = self._gate.reserve(len(files))
+        keys = range(first, first + len(files))
+        sizes: dict[int, int] = {}
         try:
+            for key, file in zip(keys, files, strict=True):
+                sizes[key] = self._seal(self._sealed.path(upload, key), key, file, secret)
             with self._gate.change(Action.UPLOAD) as change:
-                sealed = Wrapper(secret).wrap(file.name.encode("utf-8", "surrogateescape"), f"name:{key}")
-                held = rows.HeldRow(
-                    id=key,
-                    upload=upload,
-                    name=sealed,
-                    reason=file.reason,
-                    detail=file.detail,
-                    size=size,
-                    created=change.at,
-                    digest=file.digest,
-                    series=file.series,
-                    subject=file.subject,
-                )
-                rows.insert_held(change.transaction, self._gate.project, held)
-                change.note("hold", "file", key, {"upload": upload, "reason": file.reason.value})
+                for key, file in zip(keys, files, strict=True):
+                    held = _held_row(upload, key, file, secret, size=sizes[key], at=change.at)
+                    rows.insert_held(change.transaction, self._gate.project, held)
+                    change.note("hold", "file", key, {"upload": upload, "reason": file.reason.value})
         except BaseException:
-            target.unlink(missing_ok=True)
+            for key in keys:
+                self._sealed.path(upload, key).unlink(missing_ok=True)
             raise
-        return key
+        return keys
+
+    def _seal(self, target: Path, key: int, file: FileToHold, secret: bytes) -> int:
+        if file.path is None or not file.path.is_file():
+            return 0
+        with file.path.open("rb") as plain:
+            return vault.seal_file(plain, target, secret, f"file:{key}")
 
     def names(self, upload: UploadKey) -> Counter[tuple[str, int]]:
         """How often each file of an upload, by its name and size in bytes, is held already."""
@@ -70,21 +74,17 @@ class Quarantine:
             found = rows.list_held(transaction, self._gate.project, upload=upload)
         return Counter((_unseal_name(row, secret), row.size) for row in found)
 
-    def find(self, file: FileToHold) -> HeldFile | None:
-        """Give this member's file if it is held already: the same bytes under the same name."""
+    def find(self, files: Sequence[FileToHold]) -> list[HeldFile | None]:
+        """Give for each file what is held of it already: this member's, of the same bytes under the same name."""
+        digests = {digest for file in files for digest in (file.digest, *file.earlier) if digest}
         with self._gate.read(Action.UPLOAD) as transaction:
-            if not file.digest:
-                return None
-            same = [
-                row
-                for digest in (file.digest, *file.earlier)
-                for row in rows.list_held(transaction, self._gate.project, user=self._gate.user, digest=digest)
-            ]
-            uploads = [load_upload(transaction, self._gate, row.upload) for row in same]
-        for row, secret in zip(same, map(self._sealed.secret, uploads), strict=True):
-            if _unseal_name(row, secret) == file.name:
-                return _held_file(row, secret)
-        return None
+            same = rows.list_held_of(transaction, self._gate.project, self._gate.user, digests)
+            uploads = {row.upload: load_upload(transaction, self._gate, row.upload) for row in same}
+        secrets = {key: self._sealed.secret(row) for key, row in uploads.items()}
+        held: dict[tuple[str, str], HeldFile] = {}
+        for row in same:
+            held.setdefault((row.digest, _unseal_name(row, secrets[row.upload])), _held_file(row, secrets[row.upload]))
+        return [_first(held.get((digest, file.name)) for digest in (file.digest, *file.earlier)) for file in files]
 
     def forget_withdrawn(self, digests: Collection[str]) -> None:
         """Forget that files were refused for an objection, by whomever they came: of them nothing was kept.
@@ -225,6 +225,25 @@ def drop_decision(change: Change, gate: Gate, key: int) -> None:
     if found.decision is not None:
         rows.set_decision(change.transaction, key, None)
         change.note("undecide", "file", key, {"upload": found.upload})
+
+
+def _first(found: Iterable[HeldFile | None]) -> HeldFile | None:
+    return next((file for file in found if file is not None), None)
+
+
+def _held_row(upload: UploadKey, key: int, file: FileToHold, secret: bytes, *, size: int, at: datetime) -> rows.HeldRow:
+    return rows.HeldRow(
+        id=key,
+        upload=upload,
+        name=Wrapper(secret).wrap(file.name.encode("utf-8", "surrogateescape"), f"name:{key}"),
+        reason=file.reason,
+        detail=file.detail,
+        size=size,
+        created=at,
+        digest=file.digest,
+        series=file.series,
+        subject=file.subject,
+    )
 
 
 def _unseal_name(row: rows.HeldRow, secret: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from imaging.domain.base import ProjectKey, UploadKey, UserKey
 from imaging.domain.outcome import Reason
 from imaging.domain.upload import Decision
 from imaging.store.arriving import announced_file
-from imaging.store.database import Transaction
+from imaging.store.database import Transaction, batches
 from imaging.store.schema import account, held_file, upload, upload_file
 
 
@@ -162,9 +163,8 @@ def list_held(
     user: UserKey | None = None,
     upload: UploadKey | None = None,
     key: int | None = None,
-    digest: str | None = None,
 ) -> list[HeldRow]:
-    """Held files of a project, oldest first; only those of one uploader, upload, id or digest, where given."""
+    """Held files of a project, oldest first; only those of one uploader, upload or id, where given."""
     statement = select(held_file).where(held_file.c.project == project).order_by(held_file.c.id)
     if user is not None:
         statement = statement.where(held_file.c.upload.in_(_uploads_of(user)))
@@ -172,9 +172,20 @@ def list_held(
         statement = statement.where(held_file.c.upload == upload)
     if key is not None:
         statement = statement.where(held_file.c.id == key)
-    if digest is not None:
-        statement = statement.where(held_file.c.digest == digest)
     return [_held(row) for row in transaction.execute(statement).mappings()]
+
+
+def list_held_of(
+    transaction: Transaction, project: ProjectKey, user: UserKey, digests: Collection[str]
+) -> list[HeldRow]:
+    """Held files of one uploader with one of these digests."""
+    ours = select(held_file).where(held_file.c.project == project, held_file.c.upload.in_(_uploads_of(user)))
+    found = [
+        row
+        for some in batches(sorted(digests))
+        for row in transaction.execute(ours.where(held_file.c.digest.in_(some))).mappings()
+    ]
+    return sorted(map(_held, found), key=lambda row: row.id)
 
 
 def list_held_for(transaction: Transaction, project: ProjectKey, reason: Reason) -> list[HeldRow]:

@@ -24,10 +24,12 @@ from imaging.domain.upload import Announcement, Decision, FileToHold
 from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, StateError
 from imaging.project.models import Learners
 from imaging.project.project import Project
+from imaging.project.segmentations import SegmentationDraft
 from imaging.workspace import Workspace
 
 FILE = Announcement("x", 0, "", None)
 PERSON = Identity(issuer="", patient_id="PHA-0001")
+DRAFT = SegmentationDraft("s", (), lambda key: None)
 MODEL = ModelDraft(name="m", task=Task.SEGMENTATION, terms=(), sha256="0" * 64)
 
 
@@ -104,6 +106,10 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
             writers,
             lambda: project.segmentations.create(image.id, absent, "s", [], lambda key: None),
         ),
+        "segmentations.create_together": (
+            writers,
+            lambda: project.segmentations.create_together(image.id, absent, [DRAFT]),
+        ),
         "segmentations.replace": (writers, lambda: project.segmentations.replace(absent, [], lambda key: None)),
         "segmentations.delete": (writers, lambda: project.segmentations.delete(absent)),
         "segmentations.path": ({see}, lambda: project.segmentations.path(absent)),
@@ -137,9 +143,10 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "uploads.outcome_noted": ({Action.UPLOAD}, lambda: project.uploads.outcome_noted(absent)),
         "quarantine.held": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, project.quarantine.held),
         "quarantine.open": ({Action.DECIDE_QUARANTINE}, lambda: project.quarantine.open(absent, Path())),
+        "quarantine.hold_all": ({Action.UPLOAD}, lambda: project.quarantine.hold_all(absent, [])),
         "quarantine.find": (
             {Action.UPLOAD},
-            lambda: project.quarantine.find(FileToHold("x", None, Reason.NOT_DICOM)),
+            lambda: project.quarantine.find([FileToHold("x", None, Reason.NOT_DICOM)]),
         ),
         "quarantine.release": (
             {Action.DECIDE_QUARANTINE},
@@ -152,6 +159,10 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "quarantine.deciding": ({Action.DECIDE_QUARANTINE}, project.quarantine.deciding),
         "quarantine.remember": ({Action.DECIDE_QUARANTINE}, lambda: project.quarantine.remember(absent, Decision())),
         "quarantine.refuse": ({Action.DECIDE_QUARANTINE}, lambda: project.quarantine.refuse(absent)),
+        "quarantine.refuse_together": (
+            {Action.DECIDE_QUARANTINE},
+            lambda: project.quarantine.refuse_together([absent]),
+        ),
         "uploads.finish": ({Action.UPLOAD}, lambda: project.uploads.finish(absent)),
         "uploads.abandon": ({Action.UPLOAD}, lambda: project.uploads.abandon(absent)),
         "jobs.taking": ({Action.SEE_JOBS}, lambda: project.jobs.taking(absent)),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from sqlalchemy import select, update
@@ -18,7 +20,7 @@ from imaging.domain.upload import FileToHold
 from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, StateError
 from imaging.project.project import Project
 from imaging.settings import Settings
-from imaging.store import schema
+from imaging.store import schema, vault
 from imaging.store.database import Database, now
 from imaging.workspace import Workspace
 
@@ -138,6 +140,33 @@ def test_finishing_deletes_the_originals_and_keeps_what_is_held(project: Project
     assert files_of(project, upload) == {}
     with pytest.raises(StateError):
         project.uploads.add(upload, NAME, io.BytesIO(CONTENT))
+
+
+def test_files_that_are_held_together_are_held_all_or_none(
+    project: Project, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = []
+    for number in range(3):
+        (plain := tmp_path / str(number)).write_bytes(CONTENT)
+        files.append(FileToHold(f"{number}.dcm", plain, Reason.TRUNCATED, digest="same"))
+    upload = project.uploads.create("command line")
+    keys = project.quarantine.hold_all(upload, files)
+    assert [item.id for item in project.quarantine.held()] == keys
+    before = project.quarantine.find([*files, FileToHold("other.dcm", None, Reason.TRUNCATED, digest="same")])
+    assert [found and found.id for found in before] == [*keys, None]
+
+    seal, sealed = vault.seal_file, list[Path]()
+
+    def run_full(plain: BinaryIO, target: Path, key: bytes, context: str) -> int:
+        if sealed:
+            raise OSError(errno.ENOSPC, "full")
+        sealed.append(target)
+        return seal(plain, target, key, context)
+
+    monkeypatch.setattr(vault, "seal_file", run_full)
+    with pytest.raises(OSError, match="full"):
+        project.quarantine.hold_all(upload, files)
+    assert len(project.quarantine.held()) == len([*settings.quarantine.rglob("*.sealed")]) == 3
 
 
 def test_a_finished_upload_takes_no_file_from_who_sent_to_it_before(
