@@ -29,7 +29,7 @@ def make_card(dataset: Dataset, learned: Learned, device: torch.device) -> dict[
     """State the facts; the same facts stand in the registry and in the bundle's docs."""
     judged = dataset.split is Split.SUBJECT
     terms: list[JsonValue] = [known.name for known in dataset.classes]
-    modalities: list[JsonValue] = [*sorted(learned.plan.intensities)]
+    modalities: list[JsonValue] = [*sorted({sample.modality for sample in dataset.samples})]
     return {
         "task": dataset.task.value,
         "terms": terms,

@@ -68,6 +68,7 @@ class Sample(Record):
     annotations: tuple[AnnotationKey, ...] = ()
     term: TermKey | None = None
     empty: bool = False
+    modality: str = ""
 
 
 class Dataset(Record):
@@ -103,7 +104,8 @@ def freeze_dataset(project: Project, task: Task) -> Dataset:
     build = _freeze_segmentation if task is Task.SEGMENTATION else _freeze_classification
     dataset = build(project)
     if not dataset.samples:
-        raise InvalidInputError(f"the project has nothing to learn a {task.value} from")
+        left_out = f"; left out: {tell_omissions(dataset.left_out)}" if dataset.left_out else ""
+        raise InvalidInputError(f"the project has nothing to learn a {task.value} from{left_out}")
     if not dataset.reviewed:
         log.warning("nothing is reviewed yet, so training uses all annotations of members and imports")
     if dataset.left_out:
@@ -118,8 +120,8 @@ def split_dataset(dataset: Dataset, split: Split, *, held_out: float, seed: int)
     groups = _linked_subjects(dataset.samples)
     if len(groups) < FEWEST_SUBJECTS:
         raise InvalidInputError(
-            f"a split by subject needs {FEWEST_SUBJECTS} subjects or more, the project has {len(groups)}; "
-            "--split none trains without judging"
+            f"a split by subject needs {FEWEST_SUBJECTS} subjects or more, and there is something to learn from of "
+            f"{len(groups)}; --split none trains without judging"
         )
     test = _choose_test(groups, dataset.samples, held_out=held_out, seed=seed)
     samples = tuple(
@@ -202,6 +204,7 @@ def _segmentation_sample(
         segmentations=statements,
         annotations=tuple(drawing.id for drawing in drawings),
         empty=not drawings and not any(found.occurring() for found in segmentations),
+        modality=image.attributes.modality,
     )
 
 
@@ -236,6 +239,7 @@ def _classification_sample(project: Project, image: Image, term: TermKey) -> Sam
         pixels_sha256=voxels_sha256(project, image.id),
         truth_sha256=hashlib.sha256(str(term).encode()).hexdigest(),
         term=term,
+        modality=image.attributes.modality,
     )
 
 

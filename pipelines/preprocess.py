@@ -278,12 +278,16 @@ def find_body(image: ImageVoxels, crop: Crop) -> Box | None:
 
 
 class PreparedImage(Record):
-    """One prepared image; `made` is false where it was there before."""
+    """One prepared image; `made` is false where it was there before.
+
+    `unfitting` says that the recipe has intensities, and none for its modality: its values stay real units.
+    """
 
     image: ImageKey
     shape: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
     made: bool
+    unfitting: bool = False
 
 
 class PreprocessResult(Record):
@@ -306,8 +310,15 @@ def preprocess(
 
         with PreparedImages(project, recipe, always=True) as prepared:
             found = prepared.open(key, advance)
-            row = PreparedImage(image=key, shape=found.voxels.shape, spacing_mm=found.voxels.spacing, made=found.made)
-            rows.append(row)
+            rows.append(
+                PreparedImage(
+                    image=key,
+                    shape=found.voxels.shape,
+                    spacing_mm=found.voxels.spacing,
+                    made=found.made,
+                    unfitting=bool(recipe.intensity) and found.voxels.modality not in recipe.intensity,
+                )
+            )
     report(100, "prepared")
     return PreprocessResult(prepared=tuple(rows))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from pydantic import Field, JsonValue
 
 from imaging.access import Action
@@ -12,12 +14,15 @@ from imaging.domain.model import Model
 from imaging.project.project import Project
 from pipelines.card import read_omissions
 from pipelines.classification import learn_classification
-from pipelines.dataset import freeze_dataset, split_dataset
+from pipelines.dataset import Dataset, freeze_dataset, split_dataset
 from pipelines.networks import choose_device
+from pipelines.preprocessing import PreprocessingRecipe
 from pipelines.recipe import ClassificationRecipe, SegmentationRecipe, make_recipe
 from pipelines.registry import register
 from pipelines.segmentation import learn_segmentation
 from pipelines.sweeping import sweep_abandoned
+
+log = logging.getLogger(__name__)
 
 
 class TrainResult(Record):
@@ -46,6 +51,7 @@ def train(project: Project, work: TrainWork, report: Report) -> TrainResult:
     device = choose_device(work.device)
     dataset = freeze_dataset(project, work.task)
     dataset = split_dataset(dataset, work.split, held_out=recipe.held_out, seed=recipe.seed)
+    _tell_unused(recipe.preprocessing, dataset)
     match recipe:
         case SegmentationRecipe():
             learned = learn_segmentation(project, dataset, recipe, device, report)
@@ -55,6 +61,13 @@ def train(project: Project, work: TrainWork, report: Report) -> TrainResult:
     model = register(project, dataset, learned, device)
     report(100, "trained")
     return _result(model)
+
+
+def _tell_unused(recipe: PreprocessingRecipe | None, dataset: Dataset) -> None:
+    """A table for a modality that no image has may be meant for images to come, or for these under another name."""
+    unused = sorted({*(recipe.intensity if recipe else ())} - {sample.modality for sample in dataset.samples})
+    if unused:
+        log.warning("no image of the dataset has the modality of the recipe's intensity of %s", ", ".join(unused))
 
 
 def _result(model: Model) -> TrainResult:

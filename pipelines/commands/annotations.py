@@ -127,6 +127,8 @@ def _read_renames(terms: tuple[str, ...]) -> dict[str, str]:
         value, separator, name = term.partition("=")
         if not separator or not value.strip() or not name.strip():
             raise InvalidInputError("--term is VALUE=NAME")
+        if value.strip() in renames:
+            raise InvalidInputError("--term names one value twice")
         renames[value.strip()] = name.strip()
     return renames
 

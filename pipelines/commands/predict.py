@@ -26,5 +26,6 @@ def command(invocation: Invocation, project: str, model: str, images: tuple[str,
         work = PredictWork(model=found.id, images=chosen, device=Device(device))
         job = run_here(workspace, opened, work, draw)
     made = PredictResult.model_validate(job.result)
-    lines = [f"model {found.name} {found.version}, {len(made.outputs)} images predicted into layer {made.layer}"]
+    images_made = f"{len(made.outputs)} image{'s' * (len(made.outputs) != 1)}"
+    lines = [f"model {found.name} {found.version}, {images_made} predicted into layer {made.layer}"]
     invocation.show({"job": job.id, **made.model_dump(mode="json")}, "\n".join(lines))

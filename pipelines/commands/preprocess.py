@@ -36,7 +36,9 @@ def command(invocation: Invocation, project: str, recipe: Path, images: tuple[st
     lines = []
     for row in made.prepared:
         shape, spacing = " × ".join(map(str, row.shape)), " × ".join(f"{side:g}" for side in row.spacing_mm)
-        lines.append(f"image {row.image}  {shape}  {spacing} mm" + ("" if row.made else "  (was there)"))
+        there = "" if row.made else "  (was there)"
+        unfitting = "  (no intensity of the recipe is for its modality)" if row.unfitting else ""
+        lines.append(f"image {row.image}  {shape}  {spacing} mm{there}{unfitting}")
     invocation.show({"job": job.id, **made.model_dump(mode="json")}, "\n".join(lines))
 
 

@@ -177,6 +177,7 @@ def test_annotations_import_prints_counts_and_voxels_per_term(
         ("--format", "rtstruct", "--image", "1", "f.dcm"),
         ("--format", "doodles", "--image", "1", "f.dcm"),
         ("--format", "nifti", "--image", "1", "f.nii", "--term", "1"),
+        ("--format", "nifti", "--image", "1", "f.nii", "--term", "1=lung", "--term", "1=nodule"),
         ("--format", "csv", "--table", "nowhere.csv"),
     ],
 )

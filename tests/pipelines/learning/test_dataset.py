@@ -385,7 +385,7 @@ def test_copies_of_one_picture_keep_their_subjects_together() -> None:
 
 def test_two_subjects_cannot_be_split() -> None:
     samples = [sample(1, "A"), sample(2, "A"), sample(3, "B")]
-    with pytest.raises(InvalidInputError, match="3 subjects or more, the project has 2"):
+    with pytest.raises(InvalidInputError, match="3 subjects or more, and there is something to learn from of 2"):
         split_dataset(dataset_of(samples), Split.SUBJECT, held_out=0.25, seed=0)
     whole = split_dataset(dataset_of(samples), Split.NONE, held_out=0.25, seed=0)
     assert whole.part(Part.TEST) == []

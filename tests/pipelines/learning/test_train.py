@@ -113,9 +113,12 @@ def test_images_without_the_term_are_learned_from_judged_and_told(
     assert "- images without any term: 5" in page
 
 
-def test_without_a_split_nothing_is_claimed(balls_project: Project) -> None:
-    made = train_quickly(balls_project, Split.NONE, steps=3)
+def test_without_a_split_nothing_is_claimed(balls_project: Project, caplog: pytest.LogCaptureFixture) -> None:
+    intensity = {"MR": {"kind": "fixed", "low": 0, "high": 1000}}
+    made = train_quickly(balls_project, Split.NONE, steps=3, preprocessing={"intensity": intensity})
     model = balls_project.models.get(made.model)
+    assert "no image of the dataset has the modality of the recipe's intensity of MR" in caplog.text
+    assert model.card["data"]["modalities"] == ["CT"]
     assert made.metrics == {}
     assert model.card["accuracy_claim"].startswith("none")
     assert model.card["data"]["training_subjects"] == 5
@@ -126,7 +129,7 @@ def test_two_subjects_are_too_few_to_judge(project: Project, add_image: Callable
     for number in range(2):
         stored = np.full((4, 8, 8), 100 + number, np.uint16)
         add_segmentation(add_image(stored, f"S{number}"), (stored > 0) * term.value, [term])
-    with pytest.raises(InvalidInputError, match="the project has 2"):
+    with pytest.raises(InvalidInputError, match="something to learn from of 2"):
         train_quickly(project)
     assert project.models.list() == []
 
