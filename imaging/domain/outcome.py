@@ -91,6 +91,7 @@ class FileOutcome(Record):
     """What became of one file of an upload; `name` is shown to the uploader and who decides, stored only encrypted.
 
     `image` is the one that it became or was attached to, None for the others; `reason` and `detail` say why it is held.
+    `unmatched` counts the rows of a table that speak of an image that is not here.
     """
 
     name: str
@@ -98,6 +99,7 @@ class FileOutcome(Record):
     image: ImageKey | None = None
     reason: Reason | None = None
     detail: str = ""
+    unmatched: int = 0
 
 
 class IngestReport(Record):
@@ -122,7 +124,10 @@ class IngestReport(Record):
             for image in self.images
             for name in image.inputs
         ]
-        found += [FileOutcome(name=one.name, became=Became.DOCUMENT, image=one.image) for one in self.documents]
+        found += [
+            FileOutcome(name=one.name, became=Became.DOCUMENT, image=one.image, unmatched=one.unmatched)
+            for one in self.documents
+        ]
         found += [FileOutcome(name=name, became=Became.DUPLICATE) for name in self.duplicate_inputs]
         found += [
             FileOutcome(name=one.name, became=Became.HELD, reason=one.reason, detail=one.detail)

@@ -21,12 +21,13 @@ _TURNS = itertools.count(300)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A picture, the same picture once more, and a note."""
+    """A picture, the same picture once more, a note, and a table of two pictures of which one is here."""
     made = tmp_path / "PHANTOM^ALPHA"
     made.mkdir()
     Picture.fromarray((np.roll(body(), next(_TURNS), 1) // 16).astype(np.uint8)).save(made / "a.png")
     (made / "b.png").write_bytes((made / "a.png").read_bytes())
     (made / "note.txt").write_bytes(os.urandom(500))
+    (made / "terms.csv").write_text("file,term\na.png,lung\ngone.png,lung\n")
     return made
 
 
@@ -47,7 +48,8 @@ def test_what_became_of_each_file_is_told_by_name(page: Page, site: Site, folder
     state(page, "ended")
     imaging(site.workspace, "worker", "--once")
     outcomes = page.get_by_test_id("outcomes")
-    expect(outcomes.get_by_test_id("outcome")).to_have_count(3)
+    expect(outcomes.get_by_test_id("outcome")).to_have_count(4)
+    expect(outcomes.get_by_test_id("outcome-unmatched")).to_contain_text("1 row speaks of an image that is not here")
     expect(outcomes.get_by_test_id("outcome").first).to_contain_text("PHANTOM^ALPHA/note.txt")
     expect(outcomes.get_by_test_id("outcome").first).to_contain_text("not DICOM")
     outcomes.get_by_test_id("outcome-kind-duplicate").click()
@@ -57,7 +59,7 @@ def test_what_became_of_each_file_is_told_by_name(page: Page, site: Site, folder
     page.wait_for_url("**/image/*")
     page.goto(f"{site.url}/#/project/{site.project}/jobs")
     page.locator("[data-testid^=job-files-]").first.click()
-    expect(page.get_by_role("dialog").get_by_test_id("outcome")).to_have_count(3)
+    expect(page.get_by_role("dialog").get_by_test_id("outcome")).to_have_count(4)
     page.get_by_role("dialog").get_by_role("link", name="Held files").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
 

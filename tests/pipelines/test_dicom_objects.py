@@ -146,7 +146,7 @@ def damaged(path: Path, how: str) -> None:
     positions = [item.PlanePositionSequence[0].ImagePositionPatient for item in frames]
     change = {
         "elsewhere": lambda: [position.__setitem__(0, position[0] + 0.3) for position in positions],
-        "miles away": lambda: positions[0].__setitem__(2, 30 - 2.5 * 2_000_000),
+        "miles away": lambda: positions[0].__setitem__(2, 30 - 2.5 * 200_000),
         "an image": lambda: setattr(header, "SOPClassUID", pydicom.uid.CTImageStorage),
         "no segments": lambda: setattr(header, "SegmentSequence", []),
         "one number": lambda: setattr(header.SegmentSequence[1], "SegmentNumber", 1),
@@ -167,7 +167,7 @@ def damaged(path: Path, how: str) -> None:
         ("an image", "no segmentation object"),
         ("no segments", "a segment that is not described"),
         ("one number", "no numbers of their own"),
-        ("far", "lie outside the image"),
+        ("far", "a position or spacing makes no sense"),
         ("twice", "two frames of one segment lie at one place"),
     ],
 )

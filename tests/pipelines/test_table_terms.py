@@ -64,6 +64,8 @@ def test_terms_of_whole_images_come_by_file_by_person_and_by_uid(
     assert {document.kind for document in made.documents} == {AttachmentKind.TABLE}
     tables = {Path(document.name).name: (document.image_terms, document.unmatched) for document in made.documents}
     assert tables == {"a.csv": (2, 1), "b.csv": (1, 1), "c.csv": (1, 0)}
+    told = {Path(one.name).name: one.unmatched for one in made.per_file()}
+    assert (told["a.csv"], told["b.csv"], told["c.csv"], told["v.nii.gz"]) == (1, 1, 0, 0)
     by_input = {Path(name).parent.name: image.id for image in made.images for name in image.inputs}
     assert given(project) == {
         by_input["s"]: {"lung", "nodule"},

@@ -69,13 +69,17 @@ class ArrivingShape(Shape):
 
 
 class OutcomeShape(Shape):
-    """What became of one file; `image` is the one that it became or was attached to."""
+    """What became of one file; `image` is the one that it became or was attached to.
+
+    `unmatched` counts the rows of a table that speak of an image that is not here.
+    """
 
     name: str
     became: Became
     image: int | None
     reason: Reason | None
     detail: str
+    unmatched: int
 
     @classmethod
     def of(cls, outcome: FileOutcome) -> OutcomeShape:
@@ -86,4 +90,5 @@ class OutcomeShape(Shape):
             image=outcome.image,
             reason=outcome.reason,
             detail=outcome.detail,
+            unmatched=outcome.unmatched,
         )

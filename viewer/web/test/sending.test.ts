@@ -67,7 +67,7 @@ test('metadata is read as it was written', () => {
 })
 
 test('outcomes are counted, and what is held comes first', () => {
-  const one = (name: string, became: FileOutcome['became']): FileOutcome => ({ name, became, image: null, reason: '', detail: '' })
+  const one = (name: string, became: FileOutcome['became']): FileOutcome => ({ name, became, image: null, reason: '', detail: '', unmatched: 0 })
   const all = [one('1', 'image'), one('2', 'held'), one('3', 'image')]
   expect(countOutcomes(all)).toEqual([['image', 2], ['held', 1]])
   expect(showOutcomes(all, null).map(({ name }) => name)).toEqual(['2', '1', '3'])

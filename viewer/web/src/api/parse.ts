@@ -285,13 +285,14 @@ export function parseArriving(json: unknown): Arriving {
 const BECAME = new Set<unknown>(['image', 'document', 'duplicate', 'held'])
 
 export function parseFileOutcome(json: unknown): FileOutcome {
-  const { name, became, image, reason, detail } = fields(json)
+  const { name, became, image, reason, detail, unmatched } = fields(json)
   return {
     name: text(name),
     became: BECAME.has(became) ? (became as Became) : 'held',
     image: numberOrNull(image),
     reason: text(reason),
     detail: text(detail),
+    unmatched: numberOrNull(unmatched) ?? 0,
   }
 }
 

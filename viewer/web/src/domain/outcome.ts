@@ -9,6 +9,8 @@ export interface FileOutcome {
   /** Why it is held; empty where it is not. */
   readonly reason: string
   readonly detail: string
+  /** How many rows of a table speak of an image that is not here. */
+  readonly unmatched: number
 }
 
 export const KINDS: readonly Became[] = ['image', 'document', 'duplicate', 'held']
