@@ -29,7 +29,10 @@ from imaging.errors import RefusedFileError, UnavailableError
 _PIPE_BYTES = 2**20
 """What a pipe holds at once, where the system lets it: a frame of 512 × 512 then takes one call on each side."""
 
-READERS = 2 * (os.cpu_count() or 1)
+_DECODERS = (os.cpu_count() or 1) + 1
+"""One more than processors: while the samples of one are handed over, the others decode."""
+
+READERS = 2 * _DECODERS
 """How many threads ask for frames at a time: twice as many as decode, so that no process waits for the next file."""
 
 _OVERRUN = frozenset({-signal.SIGPROF, -signal.SIGALRM})
@@ -44,7 +47,7 @@ class Decoders:
     decode
         Module and name of the function that they run, as `package.module:function`; see `decoding.Decode`.
     most
-        How many there may be; the number of processors by default. Whoever comes when all are busy waits.
+        How many there may be; one more than processors by default. Whoever comes when all are busy waits.
     """
 
     def __init__(
@@ -56,7 +59,7 @@ class Decoders:
     ) -> None:
         self._decode = decode
         self._limits = limits or DecodeLimits()
-        self._free = BoundedSemaphore(most or os.cpu_count() or 1)
+        self._free = BoundedSemaphore(most or _DECODERS)
         self._idle: list[_Process] = []
 
     def decode(self, data: bytes, syntax: str, pixel_format: PixelFormat) -> Stored:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydicom.dataset import FileMetaDataset
 from pydicom.filereader import read_file_meta_info
 
+from imaging.dicom.beginning import find_meta_end
 from imaging.dicom.codecs import DEFLATED
 from imaging.dicom.limits import RATIO_FREE_BYTES, Limits
 from imaging.domain.outcome import Reason
@@ -17,7 +18,9 @@ from imaging.errors import RefusedFileError
 
 def deflated_meta(path: Path, start: bytes) -> FileMetaDataset | None:
     """Give the file meta information of a deflated file; None for any other."""
-    if start[128:132] != b"DICM" or DEFLATED.encode() not in start:
+    if start[128:132] != b"DICM":
+        return None
+    if start.find(DEFLATED.encode(), 0, find_meta_end(start)) < 0:
         return None
     meta = read_file_meta_info(path)
     return meta if str(meta.get("TransferSyntaxUID", "")) == DEFLATED else None

@@ -15,7 +15,7 @@ from pydicom.filereader import read_dataset, read_partial
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
-from imaging.dicom.beginning import is_dicom
+from imaging.dicom.beginning import is_dicom, read_beginning
 from imaging.dicom.codecs import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, NATIVE, is_supported
 from imaging.dicom.deflate import deflated_meta, inflate
 from imaging.dicom.instance import Document, Instance, PixelFormat
@@ -32,9 +32,6 @@ from imaging.errors import ImagingError, RefusedFileError
 _PIXEL_MODULE = ("Rows", "Columns", "BitsAllocated")
 _PIXELS = 0x7FE00010
 _FLOAT_PIXELS = frozenset({0x7FE00008, 0x7FE00009})
-LONGEST_META = 200_000
-"""The transfer syntax comes after two UIDs and a version, each of at most 64 KiB in a hostile file."""
-
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 
 
@@ -154,7 +151,7 @@ def _parse(path: Path, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
     stream: BinaryIO = path.open("rb")
     try:
         size = os.fstat(stream.fileno()).st_size
-        start = stream.read(LONGEST_META)
+        start = read_beginning(stream)
         if not is_dicom(start, size):
             raise RefusedFileError(Reason.NOT_DICOM, "neither a DICOM preamble nor a DICOM data set")
         meta = deflated_meta(path, start)
@@ -162,7 +159,7 @@ def _parse(path: Path, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
             stream.close()
             return _parse_deflated(path, meta, limits)
         within = min(size, limits.header_bytes)
-        _refuse_many_items(stream, within, limits, swapped=BIG_ENDIAN.encode() in start)
+        _refuse_many_items(stream, within, limits, start)
         stream.seek(0)
         # A smaller file has no header beyond the limit, and is read without asking each time.
         bounded = stream if size <= limits.header_bytes else HeaderReader(stream, limits.header_bytes)
@@ -178,7 +175,7 @@ def _parse(path: Path, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
 def _parse_deflated(path: Path, meta: FileMetaDataset, limits: Limits) -> tuple[Dataset, str, BinaryIO, int]:
     inflated = inflate(path, limits)
     stream = BytesIO(inflated)
-    _refuse_many_items(stream, len(inflated), limits, swapped=False)
+    _refuse_many_items(stream, len(inflated), limits, b"")
     stream.seek(0)
     stop = _Stop(limits, len(inflated))
     header = read_dataset(stream, is_implicit_VR=False, is_little_endian=True, stop_when=stop)
@@ -187,8 +184,9 @@ def _parse_deflated(path: Path, meta: FileMetaDataset, limits: Limits) -> tuple[
     return header, DEFLATED, stream, len(inflated)
 
 
-def _refuse_many_items(stream: BinaryIO, size: int, limits: Limits, *, swapped: bool) -> None:
-    if has_more_items(stream, size, limits.items, swapped=swapped):
+def _refuse_many_items(stream: BinaryIO, size: int, limits: Limits, start: bytes) -> None:
+    # The beginning is searched only of a file that is large enough.
+    if size > limits.items and has_more_items(stream, size, limits.items, swapped=BIG_ENDIAN.encode() in start):
         raise RefusedFileError(Reason.LIMIT_EXCEEDED, "the header has too many items")
 
 

@@ -13,10 +13,10 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
-from imaging.dicom.beginning import is_dicom
+from imaging.dicom.beginning import LONGEST_META, is_dicom
 from imaging.dicom.codecs import BIG_ENDIAN
 from imaging.dicom.deflate import deflated_meta, inflate_beginning
-from imaging.dicom.headers import LONGEST_META, containing
+from imaging.dicom.headers import containing
 from imaging.dicom.items import has_more_items
 from imaging.dicom.limits import Limits
 from imaging.dicom.traces import find_persons
