@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,11 +24,10 @@ def client_python() -> Path:
     return install_client(CLIENT, "cytomine-client")
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    if not (STATIC / "index.html").is_file():
-        pytest.skip("the page is not built (python -m viewer.build)")
-    workspace = tmp_path_factory.mktemp("page") / "W"
+@pytest.fixture(scope="session")
+def chests(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A workspace with one chest CT that nobody serves: it is made once, and each module works on a copy."""
+    workspace = tmp_path_factory.mktemp("chests") / "W"
     admin = imaging(workspace, "init")["admin"]
     project = imaging(workspace, "project", "create", "Chests")["id"]
     study = json.loads((SAMPLE / "manifest.json").read_text())["studies"][0]
@@ -38,20 +39,36 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     token = imaging(workspace, "user", "token", "admin")["token"]
     pair = imaging(workspace, "user", "key", "admin")
     largest = max(study["nodules"], key=lambda nodule: nodule["radius_mm"])
+    return Site(
+        url="",
+        workspace=workspace,
+        username=admin["username"],
+        password=admin["password"],
+        token=token,
+        keys=(pair["publicKey"], pair["privateKey"]),
+        project=project,
+        image=image,
+        term=0,
+        layer=0,
+        nodule=tuple(round(part) for part in largest["centre_voxel"]),
+    )
+
+
+@pytest.fixture(scope="module")
+def site(chests: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    if not (STATIC / "index.html").is_file():
+        pytest.skip("the page is not built (python -m viewer.build)")
+    workspace = tmp_path_factory.mktemp("page") / "W"
+    shutil.copytree(chests.workspace, workspace)
     with serving(workspace) as url:
-        ask = ask_api(url, token)
-        yield Site(
+        ask = ask_api(url, chests.token)
+        terms, segmentations = f"/api/project/{chests.project}/term.json", f"/api/imageinstance/{chests.image}"
+        yield replace(
+            chests,
             url=url,
             workspace=workspace,
-            username=admin["username"],
-            password=admin["password"],
-            token=token,
-            keys=(pair["publicKey"], pair["privateKey"]),
-            project=project,
-            image=image,
-            term=ask(f"/api/project/{project}/term.json")["collection"][0]["id"],
-            layer=ask(f"/api/imageinstance/{image}/segmentation.json")["collection"][0]["layer"],
-            nodule=tuple(round(part) for part in largest["centre_voxel"]),
+            term=ask(terms)["collection"][0]["id"],
+            layer=ask(f"{segmentations}/segmentation.json")["collection"][0]["layer"],
         )
 
 
