@@ -355,29 +355,6 @@ def test_an_object_store_that_dies_under_a_cluster_is_told_as_such(
     }
 
 
-@pytest.mark.parametrize("address", ["tcp://192.0.2.7:8786", "tcp://scheduler.example:8786", "ws://192.0.2.7:80", "x"])
-def test_a_scheduler_elsewhere_is_refused_without_tls(
-    call: Call, make_series: MakeSeries, tmp_path: Path, address: str
-) -> None:
-    make_series(tmp_path / "in")
-    with dask.config.set({"scheduler-address": address}):
-        code, out, err = call("ingest", "phantoms", tmp_path / "in")
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "tls://" in err
-
-
-def test_a_scheduler_that_does_not_answer_is_told_in_one_line(
-    call: Call, project: Project, make_series: MakeSeries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_series(tmp_path / "in")
-    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 1)
-    with dask.config.set({"scheduler-address": "tcp://127.0.0.1:9"}):
-        code, out, err = call("ingest", "phantoms", tmp_path / "in")
-    assert (code, out, err.count("\n")) == (1, "", 1)
-    assert "DASK_SCHEDULER_ADDRESS" in err
-    assert len(take(project, tmp_path / "in").images) == 1
-
-
 @pytest.mark.parametrize(
     ("workers", "told"), [(0, ("bad", "it has no worker")), (1, ("ok", "an external scheduler, of 1 worker"))]
 )

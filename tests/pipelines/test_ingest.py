@@ -6,7 +6,6 @@ import io
 import os
 import subprocess
 import sys
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -317,24 +316,6 @@ def test_what_another_job_made_of_the_same_files_stays_a_duplicate(
     assert (made.duplicates, made.images) == (3, ())
 
 
-def test_the_bytes_of_a_refused_archive_stay_when_its_upload_ends(
-    project: Project, settings: Settings, tmp_path: Path
-) -> None:
-    with zipfile.ZipFile(tmp_path / "hostile.zip", "w") as archive:
-        archive.writestr("../out", "phantom " * 9)
-    upload = project.uploads.create("page")
-    content = (tmp_path / "hostile.zip").read_bytes()
-    project.uploads.add(upload, "hostile.zip", io.BytesIO(content))
-    ingest_upload(project, IngestWork(upload=upload), silent)
-    (held,) = project.quarantine.held()
-    assert (held.reason, held.size) == (Reason.ARCHIVE_REFUSED, len(content))
-    again = project.uploads.create("page")
-    project.uploads.add(again, "hostile.zip", io.BytesIO(content))
-    ingest_upload(project, IngestWork(upload=again), silent)
-    assert project.quarantine.held() == [held]
-    assert (settings.quarantine / str(project.record.id) / str(upload) / f"{held.id}.sealed").stat().st_size > held.size
-
-
 def test_who_may_only_upload_can_ingest_and_a_reader_cannot(
     workspace: Workspace, project: Project, make_series: MakeSeries, tmp_path: Path
 ) -> None:
@@ -388,15 +369,3 @@ def _bytes(header: pydicom.Dataset) -> bytes:
     stream = io.BytesIO()
     header.save_as(stream)
     return stream.getvalue()
-
-
-def test_a_series_in_a_tar_becomes_one_image_and_its_files_are_named(
-    project: Project, make_series, tmp_path: Path
-) -> None:
-    make_series(tmp_path / "in")
-    with tarfile.open(tmp_path / "upload.tgz", "w:gz") as archive:
-        archive.add(tmp_path / "in", "scans")
-    made = take(project, tmp_path / "upload.tgz")
-    (image,) = made.images
-    assert made.files == len(image.inputs) == len(list((tmp_path / "in").iterdir()))
-    assert all(name.startswith(f"{tmp_path}/upload.tgz/scans/") for name in image.inputs)
