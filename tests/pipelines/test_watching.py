@@ -22,6 +22,7 @@ from pipelines import watching
 from pipelines.watching import TAKEN, Watcher
 from tests.pipelines.conftest import Call, MakeSeries
 from tests.pipelines.ingesting import voxels_of
+from tests.waiting import wait_for
 
 QUIET = 0.2
 
@@ -214,9 +215,7 @@ def test_the_command_takes_what_is_there_and_ends_in_order(
         # Moved in whole, as senders should: a busy machine may pause longer than all is to be quiet.
         make_series(tmp_path / "PHANTOM^BETA", seed=2, patient="PHA-000002")
         (tmp_path / "PHANTOM^BETA").rename(folder / "PHANTOM^BETA")
-        deadline = time.monotonic() + 30
-        while len(project.jobs.list()) < 2 and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_for(lambda: len(project.jobs.list()) == 2)
         running.send_signal(signal.SIGTERM)
         assert running.wait(20) == 0
         told = running.stdout.read()

@@ -54,7 +54,9 @@ export function groupHeld(files: readonly HeldFile[]): readonly HeldGroup[] {
   for (const file of sortHeld(files)) {
     const whose = file.series === '' ? `upload ${file.upload}` : file.series
     const key = JSON.stringify([merelyWaits(file), isDecided(file), file.reason, whose])
-    groups.set(key, [...(groups.get(key) ?? []), file])
+    const members = groups.get(key)
+    if (members === undefined) groups.set(key, [file])
+    else members.push(file)
   }
   return [...groups].map(([key, members]) => ({ key, series: members[0]?.series !== '', files: members }))
 }
