@@ -36,6 +36,7 @@ from pipelines.late import Unfinished, hold_late
 from pipelines.memory import return_freed_memory
 from pipelines.named_terms import refuse_named
 from pipelines.publication import Publisher, Source
+from pipelines.published import settle_published
 from pipelines.sources import picture_source, stack_source, volume_source
 from pipelines.sweeping import publishing
 
@@ -198,19 +199,14 @@ class _Ingestion:
         )
         if not self._arrivals.files:
             raise InvalidInputError("there is no file to ingest")
+        settle_published(self._arrivals, self._project, self._existing)
         refuse_named(self._arrivals)
         if review is not None:
             review(self._arrivals)
         by_key = {image.id: image for image in self._existing}
         for key, names in sorted(self._arrivals.earlier.items()):
             self._images.append(_describe(self._project, by_key[key], tuple(names)))
-        hold_late(
-            self._arrivals,
-            self._project,
-            existing=self._existing,
-            unfinished=self._unfinished,
-            waited=review is not None,
-        )
+        hold_late(self._arrivals, existing=self._existing, unfinished=self._unfinished, waited=review is not None)
 
     def publish_all(self, workers: int) -> None:
         """Make every image that can be made."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from imaging.dicom.headers_store import unpack_headers
 from imaging.dicom.screen import screen
 from imaging.domain.image import Image
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
-from imaging.project.project import Project
-from imaging.pyramid.beside import read_headers
 from imaging.text import load_detector
 from pipelines.arrivals import Arrivals, Arrived
 
@@ -48,13 +44,11 @@ class Unfinished:
         (self._folder / series).unlink(missing_ok=True)
 
 
-def hold_late(
-    arrivals: Arrivals, project: Project, *, existing: Sequence[Image], unfinished: Unfinished, waited: bool
-) -> None:
+def hold_late(arrivals: Arrivals, *, existing: Sequence[Image], unfinished: Unfinished, waited: bool) -> None:
     """Refuse instances of series that have an image already.
 
-    A UID that is published with other bytes is a conflict; any other instance of the series is late. One that a person
-    let pass makes a new image; the old keeps its annotations.
+    One that a person let pass makes a new image; the old keeps its annotations. `settle_published` has taken out those
+    that an image holds.
 
     Parameters
     ----------
@@ -62,27 +56,13 @@ def hold_late(
         The files come out of quarantine by somebody's decision: none of them is late. Those that only come along with
         the one that was decided on have to stay with it, or their volume would come out short of slices.
     """
-    by_series: dict[str, list[Image]] = defaultdict(list)
-    for image in existing:
-        if image.series:
-            by_series[image.series].append(image)
-    published: dict[str, set[str]] = {}
+    published = {image.series for image in existing}
     kept: list[Arrived] = []
     for item in arrivals.instances:
-        series = item.series
-        if series not in by_series:
+        if waited or item.series not in published or item.series in unfinished:
             kept.append(item)
-            continue
-        if series not in published:
-            published[series] = _instance_uids(project, by_series[series])
-        if item.pseudonyms.uid(item.instance.uid) in published[series]:
-            error = RefusedFileError(Reason.UID_CONFLICT, "an instance with this UID and other bytes is published")
-        elif waited or series in unfinished:
-            kept.append(item)
-            continue
         else:
-            error = _find_cause(item)
-        arrivals.refuse(item, error)
+            arrivals.refuse(item, _find_cause(item))
     arrivals.instances = kept
 
 
@@ -93,11 +73,3 @@ def _find_cause(item: Arrived) -> RefusedFileError:
     except RefusedFileError as error:
         return RefusedFileError(error.reason, f"{error.detail}; {_LATE}")
     return RefusedFileError(Reason.LATE_INSTANCE, _LATE)
-
-
-def _instance_uids(project: Project, images: Sequence[Image]) -> set[str]:
-    uids: set[str] = set()
-    for image in images:
-        packed = read_headers(project.images.path(image.id))
-        uids.update(str(header.SOPInstanceUID) for header in unpack_headers(packed))
-    return uids

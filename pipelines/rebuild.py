@@ -23,11 +23,7 @@ from imaging.errors import InvalidInputError, StateError
 from imaging.geometry import spacing_mm
 from imaging.project.project import Project
 from imaging.pyramid.beside import read_headers, read_manifest
-from imaging.pyramid.layout import Stored
-from imaging.pyramid.read import Pyramid
-
-_DEPTH = 32
-"""Planes read at a time: one row of inner chunks."""
+from pipelines.planes import Planes
 
 _WRITING = "writing files"
 _NIFTI_VOXELS = 352
@@ -57,7 +53,7 @@ def rebuild_dicom(project: Project, image: Image, out: Path, report: Report) -> 
         raise StateError("image", "it was not made of DICOM files; choose another format")
     instances = list(unpack_instances(read_headers(path)))
     project.journal.note_taking_out("image", {"image": image.id, "format": "dicom", "files": len(instances)})
-    planes = _Planes(project, image)
+    planes = Planes(project, image)
     pixels = PixelType(np.dtype(image.dtype), image.attributes.bits_stored, image.attributes.photometric == "RGB")
     made: list[Path] = []
     with _made_whole(out) as folder:
@@ -75,7 +71,7 @@ def rebuild_nifti(project: Project, image: Image, out: Path, report: Report) -> 
     It holds the stored values with slope and intercept; where these differ between planes, the real values, float32.
     """
     target = _target(project, image, out, ".nii.gz", (".nii", ".nii.gz"))
-    planes, attributes = _Planes(project, image), image.attributes
+    planes, attributes = Planes(project, image), image.attributes
     colour = attributes.photometric == "RGB"
     if colour and image.dtype != "uint8":
         raise StateError("image", "NIfTI has no colour of more than 8 bits; choose another format")
@@ -100,7 +96,7 @@ def rebuild_nrrd(project: Project, image: Image, out: Path, report: Report) -> l
         # SimpleITK 2.5 writes a space of the patient in any case.
         raise StateError("image", "nothing says where in the patient it lies, and NRRD would; choose another format")
     target = _target(project, image, out, ".nrrd", (".nrrd",))
-    planes = _Planes(project, image)
+    planes = Planes(project, image)
     if image.extent("t") > 1:
         raise StateError("image", "several time points go into NIfTI or DICOM; choose another format")
     colour = image.attributes.photometric == "RGB"
@@ -118,7 +114,7 @@ def rebuild_nrrd(project: Project, image: Image, out: Path, report: Report) -> l
     return [target]
 
 
-def _read_values(image: Image, planes: _Planes) -> NDArray[Any]:
+def _read_values(image: Image, planes: Planes) -> NDArray[Any]:
     """Read all real values, (z, y, x), or (z, y, x, c) in colour."""
     if image.attributes.photometric == "RGB":
         return np.concatenate([np.moveaxis(part, 0, -1) for _, part in planes.walk()])
@@ -135,47 +131,6 @@ WRITERS: dict[str, Callable[[Project, Image, Path, Report], list[Path]]] = {
     "nrrd": rebuild_nrrd,
 }
 """Formats by their name on the command line."""
-
-
-class _Planes:
-    """Reads an image plane by plane, a slab of them at a time."""
-
-    def __init__(self, project: Project, image: Image) -> None:
-        self._pyramid = Pyramid.open(project.images.path(image.id))
-        self._image = image
-        self._at: tuple[int, int] | None = None
-        self._slab: Stored = np.empty(0)
-
-    def read(self, t: int, z: int) -> Stored:
-        """Give the stored values (c, y, x) of one plane."""
-        start = z - z % _DEPTH
-        if self._at != (t, start):
-            self._slab, self._at = self._read_slab(t, start), (t, start)
-        return self._slab[:, z - start]
-
-    def walk(self) -> Iterator[tuple[float, Stored]]:
-        """Give all slabs (c, z, y, x), times one after the other, each with the share that is done then."""
-        times, planes = self._image.extent("t"), self._image.extent("z")
-        for t in range(times):
-            for start in range(0, planes, _DEPTH):
-                self._at = (t, start)
-                yield (t + min(1.0, (start + _DEPTH) / planes)) / times, self._read_slab(t, start)
-
-    def to_real(self, stored: Stored) -> NDArray[np.float64]:
-        """Rescale the slab (c, z, y, x) that `walk` gave last; (z, y, x)."""
-        first = 0 if self._at is None else self._at[1]
-        rescale, (channel,) = self._image.attributes.rescale, stored
-        slope, intercept = (
-            np.resize(np.asarray(numbers, np.float64), self._image.extent("z"))[first:][: len(channel)]
-            for numbers in (rescale.slope, rescale.intercept)
-        )
-        return np.asarray(channel * slope[:, None, None] + intercept[:, None, None], np.float64)
-
-    def _read_slab(self, t: int, start: int) -> Stored:
-        stop = min(start + _DEPTH, self._image.extent("z"))
-        box = (start, stop, 0, self._image.extent("y"), 0, self._image.extent("x"))
-        channels = range(self._image.extent("c"))
-        return np.stack([self._pyramid.region(box, t=t, c=c) for c in channels])
 
 
 def _target(project: Project, image: Image, out: Path, suffix: str, known: tuple[str, ...]) -> Path:

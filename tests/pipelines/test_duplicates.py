@@ -6,15 +6,24 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import generate_uid
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    generate_uid,
+)
 
-from imaging.domain.job import IngestWork
+from imaging.domain.job import IngestWork, ReviewWork
+from imaging.domain.outcome import Reason
 from imaging.project.project import Project
 from imaging.workspace import Workspace
 from pipelines.ingest import ingest_upload
 from pipelines.jobs import without_names
+from pipelines.review import review
 from tests.pipelines.conftest import Call, MakePicture, MakeSeries
 from tests.pipelines.ingesting import begin_job, silent, take, take_at_once
 
@@ -58,6 +67,64 @@ def test_copies_that_only_their_pixels_tell_are_named(
     assert [image.shape for image in made.images] == [(4, 24, 20)]
     named = {*made.duplicate_inputs, *made.images[0].inputs}
     assert (made.duplicates, named) == (2, {*names_in(tmp_path / "in")})
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian])
+def test_a_published_series_that_comes_in_other_bytes_is_here_already(
+    project: Project, make_series: MakeSeries, tmp_path: Path, syntax: UID
+) -> None:
+    make_series(tmp_path / "in")
+    take(project, tmp_path / "in")
+    for path in names_in(tmp_path / "in"):
+        header = pydicom.dcmread(path)
+        header["PixelData"].VR = "OW"
+        if syntax is ExplicitVRBigEndian:
+            header.PixelData = np.frombuffer(header.PixelData, "<u2").astype(">u2").tobytes()
+        header.file_meta.TransferSyntaxUID = syntax
+        header.preamble = b"\1" * 128
+        pydicom.dcmwrite(path, header, enforce_file_format=True)
+    again = take(project, tmp_path / "in")
+    assert (again.duplicates, again.images, project.quarantine.held()) == (6, (), [])
+    assert sorted(again.duplicate_inputs) == names_in(tmp_path / "in")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"), [("ImagePositionPatient", [-10, -20, 31]), ("RescaleSlope", 2), ("PixelData", None)]
+)
+def test_an_instance_that_differs_from_the_published_one_is_no_duplicate(
+    project: Project, make_series: MakeSeries, tmp_path: Path, keyword: str, value: object
+) -> None:
+    make_series(tmp_path / "in")
+    take(project, tmp_path / "in")
+    header = pydicom.dcmread(names_in(tmp_path / "in")[0])
+    # One bit of the last pixel alone, where pixels differ.
+    other = header.PixelData[:-2] + bytes([header.PixelData[-2] ^ 1, header.PixelData[-1]])
+    setattr(header, keyword, other if value is None else value)
+    header.save_as(tmp_path / "other.dcm")
+    (held,) = take(project, tmp_path / "other.dcm").quarantined
+    assert (held.reason, held.detail) == (
+        Reason.UID_CONFLICT,
+        "an instance with this UID and other pixels is published",
+    )
+
+
+def test_a_held_file_that_is_published_meanwhile_by_another_door_is_let_go_as_a_duplicate(
+    project: Project, make_series: MakeSeries, tmp_path: Path
+) -> None:
+    make_series(tmp_path / "in")
+    files = names_in(tmp_path / "in")
+    # Too far apart, as after an association that was cut off.
+    take(project, Path(files[0]), Path(files[1]), Path(files[5]))
+    ids = [item.id for item in project.quarantine.held()]
+    assert len(ids) == 3
+    for path in files:
+        header = pydicom.dcmread(path)
+        header.preamble = b"\1" * 128
+        header.save_as(path)
+    assert len(take(project, tmp_path / "in").images) == 1
+    outcomes = review(project, ReviewWork(items=tuple(ids)), silent)
+    assert {outcome.decision for outcome in outcomes} == {"duplicate"}
+    assert project.quarantine.held() == []
 
 
 def test_files_that_somebody_else_published_meanwhile_are_named(

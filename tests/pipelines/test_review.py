@@ -264,7 +264,7 @@ def test_of_two_files_of_one_uid_neither_is_believed_until_one_is_let_pass_alone
         (item,) = project.quarantine.held()
         assert item.detail.split("; ") == [
             "devices of this kind write text into the picture",
-            "an instance with this UID and other bytes is published",
+            "an instance with this UID and other pixels is published",
         ]
     assert len(project.images.list()) == 1
 

@@ -97,6 +97,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'tomosynthesis is not read yet': 'tomosynthesis',
   'another file has the same UID and other content': 'sameUid',
   'accept one of them alone': 'oneAlone',
+  'an instance with this UID and other pixels is published': 'publishedUid',
   'an instance with this UID and other bytes is published': 'publishedUid',
   'the series is published already': 'seriesPublished',
   'the series was published meanwhile': 'seriesMeanwhile',
