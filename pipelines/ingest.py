@@ -121,7 +121,13 @@ class _Options:
 
 
 def ingest_held(
-    project: Project, files: Sequence[Found], report: Report, review: Callable[[Arrivals], None], *, kept: bool
+    project: Project,
+    files: Sequence[Found],
+    report: Report,
+    review: Callable[[Arrivals], None],
+    *,
+    kept: bool,
+    parted: bool,
 ) -> IngestReport:
     """Turn files that were held into images; those that are refused again are told, and not held once more.
 
@@ -131,11 +137,13 @@ def ingest_held(
         Marks what a person decided on the files that arrived, before any of them is looked at for text.
     kept
         Whether the decision was on planes that form no regular grid: then they become an image that says so.
+    parted
+        Whether what was decided on is all there is to decide: of a volume with missing slices each run without a gap
+        becomes an image then.
     """
     return_freed_memory()
     keeps = _keeps(project)
-    # Whoever decides on a volume with missing slices takes what there is of it: each run without a gap is an image.
-    leave = Leave(parted=not keeps, kept=keeps or kept)
+    leave = Leave(parted=parted and not keeps, kept=keeps or kept)
     project.require_object_store()
     ingestion = _Ingestion(project, report, project.profile.get(), leave)
     with publishing(project):

@@ -33,6 +33,10 @@ from pipelines.label_files import LABELS_ALONE
 from pipelines.volume_text import screen_across
 
 _TOGETHER = frozenset({Reason.BURNED_IN_RISK, Reason.FACE_RISK})
+_GEOMETRY = frozenset({Reason.IRREGULAR_GEOMETRY, Reason.MIXED_ORIENTATION})
+_OF_A_PART = _TOGETHER | {Reason.UID_CONFLICT}
+"""What a file is held for whatever its series is like: a decision on it decides nothing about the rest."""
+
 _File = TypeVar("_File", PictureFile, VolumeFile)
 ONE_ALONE = "accept one of them alone"
 """Ends what is told of files of one UID that were let pass together: which of them is right, nobody has said."""
@@ -43,8 +47,8 @@ _NEVER_PAINTED = "segments and contours are not painted over: accept or refuse t
 def review(project: Project, work: ReviewWork, report: Report) -> tuple[Reviewed, ...]:
     """Ingest held files after all and delete those that became part of an image; the others stay held.
 
-    The slices of a volume that wait for one of them come along. Where others of them need a decision too, this one is
-    remembered and carried out together with theirs.
+    The slices of a volume that wait for one of them come along. Where others of them need a decision too, on what they
+    show or on how they lie, this one is remembered and carried out together with theirs.
 
     Returns
     -------
@@ -63,19 +67,41 @@ def review(project: Project, work: ReviewWork, report: Report) -> tuple[Reviewed
         items = _with_companions(project.quarantine.held(), work.items)
         decisions = {item.id: item.decision for item in items if item.decision is not None}
         decisions |= dict.fromkeys(work.items, work.decision)
-        alone = {str(item.id): item for item in items if item.detail.endswith(LABELS_ALONE)}
-        marking = _Marking({str(key): made for key, made in decisions.items()}, _find_detector(decisions), alone)
-        files = _open(project, items, scratch)
-        # One decision on text must not pass for another on geometry.
-        kept = any(item.id in work.items and item.reason is Reason.IRREGULAR_GEOMETRY for item in items)
-        made = ingest_held(project, files, report, marking.mark, kept=kept) if files else None
-        outcomes = _tell(items, made, marking, frozenset(work.items))
+        detector = _find_detector(decisions)
+        unsettled = {item.series for item in items if item.reason in _GEOMETRY and item.id not in decisions}
+        outcomes: tuple[Reviewed, ...] = ()
+        for whole in (True, False):
+            part = [item for item in items if (item.series not in unsettled) == whole]
+            outcomes += _ingest(project, part, work, _Decided(decisions, detector, whole), scratch, report)
         for outcome in outcomes:
             # Somebody may have deleted a file meanwhile; the others have their outcome all the same.
             with suppress(NotFoundError):
                 _carry_out(project, outcome, decisions.get(outcome.id))
         _tell_why_held(project, items, outcomes)
     return outcomes
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """What was decided, with what finds text; `whole` tells whether on all that is irregular in a series."""
+
+    decisions: Mapping[int, Decision]
+    detector: TextDetector | None
+    whole: bool
+
+
+def _ingest(
+    project: Project, items: Sequence[HeldFile], work: ReviewWork, decided: _Decided, scratch: Path, report: Report
+) -> tuple[Reviewed, ...]:
+    alone = {str(item.id): item for item in items if item.detail.endswith(LABELS_ALONE)}
+    marking = _Marking({str(key): made for key, made in decided.decisions.items()}, decided.detector, alone)
+    files = _open(project, items, scratch)
+    # One decision on text must not pass for another on geometry.
+    kept = any(item.id in decided.decisions and item.reason is Reason.IRREGULAR_GEOMETRY for item in items)
+    made = None
+    if files:
+        made = ingest_held(project, files, report, marking.mark, kept=kept and decided.whole, parted=decided.whole)
+    return _tell(items, made, marking, frozenset(work.items))
 
 
 def _find_detector(decisions: Mapping[int, Decision]) -> TextDetector | None:
@@ -122,13 +148,24 @@ def _tell_why_held(project: Project, items: Sequence[HeldFile], outcomes: Sequen
 
 
 def _with_companions(held: Sequence[HeldFile], keys: Sequence[int]) -> list[HeldFile]:
-    """Add what is held for text or a face in the same series: without it a volume would come out short of slices."""
+    """Add what belongs to the volumes of some files, which would come out short of slices without it.
+
+    That is what is held in the same series for text or a face, or is decided on; and, of a file that is not held for
+    how its series lies, also what is: the file may be the very slice that is missing there.
+    """
     by_key = {item.id: item for item in held}
     for key in keys:
         if key not in by_key:
             raise NotFoundError("quarantined file", key)
     asked, series = set(keys), {by_key[key].series for key in keys} - {""}
-    return [item for item in held if item.id in asked or (item.series in series and item.reason in _TOGETHER)]
+    of_a_part = {by_key[key].series for key in keys if by_key[key].reason in _OF_A_PART} - {""}
+
+    def comes_along(item: HeldFile) -> bool:
+        if item.reason in _GEOMETRY:
+            return item.series in of_a_part or (item.series in series and item.decision is not None)
+        return item.series in series and item.reason in _TOGETHER
+
+    return [item for item in held if item.id in asked or comes_along(item)]
 
 
 def _open(project: Project, items: Sequence[HeldFile], scratch: Path) -> list[Found]:
@@ -285,14 +322,14 @@ def _tell(
             outcomes.append(Reviewed(id=item.id, decision="released", image=images[key], painted=boxes, text_left=left))
         elif key in refused:
             why = refused[key]
-            waits = item.id in asked and key in marking.painted and why.detail == VOLUME_WAITS
+            waits = item.id in asked and key in marking.painted and _waits(item, why, marking, items)
             outcomes.append(
                 Reviewed(
                     id=item.id,
                     decision="decided" if waits else "held",
                     reason=why.reason,
                     detail=f"{SAME_UID}; {ONE_ALONE}" if why.detail == SAME_UID else why.detail,
-                    waits_for=_undecided(item, items, refused) if waits else (),
+                    waits_for=_undecided(item, items, refused, marking) if waits else (),
                 )
             )
         elif item.size and _lost_its_twin(item, items, images.keys() | attached.keys(), refused):
@@ -317,8 +354,22 @@ def _lost_its_twin(
     return twins.isdisjoint(images) and not twins.isdisjoint(refused)
 
 
-def _undecided(item: HeldFile, items: Sequence[HeldFile], refused: Mapping[str, Held]) -> tuple[int, ...]:
-    """List what was refused for text in its own pixels, of the series of a file that waits."""
+def _waits(item: HeldFile, why: Held, marking: _Marking, items: Sequence[HeldFile]) -> bool:
+    """Whether a file that was let pass is held for others of its volume alone."""
+    irregular = why.reason in _GEOMETRY and item.reason not in _GEOMETRY
+    return why.detail == VOLUME_WAITS or (irregular and bool(_undecided_places(item, items, marking)))
+
+
+def _undecided(
+    item: HeldFile, items: Sequence[HeldFile], refused: Mapping[str, Held], marking: _Marking
+) -> tuple[int, ...]:
+    """List what waits for a decision of its own in the series of a file that waits."""
     same = (refused.get(str(one.id)) for one in items if one.series == item.series)
     own = (one for one in same if one is not None and one.reason is Reason.BURNED_IN_RISK)
-    return tuple(int(one.name) for one in own if one.detail != VOLUME_WAITS)
+    shown = [int(one.name) for one in own if one.detail != VOLUME_WAITS]
+    return tuple(sorted({*shown, *_undecided_places(item, items, marking)}))
+
+
+def _undecided_places(item: HeldFile, items: Sequence[HeldFile], marking: _Marking) -> list[int]:
+    irregular = (one.id for one in items if one.series == item.series and one.reason in _GEOMETRY)
+    return [key for key in irregular if str(key) not in marking.decisions]

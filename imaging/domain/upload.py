@@ -197,7 +197,7 @@ class Reviewed(Record):
     text_left
         Whether text is found on it still where nothing but drawn boxes was painted over.
     waits_for
-        Other held files of its series that may carry text and on which nobody has decided.
+        Other held files of its series on which nobody has decided: they may carry text, or lie irregularly.
     """
 
     id: int

@@ -21,6 +21,9 @@ from imaging.errors import InvalidInputError, NotFoundError
 from imaging.project.project import Project
 from pipelines.jobs import run_here, without_names
 
+_NAMED = 5
+"""So many of the files that a decision waits for are named; the others are counted."""
+
 _BOX = re.compile(r"(\d{1,9}(?:,\d{1,9}){3})(?:@(\d{1,9}))?", re.ASCII)
 
 
@@ -269,8 +272,9 @@ def _outcome_lines(outcomes: Sequence[Reviewed], work: ReviewWork) -> list[str]:
 
 def _outcome(outcome: Reviewed, work: ReviewWork) -> str:
     if outcome.decision == "decided":
-        first = ", ".join(map(str, outcome.waits_for))
-        return f"decided; its volume waits, undecided in its series: {first}"
+        first = ", ".join(map(str, outcome.waits_for[:_NAMED]))
+        more = len(outcome.waits_for) - _NAMED
+        return f"decided; its volume waits, undecided in its series: {first}{f' and {more} more' if more > 0 else ''}"
     if outcome.reason is not None:
         told = f"held still: {outcome.reason.value}"
         return told + (f" ({outcome.detail})" if outcome.detail else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,18 +32,24 @@ def written(text: str, size: int, grey: int, place: tuple[int, int] = (10, 10)) 
     return (body() * (1 - share) + grey * share).astype(np.uint16)
 
 
-def write_volume(folder: Path, named: Collection[int] = (1,)) -> np.ndarray:
-    """Write a CT series of four slices, 0.dcm to 3.dcm, a name on the second or on those chosen: (z, y, x) int16."""
-    planes = np.stack([written(NAME, 20, 3000) if z in named else body() for z in range(4)]).astype(np.int16)
+def write_volume(folder: Path, named: Collection[int] = (1,), places: Sequence[int] = range(4)) -> np.ndarray:
+    """Write a CT series, 0.dcm and on, a name on the second or on those chosen: (z, y, x) int16.
+
+    Parameters
+    ----------
+    places
+        Which plane of an even stack each file is; four without a gap by default.
+    """
+    planes = np.stack([written(NAME, 20, 3000) if z in named else body() for z in range(len(places))]).astype(np.int16)
     series = generate_uid()
     folder.mkdir(exist_ok=True)
-    for z, plane in enumerate(planes):
+    for z, (place, plane) in enumerate(zip(places, planes, strict=True)):
         header = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
         header.PatientID, header.PatientName = "PHA-000001", "PHANTOM^ALPHA"
         header.SeriesInstanceUID, header.SOPInstanceUID = series, generate_uid()
         header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
         header.ImageOrientationPatient, header.PixelSpacing = [1, 0, 0, 0, 1, 0], [1, 1]
-        header.ImagePositionPatient = [0, 0, 2 * z]
+        header.ImagePositionPatient = [0, 0, 2 * place]
         header.Rows = header.Columns = SIDE
         header.PixelData = plane.tobytes()
         header.save_as(folder / f"{z}.dcm")
