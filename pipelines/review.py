@@ -287,11 +287,13 @@ class _Marking:
         return (*known, *cover_text((paint(frame, n, known) for n, frame in enumerate(read())), self.detector))
 
     def _look_after(self, name: str, decision: Decision, read: Callable[[], Iterable[Stored]]) -> None:
-        """Note that text stays where somebody painted over some of it: they may not have seen the rest."""
+        """Note, or refuse, text that stays where somebody painted over some of it: they may not have seen the rest."""
         if self.detector is None or decision.find or not decision.boxes:
             return
         boxes = self.painted[name]
         if any(shows_text(frame, number, boxes, self.detector) for number, frame in enumerate(read())):
+            if decision.boxes_cover:
+                raise RefusedFileError(Reason.BURNED_IN_RISK, "text is found outside the boxes")
             self.left.add(name)
 
 

@@ -61,7 +61,7 @@ class ReviewWork(Record):
 
     Attributes
     ----------
-    boxes, find
+    boxes, find, boxes_cover
         What is done to each of them; see `Decision`.
     """
 
@@ -69,11 +69,12 @@ class ReviewWork(Record):
     items: tuple[int, ...] = Field(min_length=1)
     boxes: tuple[PaintedBox, ...] = ()
     find: bool = False
+    boxes_cover: bool = False
 
     @property
     def decision(self) -> Decision:
         """What is done to each file."""
-        return Decision(boxes=self.boxes, find=self.find)
+        return Decision(boxes=self.boxes, find=self.find, boxes_cover=self.boxes_cover)
 
 
 class RepseudonymiseWork(Record):

@@ -45,10 +45,13 @@ class Decision(Record):
         What is painted over.
     find
         Whether what the text detector finds, and all outside the regions of an ultrasound, is painted over too.
+    boxes_cover
+        Whether the boxes are to cover all text: where the detector finds some outside of them, the file stays held.
     """
 
     boxes: tuple[PaintedBox, ...] = ()
     find: bool = False
+    boxes_cover: bool = False
 
     @property
     def word(self) -> str:

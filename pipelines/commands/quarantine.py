@@ -114,17 +114,21 @@ def accept(invocation: Invocation, project: str, items: tuple[int, ...]) -> None
 @click.option(
     "--find/--no-find",
     default=None,
-    help="Paint over what the text detector finds, and all outside an ultrasound's regions; default without --box.",
+    help="Paint over what the text detector finds, and all outside an ultrasound's regions; default without --box. "
+    "With --box alone a file on which text is left stays held; --no-find makes the image all the same.",
 )
 @workspace_options
 def redact(
     invocation: Invocation, project: str, items: tuple[int, ...], boxes: tuple[PaintedBox, ...], find: bool | None
 ) -> None:
     """Paint over text in held files, then make images of them; every other pixel stays as it is."""
-    find = not boxes if find is None else find
-    if not find and not boxes:
+    if find is False and not boxes:
         raise InvalidInputError("nothing to paint over: give --box or --find, or accept the file as it is")
-    _review(invocation, project, ReviewWork(items=tuple(dict.fromkeys(items)), boxes=boxes, find=find))
+    # A slip of one digit leaves the name where it is, and nobody sees the picture here.
+    cover = bool(boxes) and find is None
+    wanted = tuple(dict.fromkeys(items))
+    work = ReviewWork(items=wanted, boxes=boxes, find=not boxes if find is None else find, boxes_cover=cover)
+    _review(invocation, project, work)
 
 
 @command.command("expire")

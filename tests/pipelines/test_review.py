@@ -150,6 +150,21 @@ def test_a_copy_of_a_file_that_stays_held_stays_too(project: Project, tmp_path: 
     assert project.quarantine.held() == []
 
 
+def test_a_box_that_misses_the_text_releases_nothing_on_the_command_line(
+    project: Project, tmp_path: Path, call: Call
+) -> None:
+    Picture.fromarray((written(NAME, 20, 3000) // 16).astype(np.uint8)).save(tmp_path / "shot.png")
+    take(project, tmp_path / "shot.png")
+    redact = ["quarantine", "redact", "phantoms", project.quarantine.held()[0].id, "--box", "200,4,20,20"]
+    code, out, _ = call(*redact)
+    assert (code, "text is found outside the boxes" in out) == (2, True)
+    assert project.images.list() == []
+    assert [item.detail for item in project.quarantine.held()] == ["text is found outside the boxes"]
+    # Whoever says that nothing is to be looked for has seen the picture.
+    code, out, _ = call(*redact, "--no-find")
+    assert (code, "text is still found on it" in out) == (0, True)
+
+
 def test_a_picture_is_painted_too(project: Project, tmp_path: Path):
     Picture.fromarray((written(NAME, 20, 3000) // 16).astype(np.uint8)).save(tmp_path / "shot.png")
     take(project, tmp_path / "shot.png")

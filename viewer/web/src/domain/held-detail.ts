@@ -12,6 +12,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'a label map that no text detector looks at': 'labelMap',
   'text is still found after painting over it': 'stillFound',
   'a box reaches out of the picture': 'boxOut',
+  'text is found outside the boxes': 'outsideBoxes',
   'a box names a frame that is not there': 'boxFrame',
   'a picture may show a face': 'pictureFace',
   'a volume of unknown kind may show a face': 'volumeFace',
