@@ -26,6 +26,7 @@ from imaging.taxonomy import check_name
 from pipelines.plain_values import is_plain_number, is_plain_word, may_tell_when_or_who
 
 COLUMN_UNKNOWN = "the table has a column that is not known"
+TABLE_UNREAD = "the table cannot be read: save it as CSV UTF-8, parted by commas, its columns named as documented"
 
 _LARGEST_BYTES = 2**23
 _BEGINNING_BYTES = 4096
@@ -145,14 +146,14 @@ def _read(found: Found, names: Collection[str]) -> Table | None:
         records: JsonValue = _read_csv(content) if base.endswith(".csv") else _read_json(content)
     except (OSError, ValueError, RecursionError, csv.Error):
         ours = bool(beside) or _looks_like_ours(found)
-        return Table(found, labels=beside, problem="the table cannot be read") if ours else None
+        return Table(found, labels=beside, problem=TABLE_UNREAD) if ours else None
     document = records if base == _DATASET and isinstance(records, dict) else {}
     beside |= {label for _, label in _listed_pairs(found, document.get("training"))}
     if beside or "labels" in document:
         return _judge(found, beside, lambda: _read_dataset(found, document, names))
     rows = _list_rows(records)
     if not rows:
-        return Table(found, problem="the table cannot be read") if _looks_like_ours(found) else None
+        return Table(found, problem=TABLE_UNREAD) if _looks_like_ours(found) else None
     if len(rows) > _MOST_ROWS:
         return Table(found, problem="the table has too many rows")
     named = frozenset(_resolve(found, str(row["labels"])) for row in rows if row.get("labels"))
@@ -174,7 +175,7 @@ def _judge(found: Found, labels: frozenset[str], read: Callable[[], Iterable[Row
 
 def _read_csv(content: str) -> JsonValue:
     reader = csv.DictReader(io.StringIO(content, newline=""), strict=True)
-    columns = reader.fieldnames or ()
+    reader.fieldnames = columns = [column.strip() for column in reader.fieldnames or ()]
     if len(set(columns)) < len(columns):
         raise ValueError
     # What stands in cells beyond the last column comes under the name "", which is no column that is known.
@@ -291,7 +292,7 @@ def _read_property(column: str, cell: JsonValue) -> tuple[str, str]:
 
 def _text(cell: JsonValue) -> str:
     if not isinstance(cell, str):
-        raise _UselessError("the table cannot be read")
+        raise _UselessError(TABLE_UNREAD)
     return cell.strip()
 
 

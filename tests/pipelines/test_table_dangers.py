@@ -17,7 +17,7 @@ from imaging.dicom.walk import Found
 from imaging.domain.outcome import Reason
 from imaging.errors import RefusedFileError
 from imaging.project.project import Project
-from pipelines.tables import read_tables
+from pipelines.tables import TABLE_UNREAD, read_tables
 from plugins.nrrd import NrrdReader
 from tests.pipelines.ingesting import take
 
@@ -91,7 +91,7 @@ def test_a_table_as_a_spreadsheet_may_write_it_is_a_table_that_cannot_be_used(
 ) -> None:
     (folder / "table.csv").write_bytes(content)
     made = take(project, folder)
-    assert [held.detail for held in made.quarantined] == ["the table cannot be read"]
+    assert [held.detail for held in made.quarantined] == [TABLE_UNREAD]
     assert [item.size for item in project.quarantine.held()] == [0]
 
 
@@ -142,7 +142,7 @@ def test_label_maps_that_only_a_useless_dataset_names_become_no_images(
 
 def test_a_column_that_stands_twice_makes_the_table_useless(project: Project, folder: Path) -> None:
     (folder / "table.csv").write_text("PatientID,term,term\nPHA-000001,lung,nodule\n")
-    assert [held.detail for held in take(project, folder).quarantined] == ["the table cannot be read"]
+    assert [held.detail for held in take(project, folder).quarantined] == [TABLE_UNREAD]
 
 
 def test_a_table_adds_a_bounded_number_of_terms(project: Project, folder: Path) -> None:

@@ -116,6 +116,13 @@ def pack_spreadsheet(path: Path, *members: str) -> None:
             archive.writestr(member, "PHANTOM^ALPHA")
 
 
+def test_blanks_beside_the_name_of_a_column_are_no_part_of_it(project: Project, folder_in: Path) -> None:
+    write(folder_in / "v.nii.gz", image_of())
+    (folder_in / "a.csv").write_text("file , term\nv.nii.gz, lung\n")
+    (image,) = take(project, folder_in).images
+    assert given(project) == {image.id: {"lung"}}
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_spreadsheet_is_one_file_that_is_to_be_saved_as_csv(project: Project, folder_in: Path, packed: bool) -> None:
     write(folder_in / "v.nii.gz", image_of())

@@ -70,6 +70,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'the voxels are no label values': 'labelVoxels',
   'label maps come in together with the table that names them: send both again': 'labelsAlone',
   'the ontology lacks its terms: add them and send it again': 'termsLack',
+  'the table cannot be read: save it as CSV UTF-8, parted by commas, its columns named as documented': 'tableUnread',
   'the table cannot be read': 'tableUnread',
   'the table has a column that is not known': 'tableColumn',
   'the table says nothing of an image': 'tableSaysNothing',
