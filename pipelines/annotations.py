@@ -364,8 +364,13 @@ def dump_drawings(project: Project, images: Sequence[Image], layer: Layer | None
     wanted = AnnotationFilter(images=tuple(image.id for image in images), layers=() if layer is None else (layer.id,))
     found = project.annotations.list(wanted).items if images else ()
     project.journal.note_taking_out("annotation", {"count": len(found)})
-    names = {term.id: term.name for term in project.ontology.terms()}
-    return drawing_files.write_geojson(found, {image.id: image for image in images}, names, target)
+    return drawing_files.write_geojson(
+        found,
+        target,
+        images={image.id: image for image in images},
+        layers={known.id: known for known in project.layers.list()},
+        names={term.id: term.name for term in project.ontology.terms()},
+    )
 
 
 def dump_segmentations(project: Project, images: Sequence[Image], layer: Layer | None, folder: Path) -> int:

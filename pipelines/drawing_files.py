@@ -11,8 +11,8 @@ from pathlib import Path
 import shapely
 from pydantic import JsonValue
 
-from imaging.domain.annotation import Annotation, AnnotationDraft, Measurement
-from imaging.domain.base import TermKey
+from imaging.domain.annotation import Annotation, AnnotationDraft, Layer, Measurement
+from imaging.domain.base import LayerKey, TermKey
 from imaging.domain.image import Axis, Image
 from imaging.errors import InvalidInputError
 from imaging.geometry import flip_wkt_y, format_wkt, parse_wkt
@@ -99,9 +99,17 @@ def read_rows(path: Path, *, needed: tuple[str, ...]) -> Iterator[tuple[int, dic
 
 
 def write_geojson(
-    annotations: Iterable[Annotation], images: Mapping[int, Image], names: Mapping[TermKey, str], path: Path
+    annotations: Iterable[Annotation],
+    path: Path,
+    *,
+    images: Mapping[int, Image],
+    layers: Mapping[LayerKey, Layer],
+    names: Mapping[TermKey, str],
 ) -> int:
-    """Write drawings so that `read_geojson` reads them back; gives their count."""
+    """Write drawings so that `read_geojson` reads them back; gives their count.
+
+    Whose a layer is is told by its id alone: nobody is named.
+    """
     features: list[JsonValue] = []
     for annotation in annotations:
         image = images[annotation.image]
@@ -114,6 +122,7 @@ def write_geojson(
             "c": annotation.c,
             "terms": [names[term] for term in annotation.terms],
             "reviewed": annotation.reviewed,
+            "layer": {"id": annotation.layer, "kind": layers[annotation.layer].kind.value},
             "measurements": [measurement.model_dump() for measurement in annotation.measurements],
         }
         geometry = json.loads(shapely.to_geojson(parse_wkt(wkt)))

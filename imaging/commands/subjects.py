@@ -63,7 +63,17 @@ def erase(invocation: Invocation, project: str, subject: str, yes: bool) -> None
         "signature": certificate.signature,
     }
     lines = [f"{name:<27}  {fact}" for name, fact in facts.items()]
+    _tell_unknown(opened, project)
     invocation.show(certificate.model_dump(mode="json"), "\n".join(lines))
+
+
+def _tell_unknown(opened: Project, project: str) -> None:
+    """Say that held files are left of which nothing tells whose they are: only who looks at them can."""
+    unknown = sum(not item.subject for item in opened.quarantine.held())
+    if unknown:
+        files = "1 held file does" if unknown == 1 else f"{unknown} held files do"
+        told = f"{files} not say whose, and may be of this person too: imaging quarantine list {project}"
+        click.echo(f"imaging: {told}", err=True)
 
 
 def _confirm(project: Project, subject: str) -> None:

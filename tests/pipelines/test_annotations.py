@@ -187,6 +187,8 @@ def test_geojson_polygons_come_in_from_lower_left_and_go_out_the_same(
     (written,) = json.loads((tmp_path / "b.geojson").read_text())["features"]
     assert sorted(written["geometry"]["coordinates"][0]) == sorted([float(x), float(y)] for x, y in ring)
     assert written["properties"]["terms"] == ["nodule"]
+    # Which layer, and no word of whose.
+    assert written["properties"]["layer"] == {"id": annotation.layer, "kind": "member"}
 
 
 def test_a_long_outline_in_a_csv_is_read(project: Project, image: Image, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from imaging.domain.outcome import Reason
 from imaging.geometry import parse_wkt
 from imaging.project.project import Project
 from imaging.project.verification import verify_project
-from pipelines.drawing_files import write_geojson
+from pipelines.annotations import dump_drawings
 from pipelines.review import review
 from tests.pipelines.conftest import MakeSeries
 from tests.pipelines.ingesting import silent, take
@@ -196,8 +196,7 @@ def test_coded_numbers_come_with_their_region(
     assert told(first) == [("Attenuation coefficient, mean", -12.5, "[hnsf'U]"), ("Area", 1.7, "cm2")]
     assert told(second) == []
     dump = tmp_path / "out.geojson"
-    images = {image.id: image for image in project.images.list()}
-    write_geojson(drawn(project), images, {term.id: term.name for term in project.ontology.terms()}, dump)
+    dump_drawings(project, project.images.list(), None, dump)
     assert json.loads(dump.read_text())["features"][0]["properties"]["measurements"][1] == {
         "name": "Area",
         "value": 1.7,

@@ -109,6 +109,8 @@ def test_a_subject_of_whom_only_a_file_is_held_is_asked_for(
     (tmp_path / "held").write_bytes(b"held")
     file = FileToHold("held", tmp_path / "held", Reason.NOT_DICOM, "", "0" * 64, subject=SUBJECT)
     project.quarantine.hold(project.uploads.create("test"), file)
+    nobodys = FileToHold("other", None, Reason.NOT_DICOM, "", "1" * 64)
+    project.quarantine.hold(project.uploads.create("test"), nobodys)
     for upload in project.uploads.stopped(young=True):
         project.uploads.finish(upload.id)
     monkeypatch.setattr(sys, "stdin", Terminal(f"{SUBJECT}\n"))
@@ -116,6 +118,7 @@ def test_a_subject_of_whom_only_a_file_is_held_is_asked_for(
     out, err = capsys.readouterr()
     assert "held files                   1" in out.splitlines()
     assert "go for good" in err
+    assert "1 held file does not say whose, and may be of this person too" in err
 
 
 @pytest.mark.parametrize(("options", "typed"), [((), f"{SUBJECT}\n"), (("--yes",), "")])
