@@ -65,7 +65,7 @@ class LabelAttacher:
     def _attach(self, item: LabelFile, images: Sequence[Image], scratch: Path) -> IngestedDocument:
         row = item.row
         if row is None:
-            raise RefusedFileError(Reason.NO_PIXELS, "the table that names it is held")
+            raise RefusedFileError(Reason.NO_PIXELS, "the table that names it is held, or names it for several images")
         if self._profile.faces == "removed":
             raise RefusedFileError(Reason.FACE_RISK, "segments and contours of a head may show a face")
         if item.reader is None:

@@ -64,6 +64,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'samples per pixel make no labels': 'labelSamples',
   'the largest fraction makes no sense': 'fraction',
   'it lies on several images: annotations import brings it onto one': 'severalFit',
+  'the table that names it is held, or names it for several images': 'tableHeld',
   'the table that names it is held': 'tableHeld',
   'a label map is neither a NIfTI nor an NRRD volume': 'labelKind',
   'a value of the label map has no term': 'labelValue',
