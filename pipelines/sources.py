@@ -51,7 +51,11 @@ def stack_source(stack: Stack, digests: Mapping[int, str], *, profile: Profile, 
     cleaned = pseudonymise(first.header, profile, pseudonyms)
     frame_of_reference = cleaned.get("FrameOfReferenceUID", "")
     attributes = stack.attributes.model_copy(
-        update={"profile_hash": profile.hash, "frame_of_reference": str(frame_of_reference)}
+        update={
+            "profile_hash": profile.hash,
+            "frame_of_reference": str(frame_of_reference),
+            "painted": any(instance.painted for instance in stack.instances),
+        }
     )
     read = _reader(stack)
     without_face = _take_face(stack, read) if profile.faces == "removed" else None
@@ -106,6 +110,7 @@ def picture_source(picture: PictureFile, pseudonyms: Pseudonyms, *, profile: Pro
         units="" if colour else "stored",
         photometric="RGB" if colour else "MONOCHROME2",
         bits_stored=stored.dtype.itemsize * 8,
+        painted=bool(picture.painted),
     )
 
     def read(slab: Slab) -> Stored:
@@ -153,7 +158,7 @@ def volume_source(file: VolumeFile, scratch: Path, pseudonyms: Pseudonyms, *, pr
         subject=pseudonyms.identifier("volume", file.digest),
         study="",
         series="",
-        attributes=volume.attributes,
+        attributes=volume.attributes.model_copy(update={"painted": bool(file.painted)}),
         shape=volume.shape,
         dtype=volume.dtype,
         read=_VolumeRead(volume, file.painted),

@@ -105,6 +105,8 @@ class ImageAttributes(Record):
         The header's own windows in real units, first one the default.
     resampled
         None where the voxels are those of the source files.
+    painted
+        Whether pixels of it were painted over because of text: there the source had other values.
     """
 
     axes: str
@@ -124,6 +126,7 @@ class ImageAttributes(Record):
     frame_of_reference: str = ""
     profile_hash: str = ""
     resampled: Resampled | None = None
+    painted: bool = False
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,8 @@ def test_the_headers_of_a_painted_slice_say_so(project: Project, volume: np.ndar
     cleaned = ["113101" in [code.CodeValue for code in header.DeidentificationMethodCodeSequence] for header in headers]
     assert cleaned == [False, True, False, False]
     assert headers[1].BurnedInAnnotation == "NO"
+    assert image.attributes.painted
+    assert Pyramid.open(project.images.path(image.id)).attributes.painted
 
 
 def test_a_box_is_painted_exactly_and_on_its_frame_only(project: Project, volume: np.ndarray, tmp_path: Path):
