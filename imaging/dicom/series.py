@@ -56,6 +56,7 @@ class _Verdict:
     refusal: tuple[Reason, str] | None = None
     copies: tuple[Instance, ...] = ()
     irregularities: tuple[Irregularity, ...] = ()
+    parted: bool = False
 
     @property
     def instances(self) -> dict[int, Instance]:
@@ -294,7 +295,8 @@ def _judge_times(times: tuple[tuple[Plane, ...], ...], leave: Leave) -> list[_Ve
     # Parted, a lone plane of a tilted volume would pass as if nothing were wrong with it.
     if Irregularity.GAP in found and leave.parted and len(times) == 1 and (leave.kept or found[0] is Irregularity.GAP):
         rest = Leave(kept=leave.kept)
-        return [verdict for run in split_at_gaps(times[0]) for verdict in _judge_times((run,), rest)]
+        runs = [verdict for run in split_at_gaps(times[0]) for verdict in _judge_times((run,), rest)]
+        return [replace(run, parted=True) for run in runs]
     if leave.kept and same_places(times):
         return [_Verdict(times, irregularities=found)]
     return [_refuse([plane for planes in times for plane in planes], found[0])]
@@ -349,5 +351,7 @@ def _build(verdict: _Verdict) -> Stack:
         planes=times,
         dtype=stored_dtype(instance),
         channels=3 if colour else 1,
-        attributes=attributes.model_copy(update={"regular": not irregularities, "irregularities": irregularities}),
+        attributes=attributes.model_copy(
+            update={"regular": not irregularities, "irregularities": irregularities, "parted": verdict.parted}
+        ),
     )

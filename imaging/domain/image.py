@@ -107,6 +107,8 @@ class ImageAttributes(Record):
         None where the voxels are those of the source files.
     painted
         Whether pixels of it were painted over because of text: there the source had other values.
+    parted
+        Whether it is one run of a volume of which planes are missing: beside it lies another run.
     """
 
     axes: str
@@ -127,6 +129,7 @@ class ImageAttributes(Record):
     profile_hash: str = ""
     resampled: Resampled | None = None
     painted: bool = False
+    parted: bool = False
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ def test_text_on_a_slice_of_a_series_with_a_gap_waits_for_who_decides_on_the_gap
     assert len(project.quarantine.held()) == 5
     assert {outcome.decision for outcome in decide(project, *irregular).values()} == {"released"}
     assert extents(project) == [2, 3]
+    assert [image.attributes.parted for image in project.images.list()] == [True, True]
     assert project.quarantine.held() == []
     stored = next(voxels_of(project, number) for number in (0, 1) if voxels_of(project, number).shape[0] == 3)
     np.testing.assert_array_equal(stored[[0, 2]], planes[[2, 4]])
@@ -93,6 +94,7 @@ def test_the_right_one_of_two_files_of_one_uid_makes_its_series_whole(project: P
     outcomes = decide(project, keys["2.dcm"])
     assert {outcome.decision for outcome in outcomes.values()} == {"released"}
     assert (extents(project), [*keys_of(project)]) == ([5], ["forged.dcm"])
+    assert not project.images.list()[0].attributes.parted
 
 
 def test_the_command_names_a_few_of_the_files_that_a_decision_waits_for(
