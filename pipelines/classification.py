@@ -22,11 +22,13 @@ from pipelines.dataset import Dataset, Part
 from pipelines.evaluate import summarise_classification
 from pipelines.learning import Learned, Trainer, fresh_network, half_precision
 from pipelines.networks import describe_network
-from pipelines.plan import Plan, median_spacing, orientation_of
+from pipelines.plan import Plan, median_spacing
 from pipelines.preprocess import PreparedImages
+from pipelines.preprocessing import PreprocessingRecipe
 from pipelines.recipe import ClassificationRecipe
 from pipelines.sampling import prefetch
 from pipelines.sweeping import working_folder
+from pipelines.turned import usual_orientation
 from pipelines.voxels import PERCENTILES, ImageVoxels, Intensity, Size, Values, known_spacing
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ def make_plan(project: Project, dataset: Dataset, recipe: ClassificationRecipe, 
         patch=patch,
         spacing=median_spacing([known_spacing(image.attributes.spacing_mm) for image in images]),
         intensities=intensities,
-        orientation=(given and given.axes) or orientation_of(images[0].attributes.affine_lps),
+        orientation=(given and given.axes) or usual_orientation([image.attributes for image in images]),
         batch=16,
         preprocessing=given and given.model_copy(update={"intensity": intensities}),
     )
@@ -124,9 +126,9 @@ def read_image(project: Project, plan: Plan, key: ImageKey) -> Values:
     if image.channels != plan.channels or (image.shape[0] == 1) != (plan.spatial_dims == 2):
         raise InvalidInputError("the model was trained on another kind of image")
     intensity = plan.intensity_of(image.modality)
-    if plan.preprocessing is None:
-        return _resize(image.normalise(image.survey(), intensity), plan.patch)
-    with PreparedImages(project, plan.preprocessing) as prepared:
+    # A picture is classified as it is shown, whatever plane of the patient it may be.
+    axes = plan.orientation if plan.spatial_dims == 3 else None
+    with PreparedImages(project, plan.preprocessing or PreprocessingRecipe(), axes=axes) as prepared:
         voxels = prepared.open(key).voxels
         return _resize(voxels.normalise(voxels.survey(), intensity), plan.patch)
 

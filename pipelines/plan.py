@@ -28,7 +28,7 @@ class Plan(Record):
     intensities
         Per modality that was trained on.
     orientation
-        The sides that z, y and x run to in the training images, as letters ("SPL").
+        The sides that z, y and x of every image run to before it is seen, as letters ("SPL").
     batch
         Windows or images that go through the network together.
     preprocessing

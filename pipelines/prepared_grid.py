@@ -83,6 +83,11 @@ class PreparedGrid(Record):
             for place, axis in enumerate(self.axes)
         )
 
+    @property
+    def only_turns(self) -> bool:
+        """Whether the prepared image has every voxel of the source, on axes at most swapped and reversed."""
+        return all(abs(axis.step) == 1.0 and axis.length == self.source[axis.source] for axis in self.axes)
+
     def affine(self, source: Affine) -> Affine:
         """Give the matrix of the prepared image: voxel centre (z, y, x, 1) to LPS mm."""
         matrix = np.asarray(source, float)
@@ -140,13 +145,6 @@ def plan_prepared(recipe: PreprocessingRecipe, affine: Affine, shape: Size, body
             )
         )
     return PreparedGrid(axes=(axes[0], axes[1], axes[2]), source=shape)
-
-
-def oriented_spacing(recipe: PreprocessingRecipe, affine: Affine) -> tuple[float, float, float]:
-    """Give the spacing (z, y, x) of an image once it is oriented, mm."""
-    own = spacing_mm(affine)
-    z, y, x = (own[source] for source, _ in _orient(recipe, affine))
-    return z, y, x
 
 
 def interpolate(values: Values, places: Sequence[Matrix], steps: Sequence[float]) -> Values:

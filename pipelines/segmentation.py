@@ -16,18 +16,18 @@ from imaging.domain.base import ImageKey
 from imaging.domain.job import Task
 from imaging.errors import InvalidInputError
 from imaging.project.project import Project
-from imaging.pyramid.read import Pyramid
 from pipelines.dataset import Dataset, Part, Sample, open_sample
 from pipelines.evaluate import Overlap, summarise_segmentation
 from pipelines.learning import Learned, Trainer, fresh_network, half_precision
 from pipelines.networks import describe_network, quiet_monai
-from pipelines.plan import Plan, median_spacing, orientation_of, plan_patch
+from pipelines.plan import Plan, median_spacing, plan_patch
 from pipelines.prepared_answer import segment_prepared
-from pipelines.prepared_grid import oriented_spacing
 from pipelines.preprocess import PreparedImages, PreparedLabels
+from pipelines.preprocessing import PreprocessingRecipe
 from pipelines.recipe import SegmentationRecipe
 from pipelines.sampling import Draw, PatchSource, Survey, Volume, prefetch, survey_image
 from pipelines.sweeping import working_folder
+from pipelines.turned import usual_orientation
 from pipelines.voxels import PERCENTILES, Classes, ImageVoxels, Intensity, LabelVoxels, Values
 from pipelines.windows import Forward, Windows, predict_classes
 
@@ -62,15 +62,18 @@ def learn_segmentation(
     report(0, "looking at the images")
     budget = _budget_of(device)
     samples = dataset.part(Part.TRAIN)
-    opened = [open_sample(project, dataset, sample) for sample in samples]
-    surveys = _survey(opened, len(dataset.classes), recipe)
-    recipe = _complete(project, dataset, recipe, opened, surveys)
+    axes = _axes(project, samples, recipe)
+    truth = [open_sample(project, dataset, sample)[1] for sample in samples]
     with ExitStack() as held:
+        turned = held.enter_context(PreparedImages(project, PreprocessingRecipe(), axes=axes))
+        opened = [_prepare(turned, sample, labels) for sample, labels in zip(samples, truth, strict=True)]
+        surveys = _survey(opened, len(dataset.classes), recipe)
+        recipe = _complete(recipe, [image for image, _ in opened], surveys)
         if recipe.preprocessing is not None:
-            prepared = held.enter_context(PreparedImages(project, recipe.preprocessing))
-            opened = [_prepare(prepared, sample, labels) for sample, (_, labels) in zip(samples, opened, strict=True)]
+            prepared = held.enter_context(PreparedImages(project, recipe.preprocessing, axes=axes))
+            opened = [_prepare(prepared, sample, labels) for sample, labels in zip(samples, truth, strict=True)]
             surveys = _survey(opened, len(dataset.classes), recipe)
-        plan = make_plan(project, dataset, recipe, [image for image, _ in opened], surveys, budget)
+        plan = make_plan(dataset, recipe, [image for image, _ in opened], surveys, budget, axes=axes)
         volumes = [
             Volume(image, labels, survey, plan.intensities[image.modality])
             for (image, labels), survey in zip(opened, surveys, strict=True)
@@ -93,36 +96,38 @@ def _survey(
     return surveys
 
 
+def _axes(project: Project, samples: Sequence[Sample], recipe: SegmentationRecipe) -> str:
+    """Give the sides that z, y and x of every image are to run to."""
+    named = recipe.preprocessing and recipe.preprocessing.axes
+    return named or usual_orientation([project.images.get(sample.image).attributes for sample in samples])
+
+
 def _complete(
-    project: Project,
-    dataset: Dataset,
-    recipe: SegmentationRecipe,
-    opened: Sequence[tuple[ImageVoxels, LabelVoxels]],
-    surveys: Sequence[Survey],
+    recipe: SegmentationRecipe, images: Sequence[ImageVoxels], surveys: Sequence[Survey]
 ) -> SegmentationRecipe:
     """Say what the preprocessing of a model leaves open, so that nothing of it depends on the image predicted."""
     given = recipe.preprocessing
     if given is None:
         return recipe
-    found = _intensities([image for image, _ in opened], surveys, recipe)
-    affines = [project.images.get(sample.image).attributes.affine_lps for sample in dataset.part(Part.TRAIN)]
-    spacing = given.spacing or median_spacing([oriented_spacing(given, affine) for affine in affines])
-    whole = given.model_copy(update={"spacing": spacing, "intensity": found | given.intensity})
+    spacing = given.spacing or median_spacing([image.spacing for image in images])
+    intensity = _intensities(images, surveys, recipe) | given.intensity
+    whole = given.model_copy(update={"spacing": spacing, "intensity": intensity})
     return recipe.model_copy(update={"preprocessing": whole})
 
 
 def _prepare(prepared: PreparedImages, sample: Sample, labels: LabelVoxels) -> tuple[ImageVoxels, LabelVoxels]:
     found = prepared.open(sample.image)
-    return found.voxels, PreparedLabels(labels, found.grid)
+    return found.voxels, labels if found.grid.moves_nothing else PreparedLabels(labels, found.grid)
 
 
 def make_plan(
-    project: Project,
     dataset: Dataset,
     recipe: SegmentationRecipe,
     images: Sequence[ImageVoxels],
     surveys: Sequence[Survey],
     budget: Budget,
+    *,
+    axes: str,
 ) -> Plan:
     """Decide spacing, patch, intensities and network from the training images."""
     channels = {image.channels for image in images}
@@ -131,7 +136,7 @@ def make_plan(
     spacing = median_spacing([image.spacing for image in images])
     shapes = [_at_spacing(image, spacing) for image in images]
     patch = recipe.patch or plan_patch(shapes, spacing, budget.voxels)
-    first, given = project.images.get(dataset.part(Part.TRAIN)[0].image), recipe.preprocessing
+    given = recipe.preprocessing
     request = NetworkRequest(
         task=Task.SEGMENTATION,
         spatial_dims=3,
@@ -150,7 +155,7 @@ def make_plan(
         patch=patch,
         spacing=spacing,
         intensities=_intensities(images, surveys, recipe) if given is None else dict(given.intensity),
-        orientation=(given and given.axes) or orientation_of(first.attributes.affine_lps),
+        orientation=axes,
         overlap=recipe.overlap,
         preprocessing=given,
     )
@@ -172,11 +177,9 @@ def segment(plan: Plan, image: ImageVoxels, forward: Forward) -> Iterator[Classe
 
 
 def segment_image(project: Project, plan: Plan, key: ImageKey, forward: Forward) -> Iterator[Classes]:
-    """Predict one image of a project as its model was trained: straight from the Zarr, or as a recipe prepares it."""
-    if plan.preprocessing is None:
-        yield from segment(plan, ImageVoxels(Pyramid.open(project.images.path(key))), forward)
-        return
-    with PreparedImages(project, plan.preprocessing) as prepared, working_folder(project) as scratch:
+    """Predict one image of a project as its model was trained: straight from the Zarr, or as it has to be prepared."""
+    recipe = plan.preprocessing or PreprocessingRecipe()
+    with PreparedImages(project, recipe, axes=plan.orientation) as prepared, working_folder(project) as scratch:
         found = prepared.open(key)
         if found.grid.moves_nothing:
             yield from segment(plan, found.voxels, forward)

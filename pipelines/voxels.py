@@ -89,12 +89,9 @@ class ImageVoxels:
         """Read the stored values (z, y, x) of the first channel."""
         return self._pyramid.region(box)
 
-    def read(self, box: Box, *, level: int = 0) -> Values:
+    def read(self, box: Box) -> Values:
         """Read real values (c, z, y, x) of a box inside the image, 0 where it has no number."""
-        planes = [self._pyramid.region(box, level=level, c=channel) for channel in range(self.channels)]
-        slope, intercept = _linear(self._pyramid.attributes.rescale, box, whole=level == 0)
-        real = np.stack(planes).astype(np.float32) * slope + intercept
-        return np.where(np.isfinite(real), real, np.float32(0)) if planes[0].dtype.kind == "f" else real
+        return self._real(box, level=0)
 
     def normalised(self, box: Box, intensity: Intensity) -> Values:
         """Read a box as the network is to see it."""
@@ -118,7 +115,13 @@ class ImageVoxels:
         sizes = [int(np.prod(level.shape[-3:])) for level in self._pyramid.levels]
         level = next((number for number, size in enumerate(sizes) if size <= SURVEY_VOXELS), len(sizes) - 1)
         z, y, x = self._pyramid.levels[level].shape[-3:]
-        return self.read((0, z, 0, y, 0, x), level=level)
+        return self._real((0, z, 0, y, 0, x), level=level)
+
+    def _real(self, box: Box, *, level: int) -> Values:
+        planes = [self._pyramid.region(box, level=level, c=channel) for channel in range(self.channels)]
+        slope, intercept = _linear(self._pyramid.attributes.rescale, box, whole=level == 0)
+        real = np.stack(planes).astype(np.float32) * slope + intercept
+        return np.where(np.isfinite(real), real, np.float32(0)) if planes[0].dtype.kind == "f" else real
 
     def _statistics(self, intensity: Intensity) -> tuple[np.float32, np.float32, np.float32, np.float32]:
         if intensity not in self._known:
@@ -141,8 +144,9 @@ class ImageVoxels:
         if pixels.kind not in "iu" or pixels.itemsize > 2 or len(rescale.slope) > 1:
             return np.unique(self.survey(), return_counts=True)
         least, counts = int(np.iinfo(pixels).min), np.zeros(1 << 8 * pixels.itemsize, np.int64)
-        z0, z1, *plane = self._extent or (0, self.shape[0], 0, self.shape[1], 0, self.shape[2])
-        planes = max(1, SLAB_VOXELS // (self.shape[1] * self.shape[2]))
+        depth, rows, columns = self._pyramid.shape[-3:]
+        z0, z1, *plane = self._extent or (0, depth, 0, rows, 0, columns)
+        planes = max(1, SLAB_VOXELS // (rows * columns))
         for first in range(z0, z1, planes):
             box = (first, min(z1, first + planes), plane[0], plane[1], plane[2], plane[3])
             for channel in range(self.channels):
