@@ -130,7 +130,8 @@ def plan_prepared(recipe: PreprocessingRecipe, affine: Affine, shape: Size, body
         scale = 1.0 if alone or wanted is None else wanted[place] / own[source]
         if scale > stop - first:
             raise InvalidInputError(f"the recipe wants a spacing along {'zyx'[place]} that is larger than the image")
-        count = round((stop - first - 1) / scale) + 1
+        # Halves go to the even count of voxels, not of steps: monai.data.utils.compute_shape_offset.
+        count = round((stop - first - 1) / scale + 1.0)
         before, length = _fit(recipe, place, count)
         step = scale if forward else -scale
         axes.append(

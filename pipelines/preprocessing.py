@@ -15,7 +15,7 @@ from imaging.domain.base import Record
 from imaging.errors import InvalidInputError
 from pipelines.voxels import Intensity
 
-REVISION = 1
+REVISION = 2
 """Raised when the same recipe gives other voxels of the same image: what was prepared before is then not used."""
 
 _SIDES = ({"R", "L"}, {"A", "P"}, {"I", "S"})
