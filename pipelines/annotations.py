@@ -202,9 +202,8 @@ class Importer:
             return read_segments(item.files, item.image, self._project.profile.get())
         scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
-            partial = self._partial or kind not in label_volumes.WHOLE
-            volume = label_volumes.READERS[kind](item.files, item.image, Path(folder), partial=partial)
-        return [LaidLabels(label_volumes.lay_on_image(volume, item.image, partial=partial), {})]
+            volume = label_volumes.READERS[kind](item.files, item.image, Path(folder), partial=self._partial)
+        return [LaidLabels(label_volumes.lay_on_image(volume, item.image, partial=self._partial), {})]
 
     def _read_drawings(self, item: _Item, kind: str) -> list[tuple[Image, drawing_files.Drawn]]:
         require_paths(item.files)

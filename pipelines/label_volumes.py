@@ -30,8 +30,6 @@ from imaging.text import load_detector
 from imaging.volume import Volume
 
 _NAMES = {"nifti": "NIfTI", "nrrd": "NRRD"}
-WHOLE = frozenset(_NAMES)
-"""Formats whose labels cover their image; of a DICOM series, as of a segmentation, planes may be missing."""
 
 _IMG = re.compile(r"\.img(\.gz)?$")
 _TIMES_LARGER = 4

@@ -56,9 +56,7 @@ def command() -> None:
 )
 @click.option("--layer", help="Name of the import layer; by default your own layer.")
 @click.option("--reviewed", is_flag=True, help="Count what comes in as reviewed, so that models learn from it.")
-@click.option(
-    "--partial", is_flag=True, help="NIfTI and NRRD labels may cover a part of the image; the rest is background."
-)
+@click.option("--partial", is_flag=True, help="Labels may cover a part of the image; the rest is background.")
 @workspace_options
 def import_annotations(
     invocation: Invocation, project: str, files: tuple[Path, ...], kind: str, **options: Unpack[_Options]

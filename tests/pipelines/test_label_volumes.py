@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK
 
@@ -27,9 +28,9 @@ RAS = np.array([[-0.75, 0, 0, 10.0], [0, -0.5, 0, 20], [0, 0, 2.5, 30], [0, 0, 0
 """Voxel (x, y, z, 1) of `image` to RAS mm."""
 
 
-def bring(project: Project, image: Image, path: Path, kind: str) -> np.ndarray:
+def bring(project: Project, image: Image, path: Path, kind: str, *, partial: bool = False) -> np.ndarray:
     """Import one file onto an image; gives which voxels have a label."""
-    importer = Importer(project, {"1": "nodule", "7": "lung"}, layer=None, reviewed=True)
+    importer = Importer(project, {"1": "nodule", "7": "lung"}, layer=None, reviewed=True, partial=partial)
     importer.import_files(image, [path], kind, scratch=path.parent / "scratch")
     (made,) = project.segmentations.list(image.id)
     reader = SegmentationReader.open(project.images.path(image.id), made.id)
@@ -272,6 +273,24 @@ def test_partial_labels_of_which_two_places_are_stated_are_refused(
         code, out, err = call(*command, "--term", "1=nodule", "--term", "7=lung", *partial)
         assert (code, out, err.count("\n")) == (2, "", 1)
     assert project.segmentations.list(image.id) == []
+
+
+@pytest.mark.parametrize("planes", [range(1, 5), [2]])
+def test_a_series_of_labels_of_some_planes_comes_in_where_it_is_meant_so(
+    project: Project, image: Image, tmp_path: Path, planes: Sequence[int]
+) -> None:
+    (tmp_path / "masks").mkdir()
+    for path in (tmp_path / "in").iterdir():
+        header = pydicom.dcmread(path)
+        z = round((header.ImagePositionPatient[2] - 30) / 2.5)
+        if z in planes:
+            header.PixelData = (np.indices((24, 20)).sum(axis=0) < 9).astype(np.int16).tobytes()
+            header.save_as(tmp_path / "masks" / f"{z}.dcm")
+    with pytest.raises(InvalidInputError, match="another size or place than the image: --partial"):
+        bring(project, image, tmp_path / "masks", "dicom-series")
+    assert project.segmentations.list(image.id) == []
+    found = bring(project, image, tmp_path / "masks", "dicom-series", partial=True)
+    assert np.flatnonzero(found.any(axis=(1, 2))).tolist() == list(planes)
 
 
 def test_labels_come_in_where_they_can_be_looked_at(image: Image, tmp_path: Path) -> None:
