@@ -40,6 +40,7 @@ def make_card(dataset: Dataset, learned: Learned, device: torch.device) -> dict[
             "images": len(dataset.samples),
             "training_subjects": len(dataset.subjects(Part.TRAIN)),
             "unseen_subjects": len(dataset.subjects(Part.TEST)),
+            "images_that_name_no_person": dataset.unnamed,
             "modalities": modalities,
             "reviewed": dataset.reviewed,
             "images_without_any_term": sum(sample.empty for sample in dataset.samples),
@@ -83,7 +84,9 @@ def read_omissions(card: JsonValue) -> dict[str, int]:
 def _claim(dataset: Dataset) -> str:
     measure = "Dice" if dataset.task is Task.SEGMENTATION else "accuracy and AUC"
     basis = "reviewed work" if dataset.reviewed else "work that nobody reviewed"
-    return f"{measure} on {len(dataset.subjects(Part.TEST))} subjects that training never saw, against {basis}"
+    claim = f"{measure} on {len(dataset.subjects(Part.TEST))} subjects that training never saw, against {basis}"
+    unnamed = f"; {dataset.unnamed} images are from files that name no person, and each counts as one person"
+    return claim + (unnamed if dataset.unnamed else "")
 
 
 def _environment(device: torch.device) -> dict[str, JsonValue]:

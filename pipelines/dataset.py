@@ -74,7 +74,8 @@ class Sample(Record):
 class Dataset(Record):
     """A frozen list of samples; `reviewed` says whether all of it was reviewed.
 
-    `left_out` counts what the project holds and the list does not, by the values of `Omission`.
+    `left_out` counts what the project holds and the list does not, by the values of `Omission`; `unnamed` counts the
+    images from files that name no person, each of which is a subject of its own.
     """
 
     task: Task
@@ -83,11 +84,13 @@ class Dataset(Record):
     reviewed: bool
     split: Split
     left_out: dict[str, int] = Field(default_factory=dict)
+    unnamed: int = 0
 
     @property
     def sha256(self) -> str:
         """Digest of everything that decides what is learned and judged."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"left_out"}), sort_keys=True, separators=(",", ":"))
+        decisive = self.model_dump(mode="json", exclude={"left_out", "unnamed"})
+        text = json.dumps(decisive, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def part(self, part: Part) -> list[Sample]:
@@ -110,18 +113,22 @@ def freeze_dataset(project: Project, task: Task) -> Dataset:
         log.warning("nothing is reviewed yet, so training uses all annotations of members and imports")
     if dataset.left_out:
         log.warning("left out of the dataset: %s", tell_omissions(dataset.left_out))
-    return dataset
+    return dataset.model_copy(update={"unnamed": _count_unnamed(project, dataset)})
 
 
 def split_dataset(dataset: Dataset, split: Split, *, held_out: float, seed: int) -> Dataset:
-    """Hold out whole subjects; subjects that share a picture stay together."""
+    """Hold out whole subjects; those that share a picture, or the voxels of a truth, stay together."""
     if split is Split.NONE:
         return dataset.model_copy(update={"split": split})
+    if dataset.unnamed:
+        log.warning("images from files that name no person: %d, each counts as one person", dataset.unnamed)
     groups = _linked_subjects(dataset.samples)
     if len(groups) < FEWEST_SUBJECTS:
+        linked = len(groups) < len({sample.subject for sample in dataset.samples})
         raise InvalidInputError(
             f"a split by subject needs {FEWEST_SUBJECTS} subjects or more, and there is something to learn from of "
-            f"{len(groups)}; --split none trains without judging"
+            f"{len(groups)}{', those with the same image or segmentation counted as one' if linked else ''}; "
+            "--split none trains without judging"
         )
     test = _choose_test(groups, dataset.samples, held_out=held_out, seed=seed)
     samples = tuple(
@@ -257,8 +264,18 @@ def _with_omissions(dataset: Dataset, omitted: Counter[Omission]) -> Dataset:
     return dataset.model_copy(update={"left_out": left_out})
 
 
+def _count_unnamed(project: Project, dataset: Dataset) -> int:
+    # What comes in as DICOM, and what is made of it, is of a study or series; nothing else says whose it is.
+    unnamed = {image.id for image in project.images.list() if not image.study and not image.series}
+    return sum(sample.image in unnamed for sample in dataset.samples)
+
+
 def _linked_subjects(samples: Sequence[Sample]) -> list[frozenset[str]]:
-    """Group subjects that share identical pixels, so that a copy cannot leak from one part into the other."""
+    """Group subjects that share identical pixels, so that a copy cannot leak from one part into the other.
+
+    So do those that share the same segmentation or drawings: no two people are alike to the voxel, but two files of
+    one person that lie on one grid may have been given the same mask.
+    """
     owner: dict[str, str] = {}
     leader = {sample.subject: sample.subject for sample in samples}
 
@@ -268,8 +285,11 @@ def _linked_subjects(samples: Sequence[Sample]) -> list[frozenset[str]]:
         return subject
 
     for sample in samples:
-        first = owner.setdefault(sample.pixels_sha256, sample.subject)
-        leader[find(sample.subject)] = find(first)
+        shared = [sample.pixels_sha256]
+        # A term of whole images is the same of many people, and so is a mask of nothing.
+        shared += [sample.truth_sha256] if sample.term is None and not sample.empty else []
+        for digest in shared:
+            leader[find(sample.subject)] = find(owner.setdefault(digest, sample.subject))
     groups: dict[str, set[str]] = defaultdict(set)
     for subject in leader:
         groups[find(subject)].add(subject)

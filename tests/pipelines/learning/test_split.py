@@ -16,13 +16,15 @@ def dataset_of(samples: list[Sample], task: Task = Task.SEGMENTATION) -> Dataset
     return Dataset(task=task, classes=(), samples=tuple(samples), reviewed=True, split=Split.NONE)
 
 
-def sample(number: int, subject: str, pixels: str = "", term: int | None = None, *, empty: bool = False) -> Sample:
+def sample(
+    number: int, subject: str, pixels: str = "", term: int | None = None, *, truth: str = "", empty: bool = False
+) -> Sample:
     return Sample(
         empty=empty,
         image=ImageKey(number),
         subject=subject,
         pixels_sha256=pixels or f"{number}",
-        truth_sha256="",
+        truth_sha256=truth or f"truth {number}",
         term=None if term is None else TermKey(term),
     )
 
@@ -53,6 +55,25 @@ def test_copies_of_one_picture_keep_their_subjects_together() -> None:
         divided = split_dataset(dataset_of(samples), Split.SUBJECT, held_out=0.4, seed=seed)
         parts = {one.subject: one.part for one in divided.samples}
         assert parts["S1"] is parts["S4"]
+
+
+def test_images_with_the_same_truth_stay_together() -> None:
+    samples = [sample(n, f"S{n}", truth="mask" if n in (1, 4) else "") for n in range(6)]
+    for seed in range(20):
+        divided = split_dataset(dataset_of(samples), Split.SUBJECT, held_out=0.4, seed=seed)
+        parts = {one.subject: one.part for one in divided.samples}
+        assert parts["S1"] is parts["S4"]
+    with pytest.raises(InvalidInputError, match="of 2, those with the same image or segmentation counted as one;"):
+        split_dataset(dataset_of([samples[1], *samples[4:]]), Split.SUBJECT, held_out=0.4, seed=0)
+
+
+def test_the_same_term_or_an_empty_truth_keeps_nobody_together() -> None:
+    terms = [sample(n, f"S{n}", term=n % 2, truth=f"term {n % 2}") for n in range(12)]
+    divided = split_dataset(dataset_of(terms, Task.CLASSIFICATION), Split.SUBJECT, held_out=0.25, seed=3)
+    assert len(divided.part(Part.TEST)) == 4
+    masks = [sample(n, f"S{n}", truth="nothing" if n > 3 else "", empty=n > 3) for n in range(12)]
+    divided = split_dataset(dataset_of(masks), Split.SUBJECT, held_out=0.25, seed=3)
+    assert len(divided.part(Part.TEST)) == 3
 
 
 def test_two_subjects_cannot_be_split() -> None:

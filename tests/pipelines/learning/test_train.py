@@ -113,6 +113,14 @@ def test_images_without_the_term_are_learned_from_judged_and_told(
     assert "- images without any term: 5" in page
 
 
+def test_the_card_says_how_many_images_name_no_person(balls_project: Project, caplog: pytest.LogCaptureFixture) -> None:
+    made = train_quickly(balls_project, steps=2)
+    card = balls_project.models.get(made.model).card
+    assert card["data"]["images_that_name_no_person"] == 5
+    assert card["accuracy_claim"].endswith("5 images are from files that name no person, and each counts as one person")
+    assert "images from files that name no person: 5, each counts as one person" in caplog.text
+
+
 def test_without_a_split_nothing_is_claimed(balls_project: Project, caplog: pytest.LogCaptureFixture) -> None:
     intensity = {"MR": {"kind": "fixed", "low": 0, "high": 1000}}
     made = train_quickly(balls_project, Split.NONE, steps=3, preprocessing={"intensity": intensity})
@@ -128,7 +136,9 @@ def test_two_subjects_are_too_few_to_judge(project: Project, add_image: Callable
     term = project.ontology.find("nodule")
     for number in range(2):
         stored = np.full((4, 8, 8), 100 + number, np.uint16)
-        add_segmentation(add_image(stored, f"S{number}"), (stored > 0) * term.value, [term])
+        mask = np.zeros_like(stored)
+        mask[number] = term.value
+        add_segmentation(add_image(stored, f"S{number}"), mask, [term])
     with pytest.raises(InvalidInputError, match="something to learn from of 2"):
         train_quickly(project)
     assert project.models.list() == []
