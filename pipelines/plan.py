@@ -16,6 +16,8 @@ from pipelines.preprocessing import PreprocessingRecipe
 from pipelines.voxels import Intensity, Size, Spacing
 
 _LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))
+_HALVED = 32
+"""Lengths that are a multiple of it suit networks of up to six levels."""
 
 
 class Plan(Record):
@@ -83,6 +85,25 @@ def median_spacing(spacings: Sequence[Spacing]) -> Spacing:
     """Give the spacing that most images are near."""
     z, y, x = np.median(np.asarray(spacings, float), axis=0)
     return round(float(z), 4), round(float(y), 4), round(float(x), 4)
+
+
+def check_patch(patch: Size, shapes: Sequence[Size]) -> Size:
+    """Give a patch that somebody chose; InvalidInputError where some axis of it is longer than every image.
+
+    It may reach beyond by what networks need to halve it.
+
+    Parameters
+    ----------
+    shapes
+        Of the images, in voxels of the patch.
+    """
+    largest = [max(lengths) for lengths in zip(*shapes, strict=True)]
+    if any(count > -(-length // _HALVED) * _HALVED for count, length in zip(patch, largest, strict=True)):
+        extent = " × ".join(str(length) for length in largest)
+        raise InvalidInputError(
+            f"patch: {list(patch)} is larger than every image: the largest is {extent} voxels at the model's spacing"
+        )
+    return patch
 
 
 def plan_patch(shapes: Sequence[Size], spacing: Spacing, voxels: int) -> Size:

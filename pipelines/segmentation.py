@@ -20,7 +20,7 @@ from pipelines.dataset import Dataset, Part, Sample, open_sample
 from pipelines.evaluate import Overlap, summarise_segmentation
 from pipelines.learning import Learned, Trainer, fresh_network, half_precision
 from pipelines.networks import describe_network, quiet_monai
-from pipelines.plan import Plan, median_spacing, plan_patch
+from pipelines.plan import Plan, check_patch, median_spacing, plan_patch
 from pipelines.prepared_answer import segment_prepared
 from pipelines.preprocess import PreparedImages, PreparedLabels
 from pipelines.preprocessing import PreprocessingRecipe
@@ -135,7 +135,7 @@ def make_plan(
         raise InvalidInputError("colour and grey images cannot be learned together")
     spacing = median_spacing([image.spacing for image in images])
     shapes = [_at_spacing(image, spacing) for image in images]
-    patch = recipe.patch or plan_patch(shapes, spacing, budget.voxels)
+    patch = check_patch(recipe.patch, shapes) if recipe.patch else plan_patch(shapes, spacing, budget.voxels)
     given = recipe.preprocessing
     request = NetworkRequest(
         task=Task.SEGMENTATION,

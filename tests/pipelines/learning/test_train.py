@@ -144,6 +144,18 @@ def test_two_subjects_are_too_few_to_judge(project: Project, add_image: Callable
     assert project.models.list() == []
 
 
+@pytest.mark.parametrize("patch", [[999, 999, 999], [8, 16, 40], [40, 16, 16]])
+def test_a_patch_larger_than_every_image_is_refused(balls_project: Project, patch: list[int]) -> None:
+    with pytest.raises(InvalidInputError, match=r"larger than every image.* 10 × 24 × 24 voxels") as refused:
+        train_quickly(balls_project, steps=1, patch=patch)
+    assert "\n" not in str(refused.value)
+    assert balls_project.models.list() == []
+
+
+def test_a_patch_may_be_an_image_and_its_border_up_to_what_networks_halve(balls_project: Project) -> None:
+    assert train_quickly(balls_project, Split.NONE, steps=1, patch=[16, 32, 32]).model
+
+
 def test_a_reader_may_not_train(balls_project: Project, workspace: Workspace) -> None:
     user, _ = workspace.accounts.add("reader")
     balls_project.members.add(user.id, {Role.READER})
