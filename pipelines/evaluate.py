@@ -13,6 +13,7 @@ from pipelines.voxels import Classes
 
 RESAMPLINGS = 2000
 FEWEST_FOR_INTERVAL = 3
+_DEVIATIONS_95 = 1.959964
 
 
 class Overlap:
@@ -102,12 +103,12 @@ def summarise_classification(
     by_subject: dict[str, list[bool]] = defaultdict(list)
     for subject, hit in zip(subjects, right, strict=True):
         by_subject[subject].append(bool(hit))
-    shares = [float(np.mean(by_subject[subject])) for subject in sorted(by_subject)]
+    accuracy = float(right.mean())
     areas = {name: area_under_curve(truth == index, probabilities[:, index]) for index, name in enumerate(names)}
     recall = {name: _mean([float(hit) for hit in right[truth == index]]) for index, name in enumerate(names)}
     return {
-        "accuracy": _rounded(float(right.mean())),
-        "accuracy_ci95": bootstrap_interval(shares),
+        "accuracy": _rounded(accuracy),
+        "accuracy_ci95": wilson_interval(accuracy, len(by_subject)),
         "auc": _rounded(_mean(areas.values())),
         "terms": {name: {"auc": _rounded(areas[name]), "recall": _rounded(recall[name])} for name in names},
         "subjects": [
@@ -138,6 +139,19 @@ def bootstrap_interval(values: Sequence[float], seed: int = 0) -> JsonValue:
     means = rng.choice(np.asarray(values, np.float64), size=(RESAMPLINGS, len(values))).mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return [round(float(low), 4), round(float(high), 4)]
+
+
+def wilson_interval(share: float, subjects: int) -> JsonValue:
+    """Give Wilson's 95 % interval of a share (1927), which is no point where all or none is right.
+
+    It has as many trials as there are subjects: images of one subject say little more than one of them.
+    """
+    if subjects < FEWEST_FOR_INTERVAL:
+        return None
+    weight = _DEVIATIONS_95**2 / subjects
+    half = (weight * share * (1 - share) + weight**2 / 4) ** 0.5
+    low, high = ((share + weight / 2 + side * half) / (1 + weight) for side in (-1, 1))
+    return [round(low, 4), round(high, 4)]
 
 
 def _tally(counts: dict[int, int], values: NDArray[np.generic]) -> None:

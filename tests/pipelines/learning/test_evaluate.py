@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from monai.metrics.meandice import DiceMetric
+from scipy.stats import binomtest
 
 from pipelines.evaluate import (
     Overlap,
@@ -100,6 +101,25 @@ def test_an_interval_needs_three_subjects_and_holds_the_mean() -> None:
     low, high = bootstrap_interval(values)
     assert low < np.mean(values) < high
     assert bootstrap_interval(values) == [low, high]
+
+
+@pytest.mark.parametrize(("right", "count"), [(12, 12), (0, 12), (9, 12), (3, 3)])
+def test_an_accuracy_has_the_interval_of_wilson(right: int, count: int) -> None:
+    truth = np.zeros(count, np.int64)
+    probabilities = np.array([[0.9, 0.1]] * right + [[0.1, 0.9]] * (count - right))
+    expected = binomtest(right, count).proportion_ci(method="wilson")
+    summary = summarise_classification([f"S{n}" for n in range(count)], truth, probabilities, ["yes", "no"])
+    assert summary["accuracy_ci95"] == pytest.approx([expected.low, expected.high], abs=1e-4)
+    assert summary["accuracy_ci95"] not in ([1.0, 1.0], [0.0, 0.0])
+    # Ten images of each subject say hardly more than one.
+    subjects = [f"S{n}" for n in range(count) for _ in range(10)]
+    repeated = summarise_classification(subjects, truth.repeat(10), probabilities.repeat(10, axis=0), ["yes", "no"])
+    assert repeated["accuracy_ci95"] == summary["accuracy_ci95"]
+
+
+def test_an_accuracy_of_two_subjects_has_no_interval() -> None:
+    summary = summarise_classification(["A", "B"], np.zeros(2, np.int64), np.array([[0.9, 0.1]] * 2), ["yes", "no"])
+    assert summary["accuracy_ci95"] is None
 
 
 def test_area_under_curve_counts_ties_half() -> None:
