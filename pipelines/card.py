@@ -49,7 +49,7 @@ def make_card(dataset: Dataset, learned: Learned, device: torch.device) -> dict[
         "split": dataset.split.value,
         "accuracy_claim": _claim(dataset) if judged else "none: no subject was held out",
         "metrics": {name: value for name, value in learned.metrics.items() if name != "subjects"},
-        "settings": dict(learned.settings),
+        "settings": {name: value for name, value in learned.settings.items() if judged or name != "held_out"},
         "network": str(learned.plan.network["_target_"]),
         "code": {"version": version(PACKAGE), "sha256": _code_sha256()},
         "environment": _environment(device),

@@ -211,6 +211,7 @@ def _train(
         "patch": list(plan.patch),
         "learning_rate": rate,
         "seed": recipe.seed,
+        "held_out": recipe.held_out,
     }
     if plan.preprocessing is not None:
         settings["preprocessing"] = plan.preprocessing.model_dump(mode="json", exclude_none=True)

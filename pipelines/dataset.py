@@ -225,7 +225,8 @@ def _freeze_classification(project: Project) -> Dataset:
         if given.reviewed or (not reviewed and given.layer in truthful):
             said[given.image].add(given.term)
         else:
-            omitted[Omission.UNREVIEWED_TERM] += 1
+            own = given.layer in truthful
+            omitted[Omission.UNREVIEWED_TERM if own else Omission.UNREVIEWED_PREDICTION] += 1
     samples = []
     for image in _spoken_of(regular_images(project, omitted), said.__contains__, omitted):
         if len(said[image.id]) > 1:

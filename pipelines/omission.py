@@ -15,6 +15,7 @@ class Omission(Enum):
     UNREVIEWED_SEGMENTATION = "segmentations_not_reviewed"
     UNREVIEWED_DRAWING = "drawings_not_reviewed"
     UNREVIEWED_TERM = "image_terms_not_reviewed"
+    UNREVIEWED_PREDICTION = "predictions_of_models_not_reviewed"
     REPLACED_SEGMENTATION = "segmentations_replaced_by_newer_ones"
     EMPTY_SEGMENTATION = "segmentations_without_voxels_and_not_reviewed"
     DRAWING_ELSEWHERE = "drawings_not_on_a_z_plane_of_the_first_time_point"

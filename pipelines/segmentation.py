@@ -284,7 +284,9 @@ def _train(
         "learning_rate": rate,
         "foreground": recipe.foreground,
         "flips": flips,
+        "overlap": plan.overlap,
         "seed": recipe.seed,
+        "held_out": recipe.held_out,
     }
     if plan.preprocessing is not None:
         settings["preprocessing"] = plan.preprocessing.model_dump(mode="json", exclude_none=True)

@@ -57,8 +57,12 @@ def find_truth(project: Project, omitted: Counter[Omission]) -> Truth:
     reviewed = any(found.reviewed for found in segmentations) or any(found.reviewed for found in drawings)
     said = [found for found in segmentations if found.reviewed or (not reviewed and found.layer in truthful)]
     drawn = [found for found in drawings if found.reviewed or (not reviewed and found.layer in truthful)]
-    omitted[Omission.UNREVIEWED_SEGMENTATION] += len(segmentations) - len(said)
-    omitted[Omission.UNREVIEWED_DRAWING] += len(drawings) - len(drawn)
+    predicted = [
+        sum(found.layer not in truthful and not found.reviewed for found in kind) for kind in (segmentations, drawings)
+    ]
+    omitted[Omission.UNREVIEWED_PREDICTION] += sum(predicted)
+    omitted[Omission.UNREVIEWED_SEGMENTATION] += len(segmentations) - len(said) - predicted[0]
+    omitted[Omission.UNREVIEWED_DRAWING] += len(drawings) - len(drawn) - predicted[1]
     by_image: dict[ImageKey, list[Segmentation]] = defaultdict(list)
     for found in said:
         # A reviewed one says that nothing is there; one that nobody reviewed may only have been begun.

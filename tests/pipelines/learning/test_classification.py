@@ -49,7 +49,9 @@ def test_pictures_of_unseen_subjects_are_told_apart(project: Project, add_image:
     assert made.metrics["accuracy"] >= 0.85
     assert made.metrics["auc"] >= 0.9
     assert len(made.metrics["subjects"]) == 8
-    assert project.models.get(made.model).card["data"]["unseen_subjects"] == 8
+    card = project.models.get(made.model).card
+    assert card["data"]["unseen_subjects"] == 8
+    assert card["settings"]["held_out"] == 0.25
     work = PredictWork(model=made.model, images=tuple(image.id for image in images[:3]))
     first, again = predict(project, work, silent), predict(project, work, silent)
     assert first.outputs == again.outputs

@@ -59,9 +59,19 @@ def test_what_a_model_said_is_no_truth_until_reviewed(
     draft = ModelDraft(name="net", task=Task.SEGMENTATION, terms=(term.id,), sha256="0" * 64)
     model = project.models.register(draft, lambda key: project.models.folder(key).mkdir(parents=True))
     layer = project.layers.of_model(model.id).id
-    add_segmentation(add_image(grey(1), "S1"), BLOCK * term.value, [term], layer=layer, reviewed=False)
-    with pytest.raises(InvalidInputError, match="nothing to learn"):
+    image = add_image(grey(1), "S1")
+    add_segmentation(image, BLOCK * term.value, [term], layer=layer, reviewed=False)
+    with pytest.raises(InvalidInputError, match=r"nothing to learn.*; left out: .*predictions of models not reviewed"):
         freeze_dataset(project, Task.SEGMENTATION)
+    add_segmentation(image, BLOCK * term.value, [term], reviewed=False)
+    told = {"predictions_of_models_not_reviewed": 1}
+    assert freeze_dataset(project, Task.SEGMENTATION).left_out == told
+    lung = project.ontology.find("lung")
+    images = [image, add_image(grey(2), "S2")]
+    for one, given in zip(images, (term, lung), strict=True):
+        project.images.add_term(one.id, given.id)
+    project.images.add_term(images[0].id, lung.id, layer=layer, probability=0.9)
+    assert freeze_dataset(project, Task.CLASSIFICATION).left_out == told
 
 
 def test_a_reviewed_segmentation_without_voxels_is_an_image_without_the_term(

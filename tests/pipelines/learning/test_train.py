@@ -86,6 +86,7 @@ def test_the_bundle_is_complete_and_its_card_tells_the_facts(balls_project: Proj
     for fact in (model.card["data"]["sha256"], model.card["code"]["sha256"], model.card["environment"]["torch"]):
         assert fact in card
     assert model.card["data"]["training_subjects"] == 4
+    assert (model.card["settings"]["held_out"], model.card["settings"]["overlap"]) == (0.2, 0.25)
     assert plan.classes[0].name == "nodule"
     assert [path for name in (".working", "models/.staging") for path in (balls_project.folder / name).iterdir()] == []
 
@@ -129,6 +130,7 @@ def test_without_a_split_nothing_is_claimed(balls_project: Project, caplog: pyte
     assert model.card["data"]["modalities"] == ["CT"]
     assert made.metrics == {}
     assert model.card["accuracy_claim"].startswith("none")
+    assert "held_out" not in model.card["settings"]
     assert model.card["data"]["training_subjects"] == 5
 
 
