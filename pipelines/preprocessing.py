@@ -113,6 +113,8 @@ def read_table(path: Path) -> dict[str, JsonValue]:
     """Read a TOML file; InvalidInputError for one that is not there or no TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidInputError("the recipe does not exist") from None
     except (OSError, ValueError):
         raise InvalidInputError("the recipe is not a readable TOML file") from None
 

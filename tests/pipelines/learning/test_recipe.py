@@ -8,6 +8,7 @@ import pytest
 
 from imaging.domain.job import Task
 from imaging.errors import InvalidInputError
+from pipelines.preprocessing import read_recipe
 from pipelines.recipe import ClassificationRecipe, SegmentationRecipe, make_recipe, read_settings
 
 
@@ -57,3 +58,14 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> No
         read_settings(path)
     with pytest.raises(InvalidInputError, match="does not exist"):
         read_settings(tmp_path / "absent.toml")
+
+
+def test_a_recipe_that_is_not_there_is_told_from_one_that_is_no_toml(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="the recipe does not exist"):
+        read_recipe(tmp_path / "absent.toml")
+    (tmp_path / "train.toml").write_text('preprocessing = "absent.toml"\n')
+    with pytest.raises(InvalidInputError, match="the recipe does not exist"):
+        read_settings(tmp_path / "train.toml")
+    (tmp_path / "odd.toml").write_text("spacing = [")
+    with pytest.raises(InvalidInputError, match="the recipe is not a readable TOML file"):
+        read_recipe(tmp_path / "odd.toml")
