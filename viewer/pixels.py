@@ -116,7 +116,7 @@ def show_colour(channels: NDArray[Any], bits_stored: int) -> Grey:
 
 
 def find_window(real: NDArray[np.float64]) -> Window:
-    """Choose a window from the values themselves: the 0.5th to the 99.5th percentile.
+    """Choose a window from the values themselves: the 0.5th to the 99.5th percentile, else all of them.
 
     Parameters
     ----------
@@ -127,6 +127,8 @@ def find_window(real: NDArray[np.float64]) -> Window:
     if known.size == 0:
         return Window(center=0, width=1)
     low, high = np.percentile(known, (0.5, 99.5))
+    if low == high:  # A mask of few voxels has no other values than one nearly everywhere.
+        low, high = known.min(), known.max()
     # DICOM's function takes one off the width, and fractions and doses differ by less: so both ends are met exactly.
     return Window(center=float(low + high) / 2 + 0.5, width=max(float(high - low), 1e-3) + 1)
 

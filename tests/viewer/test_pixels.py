@@ -91,6 +91,12 @@ def test_without_a_window_the_values_choose_one():
     assert find_window(np.empty(0)).width == 1
 
 
+def test_a_mask_of_few_voxels_is_white_on_black():
+    mask = np.zeros(1000)
+    mask[7] = 1
+    assert apply_window(mask, find_window(mask))[[6, 7, 8]].tolist() == [0, 255, 0]
+
+
 def test_a_dose_of_less_than_a_gray_has_shades():
     dose = np.linspace(0.0, 0.4, 401)
     grey = apply_window(dose, find_window(dose))

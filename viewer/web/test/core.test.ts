@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ByteCache } from '@/core/cache'
-import { buildLut, greyOf, percentiles, windowBetween } from '@/core/lut'
+import { buildLut, greyOf, percentiles, windowBetween, windowOfShares } from '@/core/lut'
 import { traceOutlines } from '@/core/outline'
 import { borderColour, paintFill, parseColour, writeColour } from '@/core/overlay'
 import { Painter, realValue } from '@/core/paint'
@@ -25,6 +25,15 @@ describe('window', () => {
     expect(greyOf(2048, window)).toBe(Math.round(((2048 - 2047.5) / 4095 + 0.5) * 255))
     expect(greyOf(-10, window)).toBe(0)
     expect(greyOf(9999, window)).toBe(255)
+  })
+
+  test('a window of width 1 is a step: black up to its edge, white above it', () => {
+    const binary = { center: 0.5, width: 1 }
+    expect([-1, 0, 0.1, 1].map((value) => greyOf(value, binary))).toEqual([0, 0, 255, 255])
+    const lut = buildLut('uint8', look(0.5, 1), PLAIN)
+    expect([grey(lut?.pixels[0]), grey(lut?.pixels[1])]).toEqual([0, 255])
+    const inverted = buildLut('uint8', look(0.5, 1, true), PLAIN)
+    expect([grey(inverted?.pixels[0]), grey(inverted?.pixels[1])]).toEqual([255, 0])
   })
 
   test('40 and 80 HU are 20 grey levels or more apart in soft tissue', () => {
@@ -54,6 +63,12 @@ describe('window', () => {
     expect(percentiles([4, 1, 3, 2, 5], [0, 50, 75, 100])).toEqual([1, 3, 4, 5])
     const window = windowBetween(10, 20)
     expect([greyOf(10, window), greyOf(20, window)]).toEqual([0, 255])
+  })
+
+  test('a mask of few voxels is white on black', () => {
+    const window = windowOfShares([...Array<number>(999).fill(0), 1], [1, 99])
+    expect([greyOf(0, window), greyOf(1, window)]).toEqual([0, 255])
+    expect(windowOfShares([4, 1, 3, 2, 5], [25, 75])).toEqual(windowBetween(2, 4))
   })
 })
 

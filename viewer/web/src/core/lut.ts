@@ -22,8 +22,8 @@ const OPAQUE = 0xff000000
 
 /** A grey level 0-255 of a real value: the linear VOI function of PS3.3 C.11.2.1.2.1. */
 export function greyOf(value: number, { center, width }: Window): number {
-  const span = Math.max(width - 1, 1e-6)
-  const level = ((value - (center - 0.5)) / span + 0.5) * 255
+  if (width <= 1) return value > center - 0.5 ? 255 : 0
+  const level = ((value - (center - 0.5)) / (width - 1) + 0.5) * 255
   return level <= 0 ? 0 : level >= 255 ? 255 : Math.round(level)
 }
 
@@ -46,13 +46,18 @@ export function buildLut(dtype: string, look: Look, meaning: Meaning, reuse?: Lu
   const [low, size] = range
   const pixels = reuse !== undefined && reuse.pixels.length === size ? reuse.pixels : new Uint32Array(size)
   const { center, width } = look.window
-  const span = Math.max(width - 1, 1e-6)
-  const scale = (meaning.slope / span) * 255
-  const offset = ((meaning.intercept - (center - 0.5)) / span + 0.5) * 255
+  const scale = (meaning.slope / (width - 1)) * 255
+  const offset = ((meaning.intercept - (center - 0.5)) / (width - 1) + 0.5) * 255
   const flip = look.inverted ? 255 : 0
+  // A window of width 1 is a step and has no slope.
+  const shade = width <= 1
+    ? (stored: number): number => greyOf(stored * meaning.slope + meaning.intercept, look.window)
+    : (stored: number): number => {
+        const level = stored * scale + offset
+        return level <= 0 ? 0 : level >= 255 ? 255 : (level + 0.5) | 0
+      }
   for (let place = 0; place < size; place += 1) {
-    const level = (place + low) * scale + offset
-    const grey = level <= 0 ? 0 : level >= 255 ? 255 : (level + 0.5) | 0
+    const grey = shade(place + low)
     pixels[place] = OPAQUE | ((grey ^ flip) * 0x010101)
   }
   if (meaning.padding !== null) {
@@ -78,4 +83,10 @@ export function percentiles(sample: ArrayLike<number>, shares: readonly number[]
 export function windowBetween(low: number, high: number): Window {
   const width = Math.max(high - low, 1e-3) + 1
   return { center: (low + high) / 2 + 0.5, width }
+}
+
+/** A window from one share (0-100) of a sample to another; of a mask, where both are the same value, of all of it. */
+export function windowOfShares(sample: ArrayLike<number>, [low, high]: readonly [number, number]): Window {
+  const [from = 0, to = 1, least = from, most = to] = percentiles(sample, [low, high, 0, 100])
+  return from < to ? windowBetween(from, to) : windowBetween(least, most)
 }

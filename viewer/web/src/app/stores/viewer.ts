@@ -5,7 +5,7 @@ import { useNotices } from '@/app/stores/notices'
 import { useSession } from '@/app/stores/session'
 import { recallTerm, rememberTerm } from '@/app/view-memory'
 import type { Chooser, Layout, View } from '@/app/view-memory'
-import { percentiles, windowBetween } from '@/core/lut'
+import { windowOfShares } from '@/core/lut'
 import type { Look } from '@/core/lut'
 import { realValue } from '@/core/paint'
 import { sampleOf } from '@/core/plane'
@@ -247,9 +247,7 @@ export const useViewer = defineStore('viewer', () => {
   function windowOf({ window }: Preset): Window | null {
     if (window !== 'full' && 'center' in window) return window
     const sample = realSample()
-    if (sample === null) return null
-    const [low = 0, high = 1] = percentiles(sample, window === 'full' ? [0, 100] : window.percentiles)
-    return windowBetween(low, high)
+    return sample === null ? null : windowOfShares(sample, window === 'full' ? [0, 100] : window.percentiles)
   }
 
   function realSample(): Float64Array | null {
