@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { parseImage } from '@/api/parse'
 import type { Affine, Axis, Vector } from '@/domain/image'
 import { bodyLetters, placeOf, planeNames, voxelToWorld } from '@/geometry/affine'
-import { frameOf, planePointOf, voxelAt } from '@/geometry/frame'
+import { frameOf, planePointOf, turnOf, voxelAt } from '@/geometry/frame'
 import type { PlanePoint } from '@/geometry/frame'
 import { areaOf, lengthOf, roundLength } from '@/geometry/measure'
 import { clampShape, isRectangle, parseWkt, writeWkt } from '@/geometry/wkt'
@@ -86,11 +86,28 @@ describe('frame', () => {
     expect(frameOf(axial, 'y').toMap([0, 0])).toEqual([0, 0])
   })
 
+  test('a picture of a plane as stored is turned as the viewer turns the plane', () => {
+    expect(turnOf(frameOf(axial, 'z'))).toEqual([1, 0, 0, 1])
+    // NIfTI stores rows from back to front and columns from right to left or left to right.
+    expect(turnOf(frameOf({ ...axial, affine: affineOf([0, 0, 5], [0, -0.7, 0], [0.5, 0, 0], [0, 0, 0]) }, 'z'))).toEqual([1, 0, 0, -1])
+    expect(turnOf(frameOf({ ...axial, affine: affineOf([0, 0, 5], [0, -0.7, 0], [-0.5, 0, 0], [0, 0, 0]) }, 'z'))).toEqual([-1, 0, 0, -1])
+    // Rows to the left and columns to the back lie on their side.
+    expect(turnOf(frameOf({ ...axial, affine: affineOf([0, 0, 5], [0.7, 0, 0], [0, 0.5, 0], [0, 0, 0]) }, 'z'))).toEqual([0, 1, 1, 0])
+    expect(turnOf(frameOf({ ...axial, oriented: false, affine: affineOf([0, 0, 5], [0, -0.7, 0], [-0.5, 0, 0], [0, 0, 0]) }, 'z'))).toEqual([1, 0, 0, 1])
+  })
+
   test('a picture without orientation is shown as stored and has no letters', () => {
     const frame = frameOf({ ...axial, shape: [1, 40, 60], spacing: [null, null, null], oriented: false }, 'z')
     expect(frame.letters).toBeNull()
     expect(frame.calibrated).toBe(false)
     expect([frame.width, frame.height]).toEqual([60, 40])
+  })
+
+  test('an image of a list, which gives no positions, is framed as the same image by itself', () => {
+    const imaging = { axes: 'zyx', shape: [4, 40, 60], spacing_mm: [1, 1, 1], affine_lps: affineOf([0, 0, 1], [0, -1, 0], [1, 0, 0], [0, 0, 0]) }
+    for (const positions of [[], [[0, 0, 0], [0, 0, 1], [0, 0, 2], [0, 0, 3]]]) {
+      expect(turnOf(frameOf(parseImage({ imaging: { ...imaging, positions_lps: positions } }), 'z'))).toEqual([1, 0, 0, -1])
+    }
   })
 
   test('a calibrated image that is not placed in the patient has no letters', () => {

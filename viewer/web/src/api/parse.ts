@@ -103,7 +103,6 @@ export function parseImage(json: unknown): Image {
   const spacing = list(own.spacing_mm)
   const rescale = fields(own.rescale)
   const padding = own.padding === null || own.padding === undefined ? null : fields(own.padding)
-  const positioned = list(own.positions_lps).length > 0
   const irregularities = list(own.irregularities).map((item) => text(item))
   return {
     id: number(image.id),
@@ -117,8 +116,8 @@ export function parseImage(json: unknown): Image {
     dtype: text(own.dtype, 'uint16'),
     affine: parseAffine(own.affine_lps),
     spacing: [numberOrNull(spacing[0]), numberOrNull(spacing[1]), numberOrNull(spacing[2])],
-    // What is not placed, as a photograph, has a position of convenience only; images of before did not say.
-    oriented: own.placed !== false && positioned && !irregularities.includes('no_position') && numberOrNull(spacing[1]) !== null,
+    // What is not placed, as a photograph, has a position of convenience only; images of before did not say, nor do lists give positions.
+    oriented: own.placed !== false && !irregularities.includes('no_position') && numberOrNull(spacing[1]) !== null,
     regular: own.regular !== false,
     irregularities,
     positions: own.regular === false ? list(own.positions_lps).map(parseVector) : [],

@@ -127,6 +127,15 @@ export function frameOf(image: Framed, axis: Axis): PlaneFrame {
   }
 }
 
+/** How a picture of the plane as stored is turned and mirrored onto the screen: a, b, c, d of a CSS matrix. */
+export function turnOf(frame: PlaneFrame): readonly [number, number, number, number] {
+  const [fromX, fromY] = frame.toMap([0, 0])
+  const [acrossX, acrossY] = frame.toMap([1, 0])
+  const [downX, downY] = frame.toMap([0, 1])
+  // Up is up on the map; on the screen y grows downwards.
+  return [Math.sign(acrossX - fromX), Math.sign(fromY - acrossY), Math.sign(downX - fromX), Math.sign(fromY - downY)]
+}
+
 /** The voxel (z, y, x) at a point of plane `index`, or null outside of it. */
 export function voxelAt(frame: PlaneFrame, index: number, [x, y]: PlanePoint): Vector | null {
   const [c, r] = [Math.floor(x), Math.floor(y)]

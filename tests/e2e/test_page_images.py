@@ -1,0 +1,60 @@
+"""The cards of images in the page: turned as the viewer turns them, and open wherever they are clicked."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK
+from PIL import Image as Picture
+from playwright.sync_api import Page, expect
+
+from tests.e2e.browser import Site, imaging, sign_in
+
+FROM_BACK_TO_FRONT = ((1, 0, 0), (0, -1, 0), (0, 0, 1))
+"""Columns are the LPS steps of x, y, z, as NIfTI files often have them."""
+LYING = ((0, 1, 0), (-1, 0, 0), (0, 0, 1))
+
+
+def _write(path: Path, direction: tuple[tuple[int, int, int], ...], front: tuple[slice, slice]) -> None:
+    """Write a volume whose front half shines, up to a seam of noise that keeps volumes apart."""
+    voxels = np.random.default_rng(len(path.name)).integers(0, 40, (6, 40, 64), np.int16)
+    voxels[(slice(None), *front)] += 900
+    volume = SimpleITK.GetImageFromArray(voxels)
+    volume.SetDirection([float(part) for row in direction for part in row])
+    SimpleITK.WriteImage(volume, str(path))
+
+
+@pytest.mark.parametrize(
+    ("direction", "front"),
+    [(FROM_BACK_TO_FRONT, (slice(20, None), slice(None))), (LYING, (slice(None), slice(32, None)))],
+    ids=["upside-down", "lying"],
+)
+def test_a_card_shows_the_front_above_as_the_viewer_does(
+    page: Page,
+    site: Site,
+    tmp_path: Path,
+    direction: tuple[tuple[int, int, int], ...],
+    front: tuple[slice, slice],
+) -> None:
+    path = tmp_path / f"head-{direction[0][0]}.nii.gz"
+    _write(path, direction, front)
+    image = imaging(site.workspace, "ingest", "Chests", str(path))["images"][0]["id"]
+    sign_in(page, site)
+    page.goto(f"{site.url}/#/project/{site.project}")
+    card = page.get_by_test_id(f"image-{image}")
+    expect(card).to_be_visible()
+    picture = card.locator("img")
+    page.wait_for_function("picture => picture.complete && picture.naturalWidth > 0", arg=picture.element_handle())
+    shown = np.asarray(Picture.open(io.BytesIO(card.locator(".picture").screenshot())).convert("L")).astype(int)
+    height, width = shown.shape
+    third = shown[:, width // 3 : 2 * width // 3]
+    assert third[height // 8 : height * 3 // 8].mean() > third[height * 5 // 8 : height * 7 // 8].mean() + 150
+    # A plane that lies on its side fills the height of the card, not more.
+    box, frame = picture.bounding_box(), card.locator(".picture").bounding_box()
+    assert box is not None
+    assert frame is not None
+    assert abs(box["height"] - frame["height"]) <= 1
+    assert abs(box["y"] - frame["y"]) <= 1
