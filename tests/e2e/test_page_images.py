@@ -13,6 +13,8 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.browser import Site, imaging, sign_in
 
+pytestmark = pytest.mark.browser
+
 FROM_BACK_TO_FRONT = ((1, 0, 0), (0, -1, 0), (0, 0, 1))
 """Columns are the LPS steps of x, y, z, as NIfTI files often have them."""
 LYING = ((0, 1, 0), (-1, 0, 0), (0, 0, 1))

@@ -49,6 +49,35 @@ test('undo and redo go to the plane that they change', async () => {
   expect([drawing.all.length, viewer.position.x]).toEqual([1, 7])
 })
 
+test('a term of the whole image is a step among those of drawings', async () => {
+  const sent: string[] = []
+  vi.stubGlobal('fetch', (path: string, { method = 'GET' }: RequestInit) => {
+    if (method !== 'GET' && path.includes('/term/')) sent.push(`${method} ${path}`)
+    return Promise.resolve(new Response(JSON.stringify({ collection: [] })))
+  })
+  const { drawing } = await open()
+  const history = useHistory()
+  drawing.say(11, true)
+  drawing.say(12, false)
+  expect([drawing.all.length, history.undoable.value]).toEqual([1, 'take'])
+  history.undo()
+  expect(history.undoable.value).toBe('give')
+  history.undo()
+  expect([drawing.all.length, history.undoable.value, history.redoable.value]).toEqual([1, 'draw', 'give'])
+  history.redo()
+  const [give, take] = ['POST', 'DELETE']
+  const expected = [[give, 11], [take, 12], [give, 12], [take, 11], [give, 11]].map(([method, term]) => `${method} /api/imageinstance/5/term/${term}.json`)
+  await vi.waitFor(() => expect(sent).toEqual(expected))
+})
+
+test('a term that the server refuses is no step', async () => {
+  vi.stubGlobal('fetch', (path: string, { method = 'GET' }: RequestInit) =>
+    Promise.resolve(new Response(JSON.stringify({ collection: [] }), { status: method !== 'GET' && path.includes('/term/') ? 403 : 200 })))
+  const { drawing } = await open()
+  drawing.say(11, true)
+  await vi.waitFor(() => expect(useHistory().undoable.value).toBe('draw'))
+})
+
 test('undo of what is on the screen moves nothing', async () => {
   const { viewer } = await open()
   viewer.moveTo('x', 7)

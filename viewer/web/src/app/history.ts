@@ -14,7 +14,7 @@ export interface History {
   redo(): void
 }
 
-/** Undo and redo as the member means them: of the corners while a drawing is under way, else of what was drawn. */
+/** Undo and redo as the member means them: of the corners while a drawing is under way, else of what was drawn and said of the whole image. */
 export function useHistory(): History {
   const viewer = useViewer()
   const drawing = useDrawing()
@@ -28,7 +28,7 @@ export function useHistory(): History {
   /** Nobody shall lose a drawing that they do not see. */
   function show(command: Command | null): void {
     const change = command?.changes[0]
-    const place = change?.after ?? change?.before ?? null
+    const place = change === undefined || 'term' in change ? null : (change.after ?? change.before)
     if (place !== null && !viewer.shows(place)) viewer.goTo(place)
   }
 

@@ -97,7 +97,10 @@ export function useShortcuts(options: { help: () => void; mayDraw: () => boolean
   }
 
   function pressed(event: KeyboardEvent): void {
-    if (event.defaultPrevented || isTyping(event.target)) return
+    if (event.defaultPrevented) return
+    // A list to choose from takes letters, but has nothing of its own to undo.
+    const choosing = event.target instanceof HTMLElement && event.target.matches('select')
+    if (isTyping(event.target) && !(choosing && (event.ctrlKey || event.metaKey))) return
     if (event.ctrlKey || event.metaKey) {
       if (undoOrRedo(event)) event.preventDefault()
       return

@@ -3,7 +3,7 @@ import type { Change } from '@/commands/document'
 
 /** One thing the member did: a name for the interface and the changes that make it up. */
 export interface Command {
-  readonly name: 'draw' | 'modify' | 'delete' | 'retag'
+  readonly name: 'draw' | 'modify' | 'delete' | 'retag' | 'give' | 'take'
   readonly changes: readonly Change[]
 }
 
@@ -51,7 +51,7 @@ export class CommandBus {
     return true
   }
 
-  /** Forget every step about one drawing: its history ended outside of this page. */
+  /** Forget every step about one drawing or term: its history ended outside of this page. */
   forget(key: string): void {
     const about = (command: Command): boolean => command.changes.some((change) => change.key === key)
     this.done = this.done.filter((command) => !about(command))

@@ -1,15 +1,27 @@
 import type { Annotation } from '@/domain/annotation'
 
-/** One reversible step: what an annotation was before and is after; null where it is absent. */
-export interface Change {
+/** What an annotation was before and is after; null where it is absent. */
+interface DrawingChange {
   readonly key: string
   readonly before: Annotation | null
   readonly after: Annotation | null
 }
 
+/** Whether the whole image had a term before and has it after. */
+export interface TermChange {
+  readonly key: string
+  readonly term: number
+  readonly before: boolean
+  readonly after: boolean
+}
+
+/** One reversible step. */
+export type Change = DrawingChange | TermChange
+
 export type Drawings = ReadonlyMap<string, Annotation>
 
 export function invert(change: Change): Change {
+  if ('term' in change) return { ...change, before: change.after, after: change.before }
   return { key: change.key, before: change.after, after: change.before }
 }
 
@@ -19,6 +31,7 @@ export function invert(change: Change): Change {
  * Identity (id, version) is the server's to give: one that is known here stays, a drawing that comes back has none yet.
  */
 export function applyChange(drawings: Drawings, change: Change): Drawings {
+  if ('term' in change) return drawings
   const next = new Map(drawings)
   const current = drawings.get(change.key)
   if (change.after === null) {

@@ -1,6 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import * as api from '@/api/routes'
+import { useImageTerms } from '@/app/stores/image-terms'
 import { useLayers } from '@/app/stores/layers'
 import { useNotices } from '@/app/stores/notices'
 import { useProject } from '@/app/stores/project'
@@ -8,7 +9,7 @@ import { useSession } from '@/app/stores/session'
 import { CommandBus } from '@/commands/bus'
 import type { Command } from '@/commands/bus'
 import { applyChange } from '@/commands/document'
-import type { Change, Drawings } from '@/commands/document'
+import type { Change, Drawings, TermChange } from '@/commands/document'
 import { Saver } from '@/commands/saver'
 import type { SaveState, Shelf } from '@/commands/saver'
 import type { Annotation, Drawing, Identity, Layer } from '@/domain/annotation'
@@ -46,7 +47,7 @@ const WHOSE: Readonly<Record<Layer['kind'], string>> = {
   member: 'whose.member', review: 'whose.review', model: 'whose.found', source: 'whose.found',
 }
 
-/** The drawings on the open image: every change goes through the command bus and is saved at once. */
+/** The drawings on the open image, and the terms of the whole of it: every change goes through the command bus and is saved at once. */
 export const useDrawing = defineStore('drawing', () => {
   const drawings = shallowRef<Drawings>(new Map())
   const selected = ref<string | null>(null)
@@ -56,11 +57,13 @@ export const useDrawing = defineStore('drawing', () => {
   const created = ref(0)
   let bus = new CommandBus(() => undefined)
   let saver: Saver | null = null
+  let image: number | null = null
   let count = 0
 
   const notices = useNotices()
   const session = useSession()
   const layers = useLayers()
+  const imageTerms = useImageTerms()
   const project = useProject()
 
   const all = computed(() => [...drawings.value.values()])
@@ -95,8 +98,25 @@ export const useDrawing = defineStore('drawing', () => {
 
   function apply(changes: readonly Change[]): void {
     for (const change of changes) {
+      if ('term' in change) {
+        void tag(change)
+        continue
+      }
       drawings.value = applyChange(drawings.value, change)
       saver?.want(change.key, drawings.value.get(change.key) ?? null)
+    }
+  }
+
+  /** Give the open image a term or take it; a step that was refused is none. */
+  async function tag({ key, term, after }: TermChange): Promise<void> {
+    if (image === null) return
+    const history = bus
+    try {
+      await imageTerms.set(image, term, after)
+    } catch (error) {
+      notices.failed(error)
+      history.forget(key)
+      if (history === bus) refresh()
     }
   }
 
@@ -115,17 +135,18 @@ export const useDrawing = defineStore('drawing', () => {
   }
 
   /** Show the drawings of an image; the history of another one ends here. */
-  async function open(image: Image, signal: AbortSignal): Promise<void> {
+  async function open(opened: Image, signal: AbortSignal): Promise<void> {
     close()
-    const found = await api.annotations(image.id, signal)
+    const found = await api.annotations(opened.id, signal)
     const started: Saver = new Saver(
-      shelfOf(image),
+      shelfOf(opened),
       (state) => started === saver && (saveState.value = state),
       identified,
       (key, failure) => started === saver && void giveUp(key, failure),
     )
     for (const annotation of found) started.adopt(annotation.key, identityOf(annotation))
     saver = started
+    image = opened.id
     bus = new CommandBus(apply)
     drawings.value = new Map(found.map((annotation) => [annotation.key, annotation]))
     refresh()
@@ -134,6 +155,7 @@ export const useDrawing = defineStore('drawing', () => {
   function close(): void {
     saver?.close()
     saver = null
+    image = null
     bus = new CommandBus(() => undefined)
     drawings.value = new Map()
     selected.value = null
@@ -186,6 +208,11 @@ export const useDrawing = defineStore('drawing', () => {
     if (before !== undefined) perform({ name: 'delete', changes: [{ key, before, after: null }] })
   }
 
+  /** Give the whole image a term, or take it. */
+  function say(term: number, wanted: boolean): void {
+    perform({ name: wanted ? 'give' : 'take', changes: [{ key: `term-${term}`, term, before: !wanted, after: wanted }] })
+  }
+
   function undo(): void {
     bus.undo()
     refresh()
@@ -221,6 +248,6 @@ export const useDrawing = defineStore('drawing', () => {
 
   return {
     drawings, all, selected, selection, removable, saveState, undoable, redoable, created,
-    open, close, draw, edit, mayChange, mayChangeOrSay, remove, removeSelected, undo, redo, retry, settle, unsaved,
+    open, close, draw, edit, mayChange, mayChangeOrSay, remove, removeSelected, say, undo, redo, retry, settle, unsaved,
   }
 })
