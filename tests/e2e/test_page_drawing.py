@@ -197,8 +197,15 @@ def test_a_manager_may_change_what_a_colleague_drew(page: Page, site: Site) -> N
     wait_until_saved(page)
     assert drawings(site)[0]["term"] == [site.term]
     page.keyboard.press("Delete")
+    expect(page.get_by_test_id("deleting")).to_contain_text("belongs to author. It cannot be brought back.")
+    page.get_by_role("button", name="Cancel").click()
+    expect(drawing_rows(page)).to_have_count(1)
+    page.get_by_test_id("tool-delete").click()
+    page.get_by_test_id("deleting-confirm").click()
+    expect(drawing_rows(page)).to_have_count(0)
     wait_until_saved(page)
     assert drawings(site) == []
+    expect(page.get_by_test_id("undo")).to_be_disabled()
 
 
 READ_WITH_CYTOMINE = """

@@ -2,6 +2,7 @@ import { createPinia, setActivePinia } from 'pinia'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { useDrawing } from '@/app/stores/drawing'
 import { useNotices } from '@/app/stores/notices'
+import { useSession } from '@/app/stores/session'
 import type { Image } from '@/domain/image'
 
 const IMAGE = { id: 5, project: 1 } as Image
@@ -101,6 +102,32 @@ test('a drawing that was deleted here comes back as somebody else left it', asyn
   expect(drawing.all.map(({ key, version }) => [key, version])).toEqual([['saved-7', 5]])
   expect(drawing.saveState).toEqual({ kind: 'saved' })
   expect(drawing.undoable).toBeNull()
+})
+
+test('a drawing of somebody else is deleted after a question, and no undo makes it one of one\'s own', async () => {
+  const drawing = await openDrawing()
+  drawing.edit('saved-7', { terms: [13] })
+  await drawing.retry()
+  drawing.selected = 'saved-7'
+  drawing.removeSelected()
+  expect([drawing.all.length, drawing.asked?.key]).toEqual([1, 'saved-7'])
+  drawing.keep()
+  expect([drawing.all.length, drawing.asked]).toEqual([1, null])
+  drawing.removeSelected()
+  drawing.removeForGood()
+  await drawing.retry()
+  expect([drawing.all, drawing.asked, drawing.undoable, drawing.selected]).toEqual([[], null, null, null])
+  expect(asked.map(({ method }) => method)).toEqual(['PUT', 'DELETE'])
+})
+
+test('one\'s own drawing is deleted at once and comes back', async () => {
+  const drawing = await openDrawing()
+  useSession().user = { id: 2, username: 'me', fullname: 'me' }
+  drawing.selected = 'saved-7'
+  drawing.removeSelected()
+  expect([drawing.all, drawing.asked]).toEqual([[], null])
+  drawing.undo()
+  expect(drawing.all.length).toBe(1)
 })
 
 const BOW = 'POLYGON ((0 0, 4 4, 4 0, 0 4, 0 0))'

@@ -51,6 +51,8 @@ const WHOSE: Readonly<Record<Layer['kind'], string>> = {
 export const useDrawing = defineStore('drawing', () => {
   const drawings = shallowRef<Drawings>(new Map())
   const selected = ref<string | null>(null)
+  /** Somebody else's drawing that is about to be deleted. */
+  const asked = shallowRef<Annotation | null>(null)
   const saveState = ref<SaveState>({ kind: 'saved' })
   const undoable = shallowRef<Command | null>(null)
   const redoable = shallowRef<Command | null>(null)
@@ -78,7 +80,23 @@ export const useDrawing = defineStore('drawing', () => {
   const removable = computed(() => selection.value !== null && mayChange(selection.value))
 
   function removeSelected(): void {
-    if (selection.value !== null && mayChangeOrSay(selection.value)) remove(selection.value.key)
+    const chosen = selection.value
+    if (chosen === null || !mayChangeOrSay(chosen)) return
+    if (layers.othersOf(chosen) === null) remove(chosen.key)
+    else asked.value = chosen
+  }
+
+  /** Delete what was asked about. The server would take it back as a new drawing of one's own, so it is no step of the history. */
+  function removeForGood(): void {
+    const chosen = asked.value
+    asked.value = null
+    if (chosen === null || !drawings.value.has(chosen.key)) return
+    saver?.want(chosen.key, null)
+    replace(chosen.key, null)
+  }
+
+  function keep(): void {
+    asked.value = null
   }
 
   /** Whether a drawing may be changed; where not, whose it is and who may is said. */
@@ -128,7 +146,7 @@ export const useDrawing = defineStore('drawing', () => {
     if (made) created.value += 1
     const { id = null, version = null, layer = drawing.layer } = identity ?? {}
     const wkt = identity !== null && drawing.wkt === sent?.wkt ? identity.wkt : drawing.wkt
-    // What is made anew, also a colleague's that was deleted here, lies in the own layer.
+    // What is made anew, also a colleague's that was deleted meanwhile, lies in the own layer.
     const user = made ? (session.user?.id ?? drawing.user) : drawing.user
     drawings.value = new Map(drawings.value).set(key, { ...drawing, id, version, layer, wkt, user })
     if (sent !== null && countParts(wkt) > countParts(sent.wkt)) notices.split(countParts(wkt))
@@ -158,7 +176,7 @@ export const useDrawing = defineStore('drawing', () => {
     image = null
     bus = new CommandBus(() => undefined)
     drawings.value = new Map()
-    selected.value = null
+    selected.value = asked.value = null
     saveState.value = { kind: 'saved' }
     refresh()
   }
@@ -247,7 +265,7 @@ export const useDrawing = defineStore('drawing', () => {
   }
 
   return {
-    drawings, all, selected, selection, removable, saveState, undoable, redoable, created,
-    open, close, draw, edit, mayChange, mayChangeOrSay, remove, removeSelected, say, undo, redo, retry, settle, unsaved,
+    drawings, all, selected, selection, asked, removable, saveState, undoable, redoable, created,
+    open, close, draw, edit, mayChange, mayChangeOrSay, remove, removeSelected, removeForGood, keep, say, undo, redo, retry, settle, unsaved,
   }
 })
