@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pydicom
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import Site, imaging
+from tests.e2e.browser import Site, imaging, sign_in
 from tests.e2e.reviewing import open_file, open_list, save
 from tests.imaging.dicom.burned_in import body, write_volume
 
@@ -60,6 +61,15 @@ def test_a_whole_irregular_series_is_accepted_in_one_act(page: Page, site: Site,
         expect(page.get_by_test_id(f"held-{key}")).to_have_count(0)
     (made,) = (image for image in imaging(site.workspace, "images", "Chests") if image["id"] not in before)
     assert (made["shape"][0], made["regular"]) == (4, False)
+
+
+def test_who_does_not_decide_is_told_of_their_own_files_only(page: Page, site: Site, slices: dict[str, int]) -> None:
+    password = imaging(site.workspace, "user", "add", "carrier")["password"]
+    imaging(site.workspace, "project", "member", "add", str(site.project), "carrier", "uploader")
+    sign_in(page, replace(site, username="carrier"), password=password)
+    page.goto(f"{site.url}/#/project/{site.project}/held")
+    expect(page.get_by_text("None of your files is held")).to_be_visible()
+    expect(page.get_by_text("Nothing is held")).to_have_count(0)
 
 
 def test_a_part_of_a_series_says_how_many_more_are_held(page: Page, site: Site, slices: dict[str, int]) -> None:
