@@ -33,18 +33,22 @@ def slices(site: Site, tmp_path: Path) -> dict[str, int]:
     return {Path(row["name"]).name: row["id"] for row in rows if str(tmp_path) in row["name"]}
 
 
-def group_of(page: Page, slices: dict[str, int]) -> str:
+def group_of(page: Page, slices: dict[str, int], folder: Path) -> str:
     """The id by which the group of the slices goes: that of its first file."""
     first = min(key for name, key in slices.items() if name.endswith(".dcm"))
-    expect(page.get_by_test_id(f"group-{first}")).to_contain_text("4 files of one series")
+    group = page.get_by_test_id(f"group-{first}")
+    expect(group).to_contain_text("4 files of one series")
+    expect(group.get_by_title(str(folder))).to_be_visible()
     return f"choose-group-{first}"
 
 
-def test_a_whole_irregular_series_is_accepted_in_one_act(page: Page, site: Site, slices: dict[str, int]) -> None:
+def test_a_whole_irregular_series_is_accepted_in_one_act(
+    page: Page, site: Site, slices: dict[str, int], tmp_path: Path
+) -> None:
     before = {image["id"] for image in imaging(site.workspace, "images", "Chests")}
     keys = {key for name, key in slices.items() if name.endswith(".dcm")}
     open_list(page, site)
-    page.get_by_test_id(group_of(page, slices)).check()
+    page.get_by_test_id(group_of(page, slices, tmp_path)).check()
     for key in keys:
         expect(page.get_by_test_id(f"choose-{key}")).to_be_checked()
     expect(page.get_by_test_id("held-choice")).to_contain_text("4 files chosen")
@@ -72,9 +76,11 @@ def test_who_does_not_decide_is_told_of_their_own_files_only(page: Page, site: S
     expect(page.get_by_text("Nothing is held")).to_have_count(0)
 
 
-def test_a_part_of_a_series_says_how_many_more_are_held(page: Page, site: Site, slices: dict[str, int]) -> None:
+def test_a_part_of_a_series_says_how_many_more_are_held(
+    page: Page, site: Site, slices: dict[str, int], tmp_path: Path
+) -> None:
     open_list(page, site)
-    group = group_of(page, slices)
+    group = group_of(page, slices, tmp_path)
     page.get_by_test_id(f"choose-{slices['1.dcm']}").check()
     assert page.get_by_test_id(group).evaluate("box => box.indeterminate")
     page.get_by_test_id("held-accept").click()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseHeld, parseJob, parsePreview, parseStopped } from '@/api/parse'
-import { boxBetween, boxesOn, choicesOf, framesWithout, groupHeld, heldTogether, leftBehind, mayAcceptTogether, showsText, sizeOf, snapped, sortHeld, takenAlong, undecided, wordOf } from '@/domain/held'
+import { boxBetween, boxesOn, choicesOf, framesWithout, groupHeld, heldTogether, leftBehind, mayAcceptTogether, nameOf, showsText, sizeOf, snapped, sortHeld, takenAlong, undecided, wordOf } from '@/domain/held'
 import type { HeldFile } from '@/domain/held'
 import { detailParts } from '@/domain/held-detail'
 
@@ -62,6 +62,15 @@ describe('held files that are decided on together', () => {
       file(2, { ...text, decision: { boxes: [], find: true } }), file(3, text), file(4, text),
     ]
     expect(groupHeld(files).map((group) => idsOf(group.files))).toEqual([[3, 4], [2], [1]])
+  })
+
+  it('go by the folder that all of them lie in, else by the first of them', () => {
+    const named = (...names: string[]): string => nameOf({ key: '', series: true, files: names.map((name, id) => file(id, { name })) })
+    expect(named('lung/one/0.dcm', 'lung/one/1.dcm')).toBe('lung/one')
+    expect(named('lung/one/0.dcm', 'lung/one-more/1.dcm')).toBe('lung')
+    expect(named('/in/a/0.dcm', '/in/b/1.dcm')).toBe('/in')
+    expect(named('/a/0.dcm', '/b/1.dcm')).toBe('/a/0.dcm')
+    expect(named('0.dcm', '1.dcm')).toBe('0.dcm')
   })
 
   it('may be accepted unseen for their geometry or their time, and never for what they show', () => {

@@ -61,6 +61,14 @@ export function groupHeld(files: readonly HeldFile[]): readonly HeldGroup[] {
   return [...groups].map(([key, members]) => ({ key, series: members[0]?.series !== '', files: members }))
 }
 
+/** What a group goes by: the folder that all of its files lie in, else the name of the first. */
+export function nameOf({ files }: HeldGroup): string {
+  const [first = '', ...others] = files.map(({ name }) => name)
+  const folders = first.split('/').slice(0, -1)
+  while (folders.length > 0 && !others.every((name) => name.startsWith(`${folders.join('/')}/`))) folders.pop()
+  return folders.join('/') || first
+}
+
 /** Held for how their planes lie or when they came, not for what the picture shows: nobody needs to look at each. */
 const ACCEPTED_UNSEEN: ReadonlySet<string> = new Set(['irregular_geometry', 'late_instance'])
 export const mayAcceptTogether = (files: readonly HeldFile[]): boolean => files.length > 0 && files.every(({ reason }) => ACCEPTED_UNSEEN.has(reason))
