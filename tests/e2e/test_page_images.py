@@ -60,3 +60,24 @@ def test_a_card_shows_the_front_above_as_the_viewer_does(
     assert frame is not None
     assert abs(box["height"] - frame["height"]) <= 1
     assert abs(box["y"] - frame["y"]) <= 1
+
+
+@pytest.mark.parametrize("count", [2, 6])
+def test_a_job_leads_to_each_of_a_few_images_else_to_all(page: Page, site: Site, tmp_path: Path, count: int) -> None:
+    for number in range(count):
+        _write(tmp_path / f"{'volume' * count}{number * '-'}.nii.gz", LYING, (slice(number + 1), slice(None)))
+    made = [image["id"] for image in imaging(site.workspace, "ingest", "Chests", str(tmp_path))["images"]]
+    sign_in(page, site)
+    page.goto(f"{site.url}/#/project/{site.project}/jobs")
+    job = page.locator("[data-testid^=job-]").filter(has_text=f"{count} images")
+    expect(job).to_have_count(1)
+    links = job.get_by_role("link", name="Open image")
+    if count == 2:
+        expect(links).to_have_count(2)
+        links.first.click()
+        page.wait_for_url(f"**/image/{made[0]}*")
+    else:
+        expect(links).to_have_count(0)
+        job.get_by_role("link", name="To the images").click()
+        for image in made:
+            expect(page.get_by_test_id(f"image-{image}")).to_be_visible()
