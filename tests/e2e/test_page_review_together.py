@@ -11,7 +11,7 @@ import pydicom
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import Site, imaging, sign_in
+from tests.e2e.browser import Site, ask_api, imaging, sign_in
 from tests.e2e.reviewing import open_file, open_list, save
 from tests.imaging.dicom.burned_in import body, write_volume
 
@@ -65,6 +65,20 @@ def test_a_whole_irregular_series_is_accepted_in_one_act(
         expect(page.get_by_test_id(f"held-{key}")).to_have_count(0)
     (made,) = (image for image in imaging(site.workspace, "images", "Chests") if image["id"] not in before)
     assert (made["shape"][0], made["regular"]) == (4, False)
+
+
+def test_files_that_stay_held_when_their_job_has_ended_are_told(
+    page: Page, site: Site, slices: dict[str, int], tmp_path: Path
+) -> None:
+    open_list(page, site)
+    page.get_by_test_id(group_of(page, slices, tmp_path)).check()
+    page.get_by_test_id("held-accept").click()
+    with page.expect_response("**/review.json") as sent:
+        page.get_by_test_id("held-confirm").click()
+    expect(page.get_by_test_id(f"held-{slices['1.dcm']}").get_by_text("Decided", exact=True)).to_be_visible()
+    ask_api(site.url, site.token)(f"/api/job/{sent.value.json()['id']}/cancel.json", "POST", json={})
+    expect(page.get_by_text("The job has ended: 4 files are held still")).to_be_visible()
+    expect(page.get_by_test_id(f"choose-{slices['1.dcm']}")).to_be_visible()
 
 
 def test_who_does_not_decide_is_told_of_their_own_files_only(page: Page, site: Site, slices: dict[str, int]) -> None:

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseHeld, parseJob, parsePreview, parseStopped } from '@/api/parse'
-import { boxBetween, boxesOn, choicesOf, framesWithout, groupHeld, heldTogether, leftBehind, mayAcceptTogether, nameOf, showsText, sizeOf, snapped, sortHeld, takenAlong, undecided, wordOf } from '@/domain/held'
+import { boxBetween, boxesOn, choicesOf, framesWithout, groupHeld, heldStill, heldTogether, leftBehind, mayAcceptTogether, nameOf, showsText, sizeOf, snapped, sortHeld, takenAlong, undecided, wordOf } from '@/domain/held'
 import type { HeldFile } from '@/domain/held'
 import { detailParts } from '@/domain/held-detail'
 
@@ -79,6 +79,13 @@ describe('held files that are decided on together', () => {
     expect(mayAcceptTogether([file(1, { reason: 'face_risk' })])).toBe(false)
     expect(mayAcceptTogether([file(1, { reason: 'uid_conflict' })])).toBe(false)
     expect(mayAcceptTogether([])).toBe(false)
+  })
+
+  it('are held still where their job ended without an image of them', () => {
+    const decided = new Map([[1, 20], [2, 20], [3, 21], [4, null]])
+    const files = [file(1), file(3), file(4), file(5), file(6, { decision: { boxes: [], find: false } })]
+    expect(idsOf(heldStill(files, decided, new Set([20])))).toEqual([1])
+    expect(idsOf(heldStill(files, new Map([[6, 20]]), new Set([20])))).toEqual([])
   })
 
   it('leave others of their series behind', () => {

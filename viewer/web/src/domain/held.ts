@@ -69,6 +69,11 @@ export function nameOf({ files }: HeldGroup): string {
   return folders.join('/') || first
 }
 
+/** The files that a job has not made images of, though it was decided that it should; what waits for a decision on others is none. */
+export function heldStill(files: readonly HeldFile[], decided: ReadonlyMap<number, number | null>, over: ReadonlySet<number>): readonly HeldFile[] {
+  return files.filter((file) => over.has(decided.get(file.id) ?? -1) && !isDecided(file) && !merelyWaits(file))
+}
+
 /** Held for how their planes lie or when they came, not for what the picture shows: nobody needs to look at each. */
 const ACCEPTED_UNSEEN: ReadonlySet<string> = new Set(['irregular_geometry', 'late_instance'])
 export const mayAcceptTogether = (files: readonly HeldFile[]): boolean => files.length > 0 && files.every(({ reason }) => ACCEPTED_UNSEEN.has(reason))

@@ -45,6 +45,11 @@ export const useNotices = defineStore('notices', () => {
     add({ tone: 'good', text: 'drawing.split', failure: null, n })
   }
 
+  /** Say of how many something did not come true. */
+  function counted(text: string, n: number): void {
+    add({ tone: 'bad', text, failure: null, n }, STAYS_LONG)
+  }
+
   /** Say once why nothing happened. */
   function said(text: string, name = ''): void {
     const known = notices.value.some((notice) => notice.text === text && notice.name === name)
@@ -74,5 +79,5 @@ export const useNotices = defineStore('notices', () => {
     dialogs.value = dialogs.value.filter((other) => other !== dialog)
   }
 
-  return { notices, top, enter, leave, good, split, said, settled, failed, dismiss }
+  return { notices, top, enter, leave, good, split, counted, said, settled, failed, dismiss }
 })
