@@ -333,3 +333,21 @@ def test_nothing_is_cut_off_at_the_promised_sizes(page: Page, site: Site) -> Non
                   return box.width > 0 && box.right <= innerWidth && box.bottom <= innerHeight })"""
         )
         assert inside
+
+
+def test_nothing_of_the_viewer_is_cut_off_at_900_pixels_in_french(page: Page, site: Site) -> None:
+    page.set_viewport_size({"width": 900, "height": 720})
+    sign_in(page, site)
+    page.get_by_test_id("language-fr").click()
+    open_image(page, site)
+    for layout in ("main", "row"):
+        page.get_by_test_id(f"layout-{layout}").click()
+        inside = page.evaluate(
+            """() => [...document.querySelectorAll('.pane header > *')].every((part) => {
+                const [box, pane] = [part.getBoundingClientRect(), part.closest('.pane').getBoundingClientRect()]
+                return box.left >= pane.left && box.right <= pane.right && part.scrollWidth <= part.clientWidth + 1
+            })"""
+        )
+        assert inside, layout
+    for part in ("h1", "[data-testid=research-notice]"):
+        assert page.locator(part).evaluate("part => part.scrollWidth <= part.clientWidth"), part
