@@ -81,3 +81,20 @@ def test_a_job_leads_to_each_of_a_few_images_else_to_all(page: Page, site: Site,
         job.get_by_role("link", name="To the images").click()
         for image in made:
             expect(page.get_by_test_id(f"image-{image}")).to_be_visible()
+
+
+def test_a_card_opens_its_image_wherever_it_is_clicked(page: Page, site: Site) -> None:
+    sign_in(page, site)
+    for part in (".picture", ".size", ".foot .badge"):
+        page.goto(f"{site.url}/#/project/{site.project}")
+        card = page.get_by_test_id(f"image-{site.image}")
+        card.locator(part).first.scroll_into_view_if_needed()
+        box = card.locator(part).first.bounding_box()
+        assert box is not None
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.wait_for_url(f"**/image/{site.image}*")
+    page.goto(f"{site.url}/#/project/{site.project}")
+    card = page.get_by_test_id(f"image-{site.image}")
+    expect(card.get_by_role("link")).to_have_count(1)
+    card.get_by_role("checkbox").check()
+    expect(card.get_by_role("checkbox")).to_be_checked()
