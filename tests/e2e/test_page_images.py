@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image as Picture
 from playwright.sync_api import Page, expect
 
 from tests.e2e.browser import Site, imaging, sign_in
+from tests.imaging.dicom.burned_in import write_volume
 
 pytestmark = pytest.mark.browser
 
@@ -81,6 +83,30 @@ def test_a_job_leads_to_each_of_a_few_images_else_to_all(page: Page, site: Site,
         job.get_by_role("link", name="To the images").click()
         for image in made:
             expect(page.get_by_test_id(f"image-{image}")).to_be_visible()
+
+
+def test_an_image_says_that_planes_are_missing_and_that_it_is_painted_over(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    write_volume(tmp_path, named=(3,), places=(0, 1, 3, 4, 5))
+    # One file that becomes an image, or the command would say that nothing was ingested.
+    _write(tmp_path / "other.nii.gz", LYING, (slice(3), slice(7)))
+    imaging(site.workspace, "ingest", "Chests", str(tmp_path))
+    held = imaging(site.workspace, "quarantine", "list", "Chests")
+    ours = [str(item["id"]) for item in held if str(tmp_path) in item["name"]]
+    shown = [str(item["id"]) for item in held if str(item["id"]) in ours and item["reason"] == "burned_in_risk"]
+    imaging(site.workspace, "quarantine", "redact", "Chests", *shown)
+    made = imaging(site.workspace, "quarantine", "accept", "Chests", *sorted({*ours} - {*shown}))
+    short, painted = sorted({one["image"] for one in made})
+    sign_in(page, site)
+    page.goto(f"{site.url}/#/project/{site.project}")
+    for image in (short, painted):
+        expect(page.get_by_test_id(f"parted-{image}")).to_be_visible()
+    expect(page.get_by_test_id(f"painted-{painted}")).to_be_visible()
+    expect(page.get_by_test_id(f"painted-{short}")).to_have_count(0)
+    page.goto(f"{site.url}/#/project/{site.project}/image/{painted}")
+    expect(page.get_by_test_id("parted")).to_have_attribute("title", re.compile("planes are missing"))
+    expect(page.get_by_test_id("painted")).to_be_visible()
 
 
 def test_a_card_opens_its_image_wherever_it_is_clicked(page: Page, site: Site) -> None:

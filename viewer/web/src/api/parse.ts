@@ -121,6 +121,8 @@ export function parseImage(json: unknown): Image {
     regular: own.regular !== false,
     irregularities,
     positions: own.regular === false ? list(own.positions_lps).map(parseVector) : [],
+    painted: own.painted === true,
+    parted: own.parted === true,
     resampledFrom: own.resampled == null ? null : numberOrNull(fields(own.resampled).source),
     rescale: { slope: numbers(rescale.slope ?? [1]), intercept: numbers(rescale.intercept ?? [0]) },
     units: text(own.units, 'stored'),

@@ -45,6 +45,10 @@ export interface Image {
   readonly irregularities: readonly string[]
   /** Of an irregular image the centre of voxel (0, 0) of each z plane, LPS mm; the affine holds for no other plane. */
   readonly positions: readonly Vector[]
+  /** Whether pixels of it were painted over because of text: their values are made up. */
+  readonly painted: boolean
+  /** Whether it is one run of a volume of which planes are missing. */
+  readonly parted: boolean
   /** The irregular image that this regular one was made of; null for one whose voxels are those of its files. */
   readonly resampledFrom: number | null
   readonly rescale: { readonly slope: readonly number[]; readonly intercept: readonly number[] }
