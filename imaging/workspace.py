@@ -10,6 +10,7 @@ from imaging.accounts import Accounts
 from imaging.change import changing
 from imaging.dicom.profile import DEFAULT, Profile
 from imaging.domain.base import JobKey, OntologyKey, ProjectKey, UserKey
+from imaging.domain.command import Command
 from imaging.domain.ontology import TermDraft
 from imaging.domain.people import Role, User
 from imaging.domain.project import ProjectRecord
@@ -20,6 +21,7 @@ from imaging.project.project import Project
 from imaging.queue import Queue
 from imaging.settings import Settings
 from imaging.store import birth, events, ids, migrate, projects
+from imaging.store import commands as command_rows
 from imaging.store import ontologies as ontology_rows
 from imaging.store.backup import BackupReport, back_up
 from imaging.store.database import Database
@@ -170,6 +172,24 @@ class Workspace:
     def locate(self, user: UserKey, kind: projects.Kind, key: int) -> Project:
         """Open the project that owns a bare id, in one query; absent and forbidden look alike."""
         return self._grant(user, kind, key)
+
+    def undo_last(self, user: UserKey) -> tuple[Project, list[Command]]:
+        """Take back what a user did last, in whatever project."""
+        with self._database.read() as transaction:
+            found = command_rows.find_last(transaction, user)
+        if found is None:
+            raise NotFoundError("command")
+        project = self.open(found[0], user)
+        return project, project.commands.undo(found[1])
+
+    def redo_next(self, user: UserKey) -> tuple[Project, list[Command]]:
+        """Do again what a user took back last, unless they did something since."""
+        with self._database.read() as transaction:
+            found = command_rows.find_next(transaction, user)
+        if found is None:
+            raise NotFoundError("command")
+        project = self.open(found[0], user)
+        return project, project.commands.redo(found[1])
 
     def backup(self, destination: Path) -> BackupReport:
         """Copy database and files consistently while everything runs; the master key is not copied."""

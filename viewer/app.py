@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from imaging.workspace import Workspace
 from viewer.api import (
     annotation,
+    command,
     dicomweb,
     image,
     job,
@@ -44,7 +45,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 _LARGEST_BODY = 64 << 20
-_ROUTERS = (server, session, user, project, ontology, image, annotation, layer, job, upload, quarantine)
+_ROUTERS = (server, session, user, project, ontology, image, annotation, command, layer, job, upload, quarantine)
 _PIXEL_ROUTERS = (plane, zarr, dicomweb)
 _REFUSALS = {400: "not usable", 401: "not signed in", 403: "not allowed", 404: "absent or not yours", 409: "conflict"}
 

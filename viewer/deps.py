@@ -18,7 +18,7 @@ LARGEST_ID = 2**53 - 1
 
 Id = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
-Kind = Literal["image", "slice", "annotation", "segmentation", "term", "layer", "job", "model"]
+Kind = Literal["image", "slice", "annotation", "segmentation", "term", "layer", "job", "model", "command"]
 
 
 def find_workspace(request: Request) -> Workspace:
@@ -37,6 +37,14 @@ def find_caller(request: Request, workspace: Space) -> User:
 
 
 Caller = Annotated[User, Depends(find_caller)]
+
+
+def find_writer(request: Request, workspace: Space) -> User:
+    """Give the signed-in user of a request that changes something, whatever its method says, or refuse."""
+    return find_user(request, workspace, request.app.state.replay_guard, writes=True)
+
+
+Writer = Annotated[User, Depends(find_writer)]
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,14 @@ def find_door(workspace: Space, user: Caller) -> Door:
 
 
 Entry = Annotated[Door, Depends(find_door)]
+
+
+def find_writing_door(workspace: Space, user: Writer) -> Door:
+    """Pair the workspace with a caller who changes something by GET, as Cytomine's undo does."""
+    return Door(workspace, user)
+
+
+WritingEntry = Annotated[Door, Depends(find_writing_door)]
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,15 @@ MEMBER = "X-Imaging-Member"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def find_user(request: Request, workspace: Workspace, guard: ReplayGuard) -> User:
+def find_user(request: Request, workspace: Workspace, guard: ReplayGuard, *, writes: bool = False) -> User:
     """Tell who sent a request.
 
     An Authorization header, where there is one, decides alone: a wrong key never falls back to a cookie.
+
+    Parameters
+    ----------
+    writes
+        Whether it changes something though its method says that it does not.
 
     Raises
     ------
@@ -33,7 +38,7 @@ def find_user(request: Request, workspace: Workspace, guard: ReplayGuard) -> Use
     """
     authorization = request.headers.get("authorization")
     if authorization is None:
-        user = _user_of_cookie(request, workspace)
+        user = _user_of_cookie(request, workspace, writes=writes or request.method not in _SAFE_METHODS)
     elif authorization[:7].lower() == "bearer ":
         user = workspace.accounts.user_of_token(authorization[7:].strip())
     else:
@@ -43,10 +48,10 @@ def find_user(request: Request, workspace: Workspace, guard: ReplayGuard) -> Use
     return user
 
 
-def _user_of_cookie(request: Request, workspace: Workspace) -> User | None:
+def _user_of_cookie(request: Request, workspace: Workspace, *, writes: bool) -> User | None:
     token = request.cookies.get(COOKIE)
     user = workspace.accounts.user_of_session(token) if token else None
-    if user is not None and request.method not in _SAFE_METHODS and REQUESTED_WITH not in request.headers:
+    if user is not None and writes and REQUESTED_WITH not in request.headers:
         raise ForeignPageError
     return user if user is None or request.headers.get(MEMBER, str(user.id)) == str(user.id) else None
 

@@ -12,8 +12,10 @@ from imaging.access import Action
 from imaging.change import Change
 from imaging.domain.annotation import Annotation, AnnotationDraft, AnnotationFilter, AnnotationPage, Box, Layer
 from imaging.domain.base import AnnotationKey, ImageKey, LayerKey, TermKey
+from imaging.domain.command import Thing
 from imaging.domain.image import Image
 from imaging.errors import InvalidInputError, NotFoundError, StaleRevisionError, StateError
+from imaging.project.commands import Touched, record, touch
 from imaging.project.drawing import Drawing, draw, parse, plane_of
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
@@ -62,11 +64,12 @@ class Annotations:
             made = None if token is None else rows.find_by_token(change.transaction, layer.id, token)
             if made is not None:
                 return self._repeat(change, made, draft)
-            (record,) = insert_drawings(change, self._gate, layer, [draft], reviewed=False)
+            (made_now,) = insert_drawings(change, self._gate, layer, [draft], reviewed=False)
             if token is not None:
-                rows.set_token(change.transaction, record.id, token)
-            change.note("add", "annotation", record.id, {"image": record.image})
-        return record
+                rows.set_token(change.transaction, made_now.id, token)
+            change.note("add", "annotation", made_now.id, {"image": made_now.image})
+            record(change, self._gate, Thing.ANNOTATION, [Touched(made_now.id, made_now.image)])
+        return made_now
 
     def _repeat(self, change: Change, key: AnnotationKey, draft: AnnotationDraft) -> Annotation:
         before = self._held(change.transaction, key, None)
@@ -91,6 +94,7 @@ class Annotations:
                 change, self._gate, self._writable(change.transaction, layer), drafts, reviewed=reviewed
             )
             change.note("import", "annotation", None, {"layer": layer, "count": len(records)})
+            record(change, self._gate, Thing.ANNOTATION, [Touched(made.id, made.image) for made in records])
         return records
 
     def edit(
@@ -130,8 +134,10 @@ class Annotations:
         """Remove an annotation; with `version`, only if nobody saved a newer one."""
         with self._gate.change(*WRITERS) as change:
             before = self._held(change.transaction, key, version)
+            touched = touch(change, Thing.ANNOTATION, key, before.image)
             rows.delete_annotation(change.transaction, key)
             change.note("delete", "annotation", key, {"image": before.image, "version": before.version})
+            record(change, self._gate, Thing.ANNOTATION, [touched])
 
     def add_term(self, key: AnnotationKey, term: TermKey) -> Annotation:
         """Give a term; the version stays, so that whoever holds the drawing may still save it."""
@@ -154,16 +160,17 @@ class Annotations:
         facts: dict[str, object] = {"terms": terms, "version": before.version + 1, "updated": change.at}
         if drawing is not None:
             facts |= drawing.facts
-        record = before.model_copy(update=facts)
-        rows.update_annotation(change.transaction, record, None if drawing is None else drawing.box)
-        change.note("edit", "annotation", record.id, {"image": record.image, "version": record.version})
-        return record
+        return self._save(change, before.model_copy(update=facts), None if drawing is None else drawing.box)
 
     def _set_terms(self, change: Change, before: Annotation, terms: tuple[TermKey, ...]) -> Annotation:
-        record = before.model_copy(update={"terms": terms, "updated": change.at})
-        rows.update_annotation(change.transaction, record, None)
-        change.note("edit", "annotation", record.id, {"image": record.image, "version": record.version})
-        return record
+        return self._save(change, before.model_copy(update={"terms": terms, "updated": change.at}), None)
+
+    def _save(self, change: Change, edited: Annotation, box: Box | None) -> Annotation:
+        touched = touch(change, Thing.ANNOTATION, edited.id, edited.image)
+        rows.update_annotation(change.transaction, edited, box)
+        change.note("edit", "annotation", edited.id, {"image": edited.image, "version": edited.version})
+        record(change, self._gate, Thing.ANNOTATION, [touched])
+        return edited
 
     def _held(self, transaction: Transaction, key: AnnotationKey, version: int | None) -> Annotation:
         found = rows.get_annotation(transaction, self._gate.project, key, lock=True)

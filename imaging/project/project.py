@@ -12,6 +12,7 @@ from imaging.domain.project import IrregularPolicy, PixelAccess, ProjectRecord
 from imaging.errors import NotFoundError
 from imaging.project.annotations import Annotations
 from imaging.project.attachments import Attachments
+from imaging.project.commands import Commands
 from imaging.project.gate import Gate
 from imaging.project.images import Images
 from imaging.project.jobs import Jobs
@@ -46,6 +47,7 @@ class Project:
         self.images = Images(gate, self.layers)
         self.ontology = OntologyManager(gate)
         self.annotations = Annotations(gate, self.layers)
+        self.commands = Commands(gate)
         self.segmentations = Segmentations(gate, self.images)
         self.attachments = Attachments(gate, self.images, self.layers)
         self.jobs = Jobs(gate)

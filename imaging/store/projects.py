@@ -11,12 +11,13 @@ from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 from imaging.domain.base import ProjectKey, UserKey
 from imaging.domain.people import Member, Role
 from imaging.domain.project import IrregularPolicy, PixelAccess, ProjectRecord
+from imaging.store.commands import command
 from imaging.store.database import Transaction
 from imaging.store.images import holds_slice
 from imaging.store.people import read_user
 from imaging.store.schema import account, annotation, image, job, layer, member, model, project, segmentation, term
 
-Kind = Literal["project", "image", "slice", "annotation", "segmentation", "term", "layer", "job", "model"]
+Kind = Literal["project", "image", "slice", "annotation", "segmentation", "term", "layer", "job", "model", "command"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _OWNED = {
     "image": image,
@@ -25,6 +26,7 @@ _OWNED = {
     "layer": layer,
     "job": job,
     "model": model,
+    "command": command,
 }
 _IMAGES = (
     select(func.count())

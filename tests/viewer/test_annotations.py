@@ -35,7 +35,7 @@ def test_a_new_annotation_answers_in_cytomines_envelope(annotator, ours, world):
     answer = annotator.post(URL, json=sent)
     assert answer.status_code == 200
     body = answer.json()
-    assert set(body) == {"message", "callback", "printMessage", "annotation"}
+    assert set(body) == {"message", "callback", "printMessage", "command", "annotation"}
     drawn = body["annotation"]
     assert drawn["class"] == "be.cytomine.domain.ontology.UserAnnotation"
     assert drawn["created"].isdigit()

@@ -50,6 +50,7 @@ def _ids(space, world):
         "model": space.model.id,
         "user": world.users["stranger"].id,
         "public_key": world.workspace.accounts.key(world.users["stranger"].id).public_key,
+        "command": space.project.commands.list(limit=1)[0][0].id,
         "plane": "z",
         "item": space.job.id,
         "upload": space.job.id,

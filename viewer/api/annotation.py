@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 
 from imaging.domain.annotation import Annotation, AnnotationDraft
 from imaging.domain.base import AnnotationKey, ImageKey, TermKey
+from imaging.domain.command import Thing
 from imaging.domain.image import Image
 from imaging.errors import InvalidInputError, NotFoundError
 from imaging.geometry import flip_wkt_y
@@ -65,7 +66,8 @@ def add_annotation(
 ) -> AnnotationChanged | AnnotationsAdded:
     """Draw one annotation, or several that a client sends as an array."""
     if isinstance(sent, AnnotationSent):
-        return _changed("Add", *_draw(door, sent), site)
+        project, image, draft = _place(door, sent)
+        return _changed(project, "Add", project.annotations.create(draft, token=sent.token), image, site)
     drawn = _draw_all(door, sent)
     shapes = [AnnotationShape.of(one, image, site=site) for one, image in drawn]
     return AnnotationsAdded(message=f"{len(shapes)} annotations added", collection=shapes, size=len(shapes))
@@ -79,7 +81,7 @@ def edit_annotation(annotation: Id, sent: AnnotationEdited, door: Entry, site: S
     image = project.images.get(drawn.image)
     wkt = None if sent.location is None else flip_wkt_y(sent.location, plane_of(image, drawn.axis).height)
     edited = project.annotations.edit(drawn.id, wkt=wkt, terms=sent.terms, version=sent.version)
-    return _changed("Edit", edited, image, site)
+    return _changed(project, "Edit", edited, image, site)
 
 
 @router.delete("/annotation/{annotation}.json")
@@ -90,7 +92,7 @@ def delete_annotation(
     project = door.locate("annotation", annotation)
     drawn = project.annotations.get(AnnotationKey(annotation))
     project.annotations.delete(drawn.id, version=version)
-    return _changed("Delete", drawn, project.images.get(drawn.image), site)
+    return _changed(project, "Delete", drawn, project.images.get(drawn.image), site)
 
 
 @router.get("/annotation/{annotation}/term.json")
@@ -114,15 +116,17 @@ def show_annotation_term(annotation: Id, term: Id, door: Entry) -> AnnotationTer
 @router.post("/annotation/{annotation}/term/{term}.json")
 def add_annotation_term(annotation: Id, term: Id, door: Entry) -> AnnotationTermChanged:
     """Give a term to an annotation."""
-    annotations = door.locate("annotation", annotation).annotations
-    return _term_changed("Add", annotations.add_term(AnnotationKey(annotation), TermKey(term)), term)
+    project = door.locate("annotation", annotation)
+    drawn = project.annotations.add_term(AnnotationKey(annotation), TermKey(term))
+    return _term_changed(project, "Add", drawn, term)
 
 
 @router.delete("/annotation/{annotation}/term/{term}.json")
 def remove_annotation_term(annotation: Id, term: Id, door: Entry) -> AnnotationTermChanged:
     """Take a term from an annotation."""
-    annotations = door.locate("annotation", annotation).annotations
-    return _term_changed("Delete", annotations.remove_term(AnnotationKey(annotation), TermKey(term)), term)
+    project = door.locate("annotation", annotation)
+    drawn = project.annotations.remove_term(AnnotationKey(annotation), TermKey(term))
+    return _term_changed(project, "Delete", drawn, term)
 
 
 def _find_project(door: Door, query: AnnotationQuery) -> Project:
@@ -150,11 +154,6 @@ def _images_of(project: Project, drawn: Iterable[Annotation]) -> Mapping[ImageKe
     if len(keys) <= _FEW:
         return {key: project.images.get(key) for key in keys}
     return {image.id: image for image in project.images.list()}
-
-
-def _draw(door: Door, sent: AnnotationSent) -> tuple[Annotation, Image]:
-    project, image, draft = _place(door, sent)
-    return project.annotations.create(draft, token=sent.token), image
 
 
 def _draw_all(door: Door, sent: Sequence[AnnotationSent]) -> list[tuple[Annotation, Image]]:
@@ -185,15 +184,17 @@ def _place(door: Door, sent: AnnotationSent) -> tuple[Project, Image, Annotation
     return project, image, sent.draft(image, rank)
 
 
-def _changed(change: str, drawn: Annotation, image: Image, site: str) -> AnnotationChanged:
+def _changed(project: Project, change: str, drawn: Annotation, image: Image, site: str) -> AnnotationChanged:
     callback = call_back(change, "UserAnnotation", drawn.id) | {"annotationID": drawn.id, "imageID": image.id}
     shape = AnnotationShape.of(drawn, image, site=site)
-    return AnnotationChanged(message=f"Annotation: {change}", callback=callback, annotation=shape)
+    command = project.commands.latest(Thing.ANNOTATION, drawn.id)
+    return AnnotationChanged(message=f"Annotation: {change}", callback=callback, command=command, annotation=shape)
 
 
-def _term_changed(change: str, drawn: Annotation, term: int) -> AnnotationTermChanged:
+def _term_changed(project: Project, change: str, drawn: Annotation, term: int) -> AnnotationTermChanged:
     return AnnotationTermChanged(
         message=f"Annotation term: {change}",
         callback=call_back(change, "AnnotationTerm", drawn.id) | {"annotationID": drawn.id, "termID": term},
+        command=project.commands.latest(Thing.ANNOTATION, drawn.id),
         annotationterm=AnnotationTermShape.of(drawn, term),
     )

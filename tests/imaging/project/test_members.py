@@ -13,6 +13,7 @@ from imaging.dicom.profile import Profile
 from imaging.domain.annotation import AnnotationDraft
 from imaging.domain.attachment import AttachmentKind
 from imaging.domain.base import UserKey
+from imaging.domain.command import Thing
 from imaging.domain.epoch import RotationPolicy
 from imaging.domain.image import Image, ImageDraft
 from imaging.domain.job import Task, TrainWork
@@ -90,6 +91,11 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "quarantine.settle": ({Action.UPLOAD}, lambda: project.quarantine.settle({"t.csv"}, ())),
         "quarantine.forget_withdrawn": (set(INGEST), lambda: project.quarantine.forget_withdrawn(["a"])),
         "annotations.list": ({see}, project.annotations.list),
+        "commands.list": ({see}, lambda: project.commands.list(user=project.member.user.id)),
+        "commands.sees_all": ({Action.SEE_ANNOTATIONS}, project.commands.sees_all),
+        "commands.latest": ({see}, lambda: project.commands.latest(Thing.ANNOTATION, absent)),
+        "commands.undo": (writers, lambda: project.commands.undo(absent)),
+        "commands.redo": (writers, lambda: project.commands.redo(absent)),
         "annotations.get": ({see}, lambda: project.annotations.get(absent)),
         "annotations.create": (
             draw,
@@ -231,6 +237,7 @@ def test_every_public_method_is_among_the_doors(project: Project, image: Image, 
         "models",
         "members",
         "attachments",
+        "commands",
     }
     passed_through |= {"uploads", "quarantine", "secrets", "journal", "subjects", "profile", "resumable", "outcomes"}
     methods = {

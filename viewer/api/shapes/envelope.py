@@ -83,6 +83,7 @@ class Changed(Shape):
     message: str
     callback: dict[str, JsonValue]
     print_message: bool = True
+    command: int | None = Field(default=None, description="By which it is undone; null where it cannot be.")
 
 
 class Errors(Shape):

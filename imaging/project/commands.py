@@ -1,0 +1,139 @@
+"""Every change in full, and how it is taken back or done again."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from imaging.access import Action
+from imaging.change import Change
+from imaging.domain.base import ImageKey, LayerKey, UserKey
+from imaging.domain.command import Command, Deed, Snapshot, Thing
+from imaging.errors import ForbiddenError, NotFoundError, StateError
+from imaging.project.gate import Gate
+from imaging.project.layers import WRITERS, require_layer, require_writing
+from imaging.store import commands as rows
+from imaging.store import snapshots
+from imaging.store.database import Transaction
+
+_CHANGED = "it was changed since: undo the later change first"
+_FEW = 100
+"""So many things that one request adds are kept as they were made; of more it is read only when they are undone."""
+
+
+class Commands:
+    """Commands of one project."""
+
+    def list(
+        self, *, user: UserKey | None = None, offset: int = 0, limit: int | None = None
+    ) -> tuple[list[Command], int]:
+        """One page of the commands, newest first, with the count of all; others' for who sees the journal."""
+        with self._gate.read(Action.SEE_ANNOTATIONS) as transaction:
+            if user != self._gate.user and not self.sees_all():
+                raise ForbiddenError("see what others changed")
+            return rows.list_commands(transaction, self._gate.project, user=user, offset=offset, limit=limit)
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def sees_all(self) -> bool:
+        """Whether the member may see what others changed."""
+        self._gate.require(Action.SEE_ANNOTATIONS)
+        return self._gate.may(Action.SEE_JOURNAL, Action.REVIEW)
+
+    def latest(self, thing: Thing, key: int) -> int | None:
+        """The member's newest command on a thing."""
+        with self._gate.read(Action.SEE_ANNOTATIONS) as transaction:
+            return rows.find_latest(transaction, self._gate.project, self._gate.user, thing, key)
+
+    def undo(self, key: int) -> builtins.list[Command]:
+        """Take a command back, with all that its request did; gives them, the last one first.
+
+        Raises
+        ------
+        StateError
+            It is undone already, or its thing was changed since.
+        """
+        return self._turn(key, undo=True)
+
+    def redo(self, key: int) -> builtins.list[Command]:
+        """Do again what was taken back; see `undo`."""
+        return self._turn(key, undo=False)
+
+    def _turn(self, key: int, *, undo: bool) -> builtins.list[Command]:
+        with self._gate.change(*WRITERS) as change:
+            asked = rows.get_command(change.transaction, self._gate.project, key)
+            if asked is None:
+                raise NotFoundError("command", key)
+            if (asked.undone is None) != undo:
+                raise StateError("command", "it is undone already" if undo else "it is not undone")
+            batch = rows.list_batch(change.transaction, self._gate.project, asked.batch)
+            turned = [one for one in batch if (one.undone is None) == undo]
+            return [self._turn_one(change, one, undo=undo) for one in (reversed(turned) if undo else turned)]
+
+    def _turn_one(self, change: Change, command: Command, *, undo: bool) -> Command:
+        now = snapshots.take(change.transaction, command.thing, command.key)
+        # Of many things that were added at once nobody kept how they were; see `record`.
+        after = now if command.deed is Deed.ADD and undo else command.after
+        expected, wanted = (after, command.before) if undo else (command.before, command.after)
+        if not snapshots.same(now, expected):
+            raise StateError("command", _CHANGED)
+        self._require(change.transaction, command, now or wanted)
+        snapshots.put(change.transaction, command.thing, command.key, wanted)
+        turned = command.model_copy(update={"undone": change.at if undo else None, "after": after})
+        rows.mark(change.transaction, command.id, undone=turned.undone, after=after)
+        detail: JsonValue = {"command": command.id, "image": command.image, "of": command.deed.value}
+        change.note("undo" if undo else "redo", command.thing.value, command.key, detail)
+        return turned
+
+    def _require(self, transaction: Transaction, command: Command, snapshot: Snapshot | None) -> None:
+        """Refuse unless the member may write where the thing lies, as for any other change of it."""
+        match command.thing:
+            case Thing.ANNOTATION:
+                (row,) = (snapshot or {})[Thing.ANNOTATION.value]
+                require_writing(self._gate, require_layer(transaction, self._gate, LayerKey(int(str(row["layer"])))))
+
+
+@dataclass(frozen=True)
+class Touched:
+    """A thing that an open change touches, with all of it as it was before; None where it is new."""
+
+    key: int
+    image: ImageKey | None
+    before: Snapshot | None = None
+
+
+def touch(change: Change, thing: Thing, key: int, image: ImageKey | None) -> Touched:
+    """Read all of a thing that is about to change, for `record`."""
+    return Touched(key, image, snapshots.take(change.transaction, thing, key))
+
+
+def record(change: Change, gate: Gate, thing: Thing, touched: Sequence[Touched]) -> None:
+    """Keep what an open change did to some things, so that it can be undone; call it last."""
+    if not touched:
+        return
+    first = change.reserve(len(touched))
+    looked = len(touched) <= _FEW
+    records = []
+    for number, one in enumerate(touched):
+        now = snapshots.take(change.transaction, thing, one.key) if looked or one.before is not None else None
+        deed = Deed.ADD if one.before is None else Deed.EDIT if now is not None else Deed.DELETE
+        records.append(
+            Command(
+                id=first + number,
+                project=gate.project,
+                user=gate.user,
+                deed=deed,
+                thing=thing,
+                key=one.key,
+                image=one.image,
+                before=one.before,
+                after=now,
+                batch=first,
+                created=change.at,
+            )
+        )
+    rows.insert_commands(change.transaction, records)
