@@ -27,6 +27,7 @@ from imaging.store.backup import BackupReport, back_up
 from imaging.store.database import Database
 from imaging.store.epochs import seal_first_epoch
 from imaging.store.keys import Wrapper, create_master_key, make_private_folder, read_master_key
+from imaging.tags import Tags
 from imaging.taxonomy import add_drafts, check_name
 
 FIRST_OPERATOR = "admin"
@@ -70,6 +71,7 @@ class Workspace:
         self._wrapper = wrapper
         self.accounts = Accounts(database, wrapper, settings)
         self.ontologies = Ontologies(database)
+        self.tags = Tags(database)
         self.queue = Queue(database)
         self.journal = WorkspaceJournal(database)
 

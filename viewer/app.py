@@ -22,6 +22,7 @@ from viewer.api import (
     plane,
     project,
     quarantine,
+    remark,
     server,
     session,
     upload,
@@ -45,7 +46,21 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 _LARGEST_BODY = 64 << 20
-_ROUTERS = (server, session, user, project, ontology, image, annotation, command, layer, job, upload, quarantine)
+_ROUTERS = (
+    server,
+    session,
+    user,
+    project,
+    ontology,
+    image,
+    annotation,
+    command,
+    remark,
+    layer,
+    job,
+    upload,
+    quarantine,
+)
 _PIXEL_ROUTERS = (plane, zarr, dicomweb)
 _REFUSALS = {400: "not usable", 401: "not signed in", 403: "not allowed", 404: "absent or not yours", 409: "conflict"}
 

@@ -18,7 +18,7 @@ LARGEST_ID = 2**53 - 1
 
 Id = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
-Kind = Literal["image", "slice", "annotation", "segmentation", "term", "layer", "job", "model", "command"]
+Kind = Literal["image", "slice", "annotation", "segmentation", "term", "layer", "job", "model", "command", "tag use"]
 
 
 def find_workspace(request: Request) -> Workspace:

@@ -21,8 +21,8 @@ def command(invocation: Invocation, project: str) -> None:
     opened = invocation.project(invocation.workspace(), project)
     images = opened.images.list()
     said = defaultdict[ImageKey, dict[str, str]](dict)
-    for one in opened.images.properties():
-        said[one.image][one.name] = one.value
+    for one in opened.properties.of_images():
+        said[ImageKey(one.target.id)][one.key] = one.value
     rows = [
         _describe(opened, image).model_dump(mode="json", exclude={"inputs"})
         | {"name": image.name, "subject": image.subject}

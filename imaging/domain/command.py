@@ -22,6 +22,9 @@ class Thing(Enum):
     """What commands are about."""
 
     ANNOTATION = "annotation"
+    PROPERTY = "property"
+    DESCRIPTION = "description"
+    TAG_USE = "tag_use"
 
 
 Snapshot = dict[str, list[dict[str, JsonValue]]]

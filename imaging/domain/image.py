@@ -219,16 +219,6 @@ class ImageDraft(Record):
     source_digests: tuple[str, ...] = ()
 
 
-class ImageProperty(Record):
-    """What a table that came with images says of a whole one; a later table may say something else under the name."""
-
-    id: int
-    image: ImageKey
-    name: str
-    value: str
-    created: datetime
-
-
 class ImageTerm(Record):
     """A term given to a whole image by one layer; `probability` where a model said it."""
 

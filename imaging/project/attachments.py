@@ -9,7 +9,8 @@ from imaging.change import Change
 from imaging.domain.annotation import AnnotationDraft
 from imaging.domain.attachment import Attachment, AttachmentKind
 from imaging.domain.base import ImageKey, SegmentationKey, TermKey
-from imaging.domain.image import ImageProperty, ImageTerm
+from imaging.domain.image import ImageTerm
+from imaging.domain.remark import Property, Target, TargetKind
 from imaging.errors import StateError
 from imaging.project.annotations import insert_drawings
 from imaging.project.gate import Gate
@@ -19,7 +20,7 @@ from imaging.project.ontology import require_terms
 from imaging.project.segmentations import SegmentationDraft, insert_segmentation
 from imaging.pyramid.labels import remove_segmentation
 from imaging.store import images as image_rows
-from imaging.store import properties as property_rows
+from imaging.store import remarks
 
 
 class Attachments:
@@ -126,14 +127,24 @@ class Attachments:
 
     def _say(self, change: Change, image: ImageKey, said: Mapping[str, str]) -> None:
         require_image(change.transaction, self._gate, image)
-        known = property_rows.list_properties(change.transaction, self._gate.project, keys=[image])
-        before = {one.name: one.value for one in known}
+        target = Target(kind=TargetKind.IMAGE, id=image)
+        before = {one.key: one for one in remarks.list_properties(change.transaction, self._gate.project, target)}
         for name, value in sorted(said.items()):
-            if before.get(name) != value:
-                record = ImageProperty(id=change.reserve(), image=image, name=name, value=value, created=change.at)
-                property_rows.put_property(change.transaction, record)
-                # Neither name nor value: the journal keeps what it was told, whatever is erased.
-                change.note("add", "image property", record.id, {"image": image})
+            known = before.get(name)
+            if known is not None and known.value == value:
+                continue
+            if known is None:
+                times = {"created": change.at, "updated": change.at}
+                made = Property(
+                    id=change.reserve(), target=target, user=self._gate.user, key=name, value=value, **times
+                )
+                remarks.insert_properties(change.transaction, self._gate.project, [made])
+            else:
+                facts = {"value": value, "updated": change.at, "version": known.version + 1}
+                made = known.model_copy(update=facts)
+                remarks.update_property(change.transaction, made)
+            # Neither name nor value: the journal keeps what it was told, whatever is erased.
+            change.note("add", "image property", made.id, {"image": image})
 
     def made_by_job(self) -> dict[str, Attachment]:
         """What earlier attempts of the acting job attached, by the digests of the files."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -12,9 +12,11 @@ from imaging.access import Action
 from imaging.change import Change
 from imaging.domain.base import ImageKey, LayerKey, UserKey
 from imaging.domain.command import Command, Deed, Snapshot, Thing
+from imaging.domain.remark import Target, TargetKind
 from imaging.errors import ForbiddenError, NotFoundError, StateError
 from imaging.project.gate import Gate
-from imaging.project.layers import WRITERS, require_layer, require_writing
+from imaging.project.layers import require_layer, require_writing
+from imaging.project.targets import SAYERS, require_target
 from imaging.store import commands as rows
 from imaging.store import snapshots
 from imaging.store.database import Transaction
@@ -64,7 +66,7 @@ class Commands:
         return self._turn(key, undo=False)
 
     def _turn(self, key: int, *, undo: bool) -> builtins.list[Command]:
-        with self._gate.change(*WRITERS) as change:
+        with self._gate.change(*SAYERS) as change:
             asked = rows.get_command(change.transaction, self._gate.project, key)
             if asked is None:
                 raise NotFoundError("command", key)
@@ -79,7 +81,7 @@ class Commands:
         # Of many things that were added at once nobody kept how they were; see `record`.
         after = now if command.deed is Deed.ADD and undo else command.after
         expected, wanted = (after, command.before) if undo else (command.before, command.after)
-        if not snapshots.same(now, expected):
+        if not snapshots.same(command.thing, now, expected):
             raise StateError("command", _CHANGED)
         self._require(change.transaction, command, now or wanted)
         snapshots.put(change.transaction, command.thing, command.key, wanted)
@@ -91,10 +93,19 @@ class Commands:
 
     def _require(self, transaction: Transaction, command: Command, snapshot: Snapshot | None) -> None:
         """Refuse unless the member may write where the thing lies, as for any other change of it."""
-        match command.thing:
-            case Thing.ANNOTATION:
-                (row,) = (snapshot or {})[Thing.ANNOTATION.value]
-                require_writing(self._gate, require_layer(transaction, self._gate, LayerKey(int(str(row["layer"])))))
+        (row,) = (snapshot or {})[command.thing.value]
+        if command.thing is Thing.ANNOTATION:
+            require_writing(self._gate, require_layer(transaction, self._gate, LayerKey(int(str(row["layer"])))))
+        else:
+            target = _target_of(row)
+            require_target(transaction, self._gate, target, writing=True)
+            if target.kind is TargetKind.IMAGE and row["account"] != self._gate.user:
+                self._gate.require(Action.EDIT_IMAGES, Action.REVIEW)
+
+
+def _target_of(row: Mapping[str, JsonValue]) -> Target:
+    kind = next((kind for kind in (TargetKind.ANNOTATION, TargetKind.IMAGE) if row[kind.value]), TargetKind.PROJECT)
+    return Target(kind=kind, id=int(str(row[kind.value])))
 
 
 @dataclass(frozen=True)

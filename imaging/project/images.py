@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from imaging.access import INGEST, Action
 from imaging.change import Change
 from imaging.domain.base import ImageKey, LayerKey, TermKey
-from imaging.domain.image import Image, ImageAttributes, ImageDraft, ImageProperty, ImageTerm
+from imaging.domain.image import Image, ImageAttributes, ImageDraft, ImageTerm
 from imaging.errors import InvalidInputError, NotFoundError, StateError
 from imaging.project.gate import Gate
 from imaging.project.layers import WRITERS, Layers, require_layer, require_reviewing, require_writing
@@ -23,7 +23,6 @@ from imaging.pyramid.prepared import remove_prepared
 from imaging.pyramid.publish import withdraw
 from imaging.store import ids
 from imaging.store import images as rows
-from imaging.store import properties as property_rows
 from imaging.store.database import Transaction
 from imaging.taxonomy import check_name
 
@@ -183,21 +182,6 @@ class Images:
             if key is not None:
                 require_image(transaction, self._gate, key)
             return rows.list_image_terms(transaction, self._gate.project, key=key)
-
-    def properties(self, keys: Collection[ImageKey] | None = None) -> builtins.list[ImageProperty]:
-        """What is said of some images, or of every one of the project, by name and value."""
-        with self._gate.read(Action.SEE_IMAGES) as transaction:
-            for key in keys or ():
-                require_image(transaction, self._gate, key)
-            return property_rows.list_properties(transaction, self._gate.project, keys=keys)
-
-    def remove_property(self, image: ImageKey, number: int) -> None:
-        """Take back one property of an image, by its id."""
-        with self._gate.change(Action.EDIT_IMAGES) as change:
-            require_image(change.transaction, self._gate, image)
-            if not property_rows.delete_property(change.transaction, image, number):
-                raise NotFoundError("property", number)
-            change.note("delete", "image property", number, {"image": image})
 
     def add_term(
         self,

@@ -25,6 +25,7 @@ from imaging.project.ontology import OntologyManager
 from imaging.project.outcomes import Outcomes
 from imaging.project.profile import ProjectProfile
 from imaging.project.quarantine import Quarantine
+from imaging.project.remarks import Descriptions, Properties, TagUses
 from imaging.project.resumable import ResumableUploads
 from imaging.project.segmentations import Segmentations
 from imaging.project.subjects import Subjects
@@ -48,6 +49,9 @@ class Project:
         self.ontology = OntologyManager(gate)
         self.annotations = Annotations(gate, self.layers)
         self.commands = Commands(gate)
+        self.properties = Properties(gate)
+        self.descriptions = Descriptions(gate)
+        self.tags = TagUses(gate)
         self.segmentations = Segmentations(gate, self.images)
         self.attachments = Attachments(gate, self.images, self.layers)
         self.jobs = Jobs(gate)

@@ -15,9 +15,12 @@ from imaging.store.commands import command
 from imaging.store.database import Transaction
 from imaging.store.images import holds_slice
 from imaging.store.people import read_user
+from imaging.store.remarks import tag_use
 from imaging.store.schema import account, annotation, image, job, layer, member, model, project, segmentation, term
 
-Kind = Literal["project", "image", "slice", "annotation", "segmentation", "term", "layer", "job", "model", "command"]
+Kind = Literal[
+    "project", "image", "slice", "annotation", "segmentation", "term", "layer", "job", "model", "command", "tag use"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _OWNED = {
     "image": image,
@@ -27,6 +30,7 @@ _OWNED = {
     "job": job,
     "model": model,
     "command": command,
+    "tag use": tag_use,
 }
 _IMAGES = (
     select(func.count())

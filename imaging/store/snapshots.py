@@ -6,17 +6,28 @@ from datetime import datetime
 from typing import cast
 
 from pydantic import JsonValue
-from sqlalchemy import Column, Table, delete, insert, select
+from sqlalchemy import Column, Table, delete, insert, select, update
 
 from imaging.domain.command import Snapshot, Thing
 from imaging.store.database import Transaction
 from imaging.store.moment import Moment, from_microseconds, to_microseconds
+from imaging.store.remarks import description, property_, tag_use
 from imaging.store.schema import annotation, annotation_term
 
-_ROWS: dict[Thing, tuple[tuple[Table, str], ...]] = {
+_Rows = tuple[tuple[Table, str], ...]
+
+_OWN: dict[Thing, _Rows] = {
     Thing.ANNOTATION: ((annotation, "id"), (annotation_term, "annotation")),
+    Thing.PROPERTY: ((property_, "id"),),
+    Thing.DESCRIPTION: ((description, "id"),),
+    Thing.TAG_USE: ((tag_use, "id"),),
 }
-"""The table of each kind of thing, first, and those of what hangs on it, with the column that says on which."""
+"""The table of each kind of thing, first, and those that are a part of it, with the column that says of which."""
+
+_HUNG: dict[Thing, _Rows] = {
+    Thing.ANNOTATION: ((property_, "annotation"), (description, "annotation"), (tag_use, "annotation")),
+}
+"""What goes with a thing and comes back with it, and is changed by commands of its own."""
 
 _VOLATILE = frozenset({"version", "updated"})
 """What differs between two states that are the same to whoever looks."""
@@ -25,39 +36,49 @@ _VOLATILE = frozenset({"version", "updated"})
 def take(transaction: Transaction, thing: Thing, key: int) -> Snapshot | None:
     """Read all rows of a thing; None where it is not there."""
     taken: Snapshot = {}
-    for table, column in _ROWS[thing]:
+    for table, column in (*_OWN[thing], *_HUNG.get(thing, ())):
         statement = select(table).where(table.c[column] == key).order_by(*table.primary_key.columns)
         rows = transaction.execute(statement).mappings().all()
         taken[table.name] = [{name: _pack(value) for name, value in row.items()} for row in rows]
-    return taken if taken[_ROWS[thing][0][0].name] else None
+    return taken if taken[_OWN[thing][0][0].name] else None
 
 
 def put(transaction: Transaction, thing: Thing, key: int, snapshot: Snapshot | None) -> None:
-    """Make a thing what it was; None removes it. Its version goes on, so that nobody saves over it unawares."""
-    main, column = _ROWS[thing][0]
-    now = transaction.execute(select(main.c.version).where(main.c[column] == key)).scalar_one_or_none()
-    for table, name in reversed(_ROWS[thing]):
-        transaction.execute(delete(table).where(table.c[name] == key))
-    for table, _ in _ROWS[thing]:
-        rows = [_unpack(table, row) for row in (snapshot or {}).get(table.name, ())]
-        if table is main:
-            rows = [row | {"version": max(cast("int", row["version"]), now or 0) + 1} for row in rows]
+    """Make a thing what it was; None removes it. Its version goes on, so that nobody saves over it unawares.
+
+    What hangs on it comes back where the thing was gone, and is left alone where it is there.
+    """
+    main, column = _OWN[thing][0]
+    now = transaction.execute(select(main).where(main.c[column] == key)).mappings().one_or_none()
+    for table, name in reversed(_OWN[thing]):
+        # What hangs on the row of the thing itself would go with it.
+        if snapshot is None or table is not main:
+            transaction.execute(delete(table).where(table.c[name] == key))
+    if snapshot is None:
+        return
+    (row,) = (_unpack(main, row) for row in snapshot[main.name])
+    if "version" in row:
+        row["version"] = max(cast("int", row["version"]), 0 if now is None else cast("int", now["version"])) + 1
+    changed = insert(main) if now is None else update(main).where(main.c[column] == key)
+    transaction.execute(changed.values(row))
+    for table, _ in (*_OWN[thing][1:], *(_HUNG.get(thing, ()) if now is None else ())):
+        rows = [_unpack(table, row) for row in snapshot.get(table.name, ())]
         if rows:
             transaction.execute(insert(table), rows)
 
 
-def same(one: Snapshot | None, other: Snapshot | None) -> bool:
-    """Whether two states of a thing are the same to whoever looks."""
-    return _settled(one) == _settled(other)
+def same(thing: Thing, one: Snapshot | None, other: Snapshot | None) -> bool:
+    """Whether two states of a thing are the same to whoever looks, apart from what hangs on it."""
+    return _settled(thing, one) == _settled(thing, other)
 
 
-def _settled(snapshot: Snapshot | None) -> dict[str, list[dict[str, JsonValue]]] | None:
+def _settled(thing: Thing, snapshot: Snapshot | None) -> dict[str, list[dict[str, JsonValue]]] | None:
     if snapshot is None:
         return None
     return {
-        table: [{name: value for name, value in row.items() if name not in _VOLATILE} for row in rows]
-        for table, rows in snapshot.items()
-        if rows
+        table.name: [{name: value for name, value in row.items() if name not in _VOLATILE} for row in rows]
+        for table, _ in _OWN[thing]
+        if (rows := snapshot.get(table.name))
     }
 
 

@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def said_of(project: Project) -> list[dict[str, str]]:
-    return [{one.name: one.value for one in project.images.properties([image.id])} for image in project.images.list()]
+    return [{one.key: one.value for one in project.properties.of_images([image.id])} for image in project.images.list()]
 
 
 def read(path: Path, content: str) -> Table:
@@ -78,14 +78,14 @@ def test_properties_go_with_their_image(project: Project, folder: Path) -> None:
     (folder / "t.csv").write_text("PatientID,property:stage\nPHA-000001,I\nPHA-000002,II\n")
     take(project, folder)
     project.images.delete(project.images.list()[0].id)
-    assert [one.value for one in project.images.properties()] == ["II"]
+    assert [one.value for one in project.properties.of_images()] == ["II"]
 
 
 @pytest.mark.parametrize("value", ["PHANTOM ALPHA", "phantom alpha", "seen by Phantom^Alpha"])
 def test_a_property_that_names_a_person_makes_the_table_useless(project: Project, folder: Path, value: str) -> None:
     (folder / "t.csv").write_text(f"PatientID,property:note\nPHA-000001,{value}\n")
     assert problems(project, folder) == ["a term or property of the table names a person"]
-    assert project.images.properties() == []
+    assert project.properties.of_images() == []
 
 
 def damage(path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_file_names_its_person_whatever_becomes_of_it(
     (folder / "t.csv").write_text("PatientID,property:note\nPHA-000001,seen by Phantom^Alpha\n")
     for _ in range(2):
         assert "a term or property of the table names a person" in problems(project, folder)
-    assert project.images.properties() == []
+    assert project.properties.of_images() == []
 
 
 def test_a_name_of_a_property_names_nobody_either(project: Project, folder: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_name_of_a_property_names_nobody_either(project: Project, folder: Path
 def test_rows_that_contradict_each_other_give_nothing(project: Project, folder: Path) -> None:
     (folder / "t.csv").write_text("PatientID,property:stage\nPHA-000001,I\nPHA-000002,I\nPHA-000001,II\n")
     assert problems(project, folder) == ["rows of the table give a property of an image two values"]
-    assert project.images.properties() == []
+    assert project.properties.of_images() == []
 
 
 @pytest.mark.parametrize("value", ["3,5", "NaN", "-inf", "Infinity"])

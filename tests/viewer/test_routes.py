@@ -6,6 +6,7 @@ import logging
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -31,8 +32,14 @@ BODIES = {
     "edit_user": {"firstname": "Q"},
     "review": {"items": ["{item}"], "accept": True},
     "refuse_together": {"items": ["{item}"]},
+    "add_property": {"key": "a", "value": "b"},
+    "edit_property": {"value": "c"},
+    "add_description": {"data": "text"},
+    "edit_description": {"data": "text"},
+    "rename_tag": {"name": "other"},
+    "add_tag_use": {"tag": "{tag}"},
 }
-OWN = {"start_session", "end_session", "show_session", "add_user", "add_ontology", "list_annotations"}
+OWN = {"start_session", "end_session", "show_session", "add_user", "add_ontology", "list_annotations", "add_tag"}
 
 
 def _ids(space, world):
@@ -51,6 +58,11 @@ def _ids(space, world):
         "user": world.users["stranger"].id,
         "public_key": world.workspace.accounts.key(world.users["stranger"].id).public_key,
         "command": space.project.commands.list(limit=1)[0][0].id,
+        "tag": world.workspace.tags.add(space.project.member.user.id, f"tag {time.monotonic_ns()}").id,
+        "use": space.job.id,
+        "class": "be.cytomine.domain.image.ImageInstance",
+        "ident": space.ct.id,
+        "key": "a",
         "plane": "z",
         "item": space.job.id,
         "upload": space.job.id,

@@ -16,8 +16,6 @@ from viewer.api.shapes.image import (
     ImageTermChanged,
     ImageTermShape,
     LevelShape,
-    PropertyChanged,
-    PropertyShape,
     SliceShape,
 )
 from viewer.deps import Entry, Id, Page, Site
@@ -86,20 +84,6 @@ def show_reference_slice(image: Id, door: Entry) -> SliceShape:
 def show_slice(slice: Id, door: Entry) -> SliceShape:
     """Show one slice."""
     return SliceShape.of(*door.locate("slice", slice).images.by_slice(slice))
-
-
-@router.get("/domain/be.cytomine.domain.image.ImageInstance/{image}/property.json")
-def list_image_properties(image: Id, door: Entry, page: Page) -> Collection[PropertyShape]:
-    """List what tables that came with images say of one, by name and value."""
-    said = door.locate("image", image).images.properties([ImageKey(image)])
-    return Collection[PropertyShape].cut([PropertyShape.of(one) for one in said], page)
-
-
-@router.delete("/domain/be.cytomine.domain.image.ImageInstance/{image}/property/{item}.json")
-def remove_image_property(image: Id, item: Id, door: Entry) -> PropertyChanged:
-    """Take back what a table said of an image."""
-    door.locate("image", image).images.remove_property(ImageKey(image), item)
-    return PropertyChanged(message="Property: Delete", callback=call_back("Delete", "Property", item))
 
 
 @router.get("/imageinstance/{image}/term.json")

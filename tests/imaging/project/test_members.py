@@ -20,6 +20,7 @@ from imaging.domain.job import Task, TrainWork
 from imaging.domain.model import ModelDraft
 from imaging.domain.outcome import Reason
 from imaging.domain.people import Role
+from imaging.domain.remark import Target, TargetKind
 from imaging.domain.subject import Identity
 from imaging.domain.upload import Announcement, Decision, FileToHold
 from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, StateError
@@ -39,7 +40,8 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
     see, draw = Action.SEE_ANNOTATIONS, {Action.ANNOTATE}
     writers = {Action.ANNOTATE, Action.REVIEW, Action.IMPORT_ANNOTATIONS, Action.TRAIN}
     lung = project.ontology.find("lung").id if project.may(Action.SEE_PROJECT) else 0
-    absent = 999_999
+    absent, of_image = 999_999, Target(kind=TargetKind.IMAGE, id=image.id)
+    sayers = {*writers, Action.EDIT_IMAGES}
     return {
         "images.list": ({Action.SEE_IMAGES}, project.images.list),
         "images.catalogue": ({*INGEST, Action.SEE_IMAGES}, project.images.catalogue),
@@ -58,8 +60,21 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "images.known_digests": (set(INGEST), lambda: project.images.known_digests(["a"])),
         "images.made_by_job": (set(INGEST), project.images.made_by_job),
         "images.terms": ({see}, project.images.terms),
-        "images.properties": ({Action.SEE_IMAGES}, project.images.properties),
-        "images.remove_property": ({Action.EDIT_IMAGES}, lambda: project.images.remove_property(image.id, absent)),
+        "properties.of_images": ({Action.SEE_IMAGES}, project.properties.of_images),
+        "properties.list": ({Action.SEE_IMAGES}, lambda: project.properties.list(of_image)),
+        "properties.find": ({Action.SEE_IMAGES}, lambda: project.properties.find(of_image, "x")),
+        "properties.get": ({Action.SEE_IMAGES}, lambda: project.properties.get(of_image, absent)),
+        "properties.add": (sayers, lambda: project.properties.add(of_image, [("a", "b")])),
+        "properties.edit": (sayers, lambda: project.properties.edit(of_image, absent, value="c")),
+        "properties.delete": (sayers, lambda: project.properties.delete(of_image, absent)),
+        "descriptions.get": ({Action.SEE_IMAGES}, lambda: project.descriptions.get(of_image)),
+        "descriptions.add": (sayers, lambda: project.descriptions.add(of_image, "text")),
+        "descriptions.edit": (sayers, lambda: project.descriptions.edit(of_image, "text")),
+        "descriptions.delete": (sayers, lambda: project.descriptions.delete(of_image)),
+        "tags.list": ({Action.SEE_IMAGES}, lambda: project.tags.list(of_image)),
+        "tags.get": ({see, Action.SEE_IMAGES}, lambda: project.tags.get(absent)),
+        "tags.add": (sayers, lambda: project.tags.add(of_image, absent)),
+        "tags.delete": ({*sayers, Action.EDIT_PROJECT}, lambda: project.tags.delete(absent)),
         "images.add_term": (draw, lambda: project.images.add_term(image.id, lung)),
         "images.remove_term": (draw, lambda: project.images.remove_term(image.id, lung)),
         "ontology.record": ({Action.SEE_PROJECT}, project.ontology.record),
@@ -94,8 +109,8 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "commands.list": ({see}, lambda: project.commands.list(user=project.member.user.id)),
         "commands.sees_all": ({Action.SEE_ANNOTATIONS}, project.commands.sees_all),
         "commands.latest": ({see}, lambda: project.commands.latest(Thing.ANNOTATION, absent)),
-        "commands.undo": (writers, lambda: project.commands.undo(absent)),
-        "commands.redo": (writers, lambda: project.commands.redo(absent)),
+        "commands.undo": ({*sayers, Action.EDIT_PROJECT}, lambda: project.commands.undo(absent)),
+        "commands.redo": ({*sayers, Action.EDIT_PROJECT}, lambda: project.commands.redo(absent)),
         "annotations.get": ({see}, lambda: project.annotations.get(absent)),
         "annotations.create": (
             draw,
@@ -238,6 +253,9 @@ def test_every_public_method_is_among_the_doors(project: Project, image: Image, 
         "members",
         "attachments",
         "commands",
+        "properties",
+        "descriptions",
+        "tags",
     }
     passed_through |= {"uploads", "quarantine", "secrets", "journal", "subjects", "profile", "resumable", "outcomes"}
     methods = {

@@ -10,7 +10,13 @@ from imaging.domain.command import Command, Deed, Thing
 from viewer.api.shapes.envelope import Shape, call_back, to_millis
 from viewer.api.shapes.envelope import Thing as Named
 
-_NOUN = {Thing.ANNOTATION: "UserAnnotation"}
+_NOUN = {
+    Thing.ANNOTATION: "UserAnnotation",
+    Thing.PROPERTY: "Property",
+    Thing.DESCRIPTION: "Description",
+    Thing.TAG_USE: "TagDomainAssociation",
+}
+_PACKAGE = {Thing.ANNOTATION: "ontology"}
 _OPPOSITE = {Deed.ADD: Deed.DELETE, Deed.EDIT: Deed.EDIT, Deed.DELETE: Deed.ADD}
 
 
@@ -41,7 +47,7 @@ class CommandShape(Named):
             project=command.project,
             image=command.image,
             action=command.deed.value.upper(),
-            domain_class_name=f"be.cytomine.domain.ontology.{_NOUN[command.thing]}",
+            domain_class_name=f"be.cytomine.domain.{_PACKAGE.get(command.thing, 'meta')}.{_NOUN[command.thing]}",
             domain_ident=command.key,
             transaction=command.batch,
             undone=None if command.undone is None else to_millis(command.undone),
@@ -60,7 +66,9 @@ class TurnedShape(Shape):
     def of(cls, command: Command, *, undo: bool) -> Self:
         """Show what undoing or doing again a command did."""
         deed, noun = _OPPOSITE[command.deed] if undo else command.deed, _NOUN[command.thing]
-        callback = call_back(deed.value.title(), noun, command.key) | {"annotationID": command.key}
+        callback = call_back(deed.value.title(), noun, command.key)
+        if command.thing is Thing.ANNOTATION:
+            callback["annotationID"] = command.key
         if command.image is not None:
             callback["imageID"] = command.image
         return cls(message=f"{noun}: {deed.value}", callback=callback, command=command.id)

@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import Field
 
 from imaging.domain.base import Record, TermKey
-from imaging.domain.image import Image, ImageAttributes, ImageProperty, ImageTerm
+from imaging.domain.image import Image, ImageAttributes, ImageTerm
 from viewer.api.shapes.envelope import Changed, Name, Sent, Shape, Thing, to_millis
 
 
@@ -187,34 +187,6 @@ class SliceShape(Thing):
             time=t,
             rank=rank,
         )
-
-
-class PropertyShape(Thing):
-    """What is said of a whole image, by name (`key`) and value."""
-
-    class_: str = Field(default="be.cytomine.domain.meta.Property", alias="class")
-    domain_class_name: str = "be.cytomine.domain.image.ImageInstance"
-    domain_ident: int
-    key: str
-    value: str
-
-    @classmethod
-    def of(cls, said: ImageProperty) -> PropertyShape:
-        """Show a property of an image."""
-        return cls(
-            id=said.id,
-            created=to_millis(said.created),
-            updated=None,
-            domain_ident=said.image,
-            key=said.name,
-            value=said.value,
-        )
-
-
-class PropertyChanged(Changed):
-    """A property that was taken back."""
-
-    property: PropertyShape | None = None
 
 
 class ImageTermShape(Shape):
