@@ -118,12 +118,15 @@ def delete_term(change: Change, ontology: OntologyKey, key: TermKey) -> None:
     change.note("delete", "term", key)
 
 
-def _color(color: str | None) -> str | None:
-    if color is None:
-        return None
+def check_color(color: str) -> str:
+    """Give a color in lower case and refuse what is none."""
     if not _COLOR.fullmatch(color.lower()):
         raise InvalidInputError("a color is written #rrggbb")
     return color.lower()
+
+
+def _color(color: str | None) -> str | None:
+    return None if color is None else check_color(color)
 
 
 def _check(existing: list[Term], edit: TermEdit, *, itself: TermKey | None) -> None:

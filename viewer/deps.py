@@ -18,7 +18,21 @@ LARGEST_ID = 2**53 - 1
 
 Id = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
-Kind = Literal["image", "slice", "annotation", "segmentation", "term", "layer", "job", "model", "command", "tag use"]
+Kind = Literal[
+    "image",
+    "slice",
+    "annotation",
+    "segmentation",
+    "term",
+    "layer",
+    "job",
+    "model",
+    "command",
+    "tag use",
+    "track",
+    "image group",
+    "annotation group",
+]
 
 
 def find_workspace(request: Request) -> Workspace:

@@ -25,6 +25,12 @@ class Thing(Enum):
     PROPERTY = "property"
     DESCRIPTION = "description"
     TAG_USE = "tag_use"
+    TRACK = "track"
+    TRACKED = "annotation_track"
+    IMAGE_GROUP = "image_group"
+    GROUPED_IMAGE = "image_group_image"
+    ANNOTATION_GROUP = "annotation_group"
+    ANNOTATION_LINK = "annotation_link"
 
 
 Snapshot = dict[str, list[dict[str, JsonValue]]]

@@ -15,7 +15,7 @@ from imaging.domain.command import Command, Deed, Snapshot, Thing
 from imaging.domain.remark import Target, TargetKind
 from imaging.errors import ForbiddenError, NotFoundError, StateError
 from imaging.project.gate import Gate
-from imaging.project.layers import require_layer, require_writing
+from imaging.project.layers import WRITERS, require_layer, require_writing
 from imaging.project.targets import SAYERS, require_target
 from imaging.store import commands as rows
 from imaging.store import snapshots
@@ -94,13 +94,21 @@ class Commands:
     def _require(self, transaction: Transaction, command: Command, snapshot: Snapshot | None) -> None:
         """Refuse unless the member may write where the thing lies, as for any other change of it."""
         (row,) = (snapshot or {})[command.thing.value]
-        if command.thing is Thing.ANNOTATION:
-            require_writing(self._gate, require_layer(transaction, self._gate, LayerKey(int(str(row["layer"])))))
-        else:
-            target = _target_of(row)
-            require_target(transaction, self._gate, target, writing=True)
-            if target.kind is TargetKind.IMAGE and row["account"] != self._gate.user:
-                self._gate.require(Action.EDIT_IMAGES, Action.REVIEW)
+        match command.thing:
+            case Thing.ANNOTATION:
+                require_writing(self._gate, require_layer(transaction, self._gate, LayerKey(int(str(row["layer"])))))
+            case Thing.PROPERTY | Thing.DESCRIPTION | Thing.TAG_USE:
+                target = _target_of(row)
+                require_target(transaction, self._gate, target, writing=True)
+                if target.kind is TargetKind.IMAGE and row["account"] != self._gate.user:
+                    self._gate.require(Action.EDIT_IMAGES, Action.REVIEW)
+            case Thing.TRACKED | Thing.ANNOTATION_LINK:
+                target = Target(kind=TargetKind.ANNOTATION, id=int(str(row["annotation"])))
+                require_target(transaction, self._gate, target, writing=True)
+            case Thing.TRACK | Thing.ANNOTATION_GROUP:
+                self._gate.require(*WRITERS)
+            case Thing.IMAGE_GROUP | Thing.GROUPED_IMAGE:
+                self._gate.require(Action.EDIT_IMAGES)
 
 
 def _target_of(row: Mapping[str, JsonValue]) -> Target:
@@ -122,10 +130,18 @@ def touch(change: Change, thing: Thing, key: int, image: ImageKey | None) -> Tou
     return Touched(key, image, snapshots.take(change.transaction, thing, key))
 
 
-def record(change: Change, gate: Gate, thing: Thing, touched: Sequence[Touched]) -> None:
-    """Keep what an open change did to some things, so that it can be undone; call it last."""
+def record(
+    change: Change, gate: Gate, thing: Thing, touched: Sequence[Touched], *, batch: int | None = None
+) -> int | None:
+    """Keep what an open change did to some things, so that it can be undone; call it last.
+
+    Parameters
+    ----------
+    batch
+        What an earlier call of the same change gave, where it touches things of several kinds.
+    """
     if not touched:
-        return
+        return batch
     first = change.reserve(len(touched))
     looked = len(touched) <= _FEW
     records = []
@@ -143,8 +159,9 @@ def record(change: Change, gate: Gate, thing: Thing, touched: Sequence[Touched])
                 image=one.image,
                 before=one.before,
                 after=now,
-                batch=first,
+                batch=batch or first,
                 created=change.at,
             )
         )
     rows.insert_commands(change.transaction, records)
+    return batch or first

@@ -14,6 +14,7 @@ from imaging.project.annotations import Annotations
 from imaging.project.attachments import Attachments
 from imaging.project.commands import Commands
 from imaging.project.gate import Gate
+from imaging.project.groupings import AnnotationGroups, ImageGroups, Tracks
 from imaging.project.images import Images
 from imaging.project.jobs import Jobs
 from imaging.project.journal import ProjectJournal
@@ -52,6 +53,9 @@ class Project:
         self.properties = Properties(gate)
         self.descriptions = Descriptions(gate)
         self.tags = TagUses(gate)
+        self.tracks = Tracks(gate)
+        self.image_groups = ImageGroups(gate)
+        self.annotation_groups = AnnotationGroups(gate)
         self.segmentations = Segmentations(gate, self.images)
         self.attachments = Attachments(gate, self.images, self.layers)
         self.jobs = Jobs(gate)

@@ -13,13 +13,27 @@ from imaging.domain.people import Member, Role
 from imaging.domain.project import IrregularPolicy, PixelAccess, ProjectRecord
 from imaging.store.commands import command
 from imaging.store.database import Transaction
+from imaging.store.groupings import annotation_group, image_group, track
 from imaging.store.images import holds_slice
 from imaging.store.people import read_user
 from imaging.store.remarks import tag_use
 from imaging.store.schema import account, annotation, image, job, layer, member, model, project, segmentation, term
 
 Kind = Literal[
-    "project", "image", "slice", "annotation", "segmentation", "term", "layer", "job", "model", "command", "tag use"
+    "project",
+    "image",
+    "slice",
+    "annotation",
+    "segmentation",
+    "term",
+    "layer",
+    "job",
+    "model",
+    "command",
+    "tag use",
+    "track",
+    "image group",
+    "annotation group",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _OWNED = {
@@ -31,6 +45,9 @@ _OWNED = {
     "model": model,
     "command": command,
     "tag use": tag_use,
+    "track": track,
+    "image group": image_group,
+    "annotation group": annotation_group,
 }
 _IMAGES = (
     select(func.count())

@@ -10,6 +10,14 @@ from sqlalchemy import Column, Table, delete, insert, select, update
 
 from imaging.domain.command import Snapshot, Thing
 from imaging.store.database import Transaction
+from imaging.store.groupings import (
+    annotation_group,
+    annotation_link,
+    annotation_track,
+    image_group,
+    image_group_image,
+    track,
+)
 from imaging.store.moment import Moment, from_microseconds, to_microseconds
 from imaging.store.remarks import description, property_, tag_use
 from imaging.store.schema import annotation, annotation_term
@@ -21,11 +29,26 @@ _OWN: dict[Thing, _Rows] = {
     Thing.PROPERTY: ((property_, "id"),),
     Thing.DESCRIPTION: ((description, "id"),),
     Thing.TAG_USE: ((tag_use, "id"),),
+    Thing.TRACK: ((track, "id"),),
+    Thing.TRACKED: ((annotation_track, "id"),),
+    Thing.IMAGE_GROUP: ((image_group, "id"),),
+    Thing.GROUPED_IMAGE: ((image_group_image, "id"),),
+    Thing.ANNOTATION_GROUP: ((annotation_group, "id"),),
+    Thing.ANNOTATION_LINK: ((annotation_link, "id"),),
 }
 """The table of each kind of thing, first, and those that are a part of it, with the column that says of which."""
 
 _HUNG: dict[Thing, _Rows] = {
-    Thing.ANNOTATION: ((property_, "annotation"), (description, "annotation"), (tag_use, "annotation")),
+    Thing.ANNOTATION: (
+        (property_, "annotation"),
+        (description, "annotation"),
+        (tag_use, "annotation"),
+        (annotation_track, "annotation"),
+        (annotation_link, "annotation"),
+    ),
+    Thing.TRACK: ((annotation_track, "track"),),
+    Thing.IMAGE_GROUP: ((image_group_image, "group"),),
+    Thing.ANNOTATION_GROUP: ((annotation_link, "group"),),
 }
 """What goes with a thing and comes back with it, and is changed by commands of its own."""
 
@@ -61,10 +84,21 @@ def put(transaction: Transaction, thing: Thing, key: int, snapshot: Snapshot | N
         row["version"] = max(cast("int", row["version"]), 0 if now is None else cast("int", now["version"])) + 1
     changed = insert(main) if now is None else update(main).where(main.c[column] == key)
     transaction.execute(changed.values(row))
-    for table, _ in (*_OWN[thing][1:], *(_HUNG.get(thing, ()) if now is None else ())):
-        rows = [_unpack(table, row) for row in snapshot.get(table.name, ())]
-        if rows:
-            transaction.execute(insert(table), rows)
+    for table, _ in _OWN[thing][1:]:
+        _insert(transaction, table, snapshot)
+    for table, _ in _HUNG.get(thing, ()) if now is None else ():
+        _insert(transaction, table, snapshot)
+
+
+def _insert(transaction: Transaction, table: Table, snapshot: Snapshot) -> None:
+    """Bring rows back, but for those that are there: what hung on a thing may hang on another by now."""
+    rows = [_unpack(table, row) for row in snapshot.get(table.name, ())]
+    if "id" in table.c and rows:
+        known = select(table.c.id).where(table.c.id.in_([row["id"] for row in rows]))
+        there = set(transaction.execute(known).scalars())
+        rows = [row for row in rows if row["id"] not in there]
+    if rows:
+        transaction.execute(insert(table), rows)
 
 
 def same(thing: Thing, one: Snapshot | None, other: Snapshot | None) -> bool:

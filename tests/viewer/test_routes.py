@@ -38,6 +38,13 @@ BODIES = {
     "edit_description": {"data": "text"},
     "rename_tag": {"name": "other"},
     "add_tag_use": {"tag": "{tag}"},
+    "add_track": {"name": "a", "image": "{image}"},
+    "edit_track": {"name": "b"},
+    "follow": {"annotationIdent": "{annotation}", "track": "{track}"},
+    "add_image_group": {"name": "a", "project": "{project}"},
+    "rename_image_group": {"name": "b"},
+    "add_annotation_group": {"project": "{project}"},
+    "link_annotation": {"annotationIdent": "{annotation}", "group": "{group}"},
 }
 OWN = {"start_session", "end_session", "show_session", "add_user", "add_ontology", "list_annotations", "add_tag"}
 
@@ -60,6 +67,9 @@ def _ids(space, world):
         "command": space.project.commands.list(limit=1)[0][0].id,
         "tag": world.workspace.tags.add(space.project.member.user.id, f"tag {time.monotonic_ns()}").id,
         "use": space.job.id,
+        "track": space.job.id,
+        "group": space.job.id,
+        "other": space.job.id + 1,
         "class": "be.cytomine.domain.image.ImageInstance",
         "ident": space.ct.id,
         "key": "a",

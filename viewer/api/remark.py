@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path
 from imaging.domain.command import Thing
 from imaging.domain.remark import Property, Target, TargetKind
 from imaging.project.project import Project
+from viewer.api.changes import tell
 from viewer.api.shapes.envelope import Collection, call_back
 from viewer.api.shapes.remark import (
     DescriptionChanged,
@@ -186,21 +187,11 @@ def delete_tag_use(use: Id, door: Entry) -> TagUseChanged:
 
 
 def _property_changed(project: Project, change: str, said: Property) -> PropertyChanged:
-    return PropertyChanged(
-        message=f"Property: {change}",
-        callback=call_back(change, "Property", said.id),
-        command=project.commands.latest(Thing.PROPERTY, said.id),
-        property=PropertyShape.of(said),
-    )
+    return PropertyChanged(**tell(project, change, Thing.PROPERTY, said.id), property=PropertyShape.of(said))
 
 
 def _description_changed(project: Project, change: str, shape: DescriptionShape) -> DescriptionChanged:
-    return DescriptionChanged(
-        message=f"Description: {change}",
-        callback=call_back(change, "Description", shape.id),
-        command=project.commands.latest(Thing.DESCRIPTION, shape.id),
-        description=shape,
-    )
+    return DescriptionChanged(**tell(project, change, Thing.DESCRIPTION, shape.id), description=shape)
 
 
 def _tag_changed(change: str, shape: TagShape) -> TagChanged:
@@ -208,9 +199,4 @@ def _tag_changed(change: str, shape: TagShape) -> TagChanged:
 
 
 def _tag_use_changed(project: Project, change: str, shape: TagUseShape) -> TagUseChanged:
-    return TagUseChanged(
-        message=f"Tag: {change}",
-        callback=call_back(change, "TagDomainAssociation", shape.id),
-        command=project.commands.latest(Thing.TAG_USE, shape.id),
-        tag_domain_association=shape,
-    )
+    return TagUseChanged(**tell(project, change, Thing.TAG_USE, shape.id), tag_domain_association=shape)

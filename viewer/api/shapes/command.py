@@ -10,13 +10,29 @@ from imaging.domain.command import Command, Deed, Thing
 from viewer.api.shapes.envelope import Shape, call_back, to_millis
 from viewer.api.shapes.envelope import Thing as Named
 
-_NOUN = {
+NOUNS = {
     Thing.ANNOTATION: "UserAnnotation",
     Thing.PROPERTY: "Property",
     Thing.DESCRIPTION: "Description",
     Thing.TAG_USE: "TagDomainAssociation",
+    Thing.TRACK: "Track",
+    Thing.TRACKED: "AnnotationTrack",
+    Thing.IMAGE_GROUP: "ImageGroup",
+    Thing.GROUPED_IMAGE: "ImageGroupImageInstance",
+    Thing.ANNOTATION_GROUP: "AnnotationGroup",
+    Thing.ANNOTATION_LINK: "AnnotationLink",
 }
-_PACKAGE = {Thing.ANNOTATION: "ontology"}
+"""Cytomine's words."""
+
+_PACKAGE = {
+    Thing.ANNOTATION: "ontology",
+    Thing.TRACK: "ontology",
+    Thing.TRACKED: "ontology",
+    Thing.IMAGE_GROUP: "image.group",
+    Thing.GROUPED_IMAGE: "image.group",
+    Thing.ANNOTATION_GROUP: "annotation",
+    Thing.ANNOTATION_LINK: "annotation",
+}
 _OPPOSITE = {Deed.ADD: Deed.DELETE, Deed.EDIT: Deed.EDIT, Deed.DELETE: Deed.ADD}
 
 
@@ -47,7 +63,7 @@ class CommandShape(Named):
             project=command.project,
             image=command.image,
             action=command.deed.value.upper(),
-            domain_class_name=f"be.cytomine.domain.{_PACKAGE.get(command.thing, 'meta')}.{_NOUN[command.thing]}",
+            domain_class_name=f"be.cytomine.domain.{_PACKAGE.get(command.thing, 'meta')}.{NOUNS[command.thing]}",
             domain_ident=command.key,
             transaction=command.batch,
             undone=None if command.undone is None else to_millis(command.undone),
@@ -65,7 +81,7 @@ class TurnedShape(Shape):
     @classmethod
     def of(cls, command: Command, *, undo: bool) -> Self:
         """Show what undoing or doing again a command did."""
-        deed, noun = _OPPOSITE[command.deed] if undo else command.deed, _NOUN[command.thing]
+        deed, noun = _OPPOSITE[command.deed] if undo else command.deed, NOUNS[command.thing]
         callback = call_back(deed.value.title(), noun, command.key)
         if command.thing is Thing.ANNOTATION:
             callback["annotationID"] = command.key
