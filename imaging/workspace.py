@@ -13,7 +13,7 @@ from imaging.domain.base import JobKey, OntologyKey, ProjectKey, UserKey
 from imaging.domain.command import Command
 from imaging.domain.ontology import TermDraft
 from imaging.domain.people import Role, User
-from imaging.domain.project import ProjectRecord
+from imaging.domain.project import Kind, ProjectRecord
 from imaging.errors import InvalidInputError, NotFoundError, StateError, VerificationError
 from imaging.ontologies import Ontologies, create_ontology
 from imaging.project.gate import Gate
@@ -171,7 +171,7 @@ class Workspace:
         """Open a project as one of its members; absent and forbidden look alike."""
         return self._grant(user, "project", project, job=job)
 
-    def locate(self, user: UserKey, kind: projects.Kind, key: int) -> Project:
+    def locate(self, user: UserKey, kind: Kind, key: int) -> Project:
         """Open the project that owns a bare id, in one query; absent and forbidden look alike."""
         return self._grant(user, kind, key)
 
@@ -197,7 +197,7 @@ class Workspace:
         """Copy database and files consistently while everything runs; the master key is not copied."""
         return back_up(self._database, self.settings, destination)
 
-    def _grant(self, user: UserKey, kind: projects.Kind, key: int, *, job: JobKey | None = None) -> Project:
+    def _grant(self, user: UserKey, kind: Kind, key: int, *, job: JobKey | None = None) -> Project:
         with self._database.read() as transaction:
             grant = projects.find_grant(transaction, user, kind, key)
         if grant is None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 
 from imaging.domain.base import ProjectKey
 from imaging.domain.people import User
+from imaging.domain.project import Kind
 from imaging.project.project import Project
 from imaging.workspace import Workspace
 from viewer.session import find_user
@@ -17,22 +18,6 @@ LARGEST_ID = 2**53 - 1
 """Ids are exact in JavaScript numbers."""
 
 Id = Annotated[int, Path(ge=1, le=LARGEST_ID)]
-
-Kind = Literal[
-    "image",
-    "slice",
-    "annotation",
-    "segmentation",
-    "term",
-    "layer",
-    "job",
-    "model",
-    "command",
-    "tag use",
-    "track",
-    "image group",
-    "annotation group",
-]
 
 
 def find_workspace(request: Request) -> Workspace:

@@ -4,8 +4,27 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
+from typing import Literal
 
 from imaging.domain.base import OntologyKey, ProjectKey, Record
+
+Kind = Literal[
+    "project",
+    "image",
+    "slice",
+    "annotation",
+    "segmentation",
+    "term",
+    "layer",
+    "job",
+    "model",
+    "command",
+    "tag use",
+    "track",
+    "image group",
+    "annotation group",
+]
+"""What a bare id may be of: its project is found by it."""
 
 
 class PixelAccess(Enum):

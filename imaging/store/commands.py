@@ -9,7 +9,6 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
-    ForeignKey,
     Index,
     RowMapping,
     String,
@@ -22,6 +21,7 @@ from sqlalchemy import (
 
 from imaging.domain.base import ProjectKey, UserKey
 from imaging.domain.command import Command, Deed, Snapshot, Thing
+from imaging.store.columns import key_column, link_column
 from imaging.store.database import Transaction
 from imaging.store.moment import Moment
 from imaging.store.schema import metadata
@@ -29,14 +29,14 @@ from imaging.store.schema import metadata
 command = Table(
     "command",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("project", BigInteger, ForeignKey("project.id"), nullable=False),
-    Column("account", BigInteger, ForeignKey("account.id"), nullable=False),
+    key_column(),
+    link_column("project", "project"),
+    link_column("account", "account"),
     Column("deed", String(8), nullable=False),
     Column("thing", String(32), nullable=False),
     Column("key", BigInteger, nullable=False),
     # What was drawn on an image that is erased must not outlive it here.
-    Column("image", BigInteger, ForeignKey("image.id", ondelete="CASCADE"), nullable=True),
+    link_column("image", "image", optional=True, cascade=True),
     Column("before", JSON(none_as_null=True), nullable=True),
     Column("after", JSON(none_as_null=True), nullable=True),
     Column("batch", BigInteger, nullable=False),

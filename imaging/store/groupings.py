@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     ForeignKey,
     Index,
-    Integer,
     Select,
     String,
     Table,
@@ -24,6 +23,7 @@ from sqlalchemy import (
 
 from imaging.domain.base import ProjectKey, Record
 from imaging.domain.grouping import AnnotationGroup, AnnotationLink, GroupedImage, ImageGroup, Track, Tracked
+from imaging.store.columns import key_column, link_column, time_columns
 from imaging.store.database import Transaction
 from imaging.store.moment import Moment
 from imaging.store.schema import annotation, metadata
@@ -31,31 +31,15 @@ from imaging.store.schema import annotation, metadata
 RecordT = TypeVar("RecordT", bound=Record)
 
 
-def _key() -> Column[int]:
-    return Column("id", BigInteger, primary_key=True, autoincrement=False)
-
-
-def _to(name: str, target: str, *, optional: bool = False, cascade: bool = True) -> Column[int]:
-    return Column(name, BigInteger, ForeignKey(f"{target}.id", ondelete="CASCADE" * cascade or None), nullable=optional)
-
-
-def _times() -> tuple[Column[object], ...]:
-    return (
-        Column("created", Moment, nullable=False),
-        Column("updated", Moment, nullable=False),
-        Column("version", Integer, nullable=False),
-    )
-
-
 track = Table(
     "track",
     metadata,
-    _key(),
-    _to("project", "project", cascade=False),
-    _to("image", "image"),
+    key_column(),
+    link_column("project", "project"),
+    link_column("image", "image", cascade=True),
     Column("name", String(256), nullable=False),
     Column("color", String(7), nullable=False),
-    *_times(),
+    *time_columns(),
     UniqueConstraint("image", "name"),
     Index(None, "project"),
 )
@@ -63,9 +47,9 @@ track = Table(
 annotation_track = Table(
     "annotation_track",
     metadata,
-    _key(),
-    _to("track", "track"),
-    _to("annotation", "annotation"),
+    key_column(),
+    link_column("track", "track", cascade=True),
+    link_column("annotation", "annotation", cascade=True),
     Column("created", Moment, nullable=False),
     UniqueConstraint("annotation", "track"),
     Index(None, "track"),
@@ -74,19 +58,19 @@ annotation_track = Table(
 image_group = Table(
     "image_group",
     metadata,
-    _key(),
-    _to("project", "project", cascade=False),
+    key_column(),
+    link_column("project", "project"),
     Column("name", String(256), nullable=False),
-    *_times(),
+    *time_columns(),
     UniqueConstraint("project", "name"),
 )
 
 image_group_image = Table(
     "image_group_image",
     metadata,
-    _key(),
-    _to("group", "image_group"),
-    _to("image", "image"),
+    key_column(),
+    link_column("group", "image_group", cascade=True),
+    link_column("image", "image", cascade=True),
     Column("created", Moment, nullable=False),
     UniqueConstraint("group", "image"),
     Index(None, "image"),
@@ -95,11 +79,11 @@ image_group_image = Table(
 annotation_group = Table(
     "annotation_group",
     metadata,
-    _key(),
-    _to("project", "project", cascade=False),
-    _to("image_group", "image_group", optional=True, cascade=False),
+    key_column(),
+    link_column("project", "project"),
+    link_column("image_group", "image_group", optional=True),
     Column("kind", String(32), nullable=False),
-    *_times(),
+    *time_columns(),
     Index(None, "project"),
     Index(None, "image_group"),
 )
@@ -107,8 +91,8 @@ annotation_group = Table(
 annotation_link = Table(
     "annotation_link",
     metadata,
-    _key(),
-    _to("group", "annotation_group"),
+    key_column(),
+    link_column("group", "annotation_group", cascade=True),
     Column("annotation", BigInteger, ForeignKey("annotation.id", ondelete="CASCADE"), nullable=False, unique=True),
     Column("created", Moment, nullable=False),
     Index(None, "group"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 
 from imaging.domain.base import ProjectKey, UserKey
 from imaging.domain.people import Member, Role
-from imaging.domain.project import IrregularPolicy, PixelAccess, ProjectRecord
+from imaging.domain.project import IrregularPolicy, Kind, PixelAccess, ProjectRecord
 from imaging.store.commands import command
 from imaging.store.database import Transaction
 from imaging.store.groupings import annotation_group, image_group, track
@@ -19,22 +19,6 @@ from imaging.store.people import read_user
 from imaging.store.remarks import tag_use
 from imaging.store.schema import account, annotation, image, job, layer, member, model, project, segmentation, term
 
-Kind = Literal[
-    "project",
-    "image",
-    "slice",
-    "annotation",
-    "segmentation",
-    "term",
-    "layer",
-    "job",
-    "model",
-    "command",
-    "tag use",
-    "track",
-    "image group",
-    "annotation group",
-]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _OWNED = {
     "image": image,

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     ColumnElement,
-    ForeignKey,
     Index,
     Integer,
     RowMapping,
@@ -26,6 +24,7 @@ from sqlalchemy import (
 
 from imaging.domain.base import ProjectKey, UserKey
 from imaging.domain.remark import Description, Property, Tag, TagUse, Target, TargetKind
+from imaging.store.columns import key_column, link_column, time_columns
 from imaging.store.database import Transaction, batches
 from imaging.store.moment import Moment
 from imaging.store.schema import member, metadata
@@ -34,27 +33,21 @@ from imaging.store.schema import member, metadata
 def _target_columns() -> tuple[Column[int], ...]:
     """Of what something is said: what is said of an image or an annotation goes with it."""
     return (
-        Column("project", BigInteger, ForeignKey("project.id"), nullable=False),
-        Column("image", BigInteger, ForeignKey("image.id", ondelete="CASCADE"), nullable=True),
-        Column("annotation", BigInteger, ForeignKey("annotation.id", ondelete="CASCADE"), nullable=True),
-        Column("account", BigInteger, ForeignKey("account.id"), nullable=False),
+        link_column("project", "project"),
+        link_column("image", "image", optional=True, cascade=True),
+        link_column("annotation", "annotation", optional=True, cascade=True),
+        link_column("account", "account"),
     )
-
-
-def _key() -> Column[int]:
-    return Column("id", BigInteger, primary_key=True, autoincrement=False)
 
 
 property_ = Table(
     "property",
     metadata,
-    _key(),
+    key_column(),
     *_target_columns(),
     Column("key", String(256), nullable=False),
     Column("value", Text, nullable=False),
-    Column("created", Moment, nullable=False),
-    Column("updated", Moment, nullable=False),
-    Column("version", Integer, nullable=False),
+    *time_columns(),
     Index(None, "project", "key"),
     Index(None, "image"),
     Index(None, "annotation"),
@@ -63,12 +56,10 @@ property_ = Table(
 description = Table(
     "description",
     metadata,
-    _key(),
+    key_column(),
     *_target_columns(),
     Column("text", Text, nullable=False),
-    Column("created", Moment, nullable=False),
-    Column("updated", Moment, nullable=False),
-    Column("version", Integer, nullable=False),
+    *time_columns(),
     Index(None, "project"),
     Index(None, "image", unique=True),
     Index(None, "annotation", unique=True),
@@ -77,9 +68,9 @@ description = Table(
 tag = Table(
     "tag",
     metadata,
-    _key(),
+    key_column(),
     Column("name", String(256), nullable=False),
-    Column("creator", BigInteger, ForeignKey("account.id"), nullable=False),
+    link_column("creator", "account"),
     Column("created", Moment, nullable=False),
     Column("version", Integer, nullable=False),
     UniqueConstraint("creator", "name"),
@@ -88,9 +79,9 @@ tag = Table(
 tag_use = Table(
     "tag_use",
     metadata,
-    _key(),
+    key_column(),
     *_target_columns(),
-    Column("tag", BigInteger, ForeignKey("tag.id", ondelete="CASCADE"), nullable=False),
+    link_column("tag", "tag", cascade=True),
     Column("created", Moment, nullable=False),
     Index(None, "project", "tag"),
     Index(None, "image"),

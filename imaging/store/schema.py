@@ -19,6 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from imaging.store.columns import key_column, link_column
 from imaging.store.moment import Moment
 
 metadata = MetaData(
@@ -29,14 +30,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-
-def _key() -> Column[int]:
-    return Column("id", BigInteger, primary_key=True, autoincrement=False)
-
-
-def _to(name: str, target: str, *, optional: bool = False, cascade: bool = False) -> Column[int]:
-    return Column(name, BigInteger, ForeignKey(f"{target}.id", ondelete="CASCADE" * cascade or None), nullable=optional)
 
 
 def _json(name: str, *, optional: bool = False) -> Column[object]:
@@ -61,7 +54,7 @@ sequence = Table(
 account = Table(
     "account",
     metadata,
-    _key(),
+    key_column(),
     Column("username", String(128), nullable=False, unique=True),
     Column("firstname", String(128), nullable=False),
     Column("lastname", String(128), nullable=False),
@@ -77,7 +70,7 @@ api_key = Table(
     "api_key",
     metadata,
     Column("public_key", String(64), primary_key=True),
-    _to("account", "account"),
+    link_column("account", "account"),
     Column("private_key", LargeBinary, nullable=False),
     Column("created", Moment, nullable=False),
     Index(None, "account"),
@@ -87,7 +80,7 @@ token = Table(
     "token",
     metadata,
     Column("digest", String(64), primary_key=True),
-    _to("account", "account"),
+    link_column("account", "account"),
     Column("kind", String(16), nullable=False),
     Column("created", Moment, nullable=False),
     Column("seen", Moment, nullable=False),
@@ -98,9 +91,9 @@ token = Table(
 ontology = Table(
     "ontology",
     metadata,
-    _key(),
+    key_column(),
     Column("name", String(256), nullable=False),
-    _to("creator", "account"),
+    link_column("creator", "account"),
     Column("next_value", Integer, nullable=False),
     Column("created", Moment, nullable=False),
     Column("version", Integer, nullable=False),
@@ -109,13 +102,13 @@ ontology = Table(
 term = Table(
     "term",
     metadata,
-    _key(),
-    _to("ontology", "ontology", cascade=True),
+    key_column(),
+    link_column("ontology", "ontology", cascade=True),
     Column("name", String(256), nullable=False),
     Column("color", String(7), nullable=False),
     Column("value", Integer, nullable=False),
     Column("comment", Text, nullable=False),
-    _to("parent", "term", optional=True),
+    link_column("parent", "term", optional=True),
     Column("concept_value", String(64), nullable=True),
     Column("concept_scheme", String(64), nullable=True),
     Column("concept_meaning", String(256), nullable=True),
@@ -128,9 +121,9 @@ term = Table(
 project = Table(
     "project",
     metadata,
-    _key(),
+    key_column(),
     Column("name", String(256), nullable=False),
-    _to("ontology", "ontology"),
+    link_column("ontology", "ontology"),
     Column("pixel_access", String(16), nullable=False),
     Column("irregular", String(16), nullable=False, server_default="hold"),
     Column("secret", LargeBinary, nullable=False),
@@ -162,8 +155,8 @@ member = Table(
 image = Table(
     "image",
     metadata,
-    _key(),
-    _to("project", "project"),
+    key_column(),
+    link_column("project", "project"),
     Column("name", String(256), nullable=False),
     Column("subject", String(128), nullable=False),
     Column("study", String(128), nullable=False),
@@ -175,7 +168,7 @@ image = Table(
     Column("sources", Integer, nullable=False),
     Column("slice_base", BigInteger, nullable=False, unique=True),
     Column("slices", BigInteger, nullable=False),
-    _to("added_by", "account"),
+    link_column("added_by", "account"),
     Column("created", Moment, nullable=False),
     Column("version", Integer, nullable=False),
     Index(None, "project", "id"),
@@ -186,7 +179,7 @@ source_digest = Table(
     metadata,
     Column("project", BigInteger, ForeignKey("project.id"), primary_key=True),
     Column("digest", String(128), primary_key=True),
-    _to("image", "image", cascade=True),
+    link_column("image", "image", cascade=True),
     Column("attached", String(16), nullable=True),
     Index(None, "image"),
 )
@@ -194,8 +187,8 @@ source_digest = Table(
 model = Table(
     "model",
     metadata,
-    _key(),
-    _to("project", "project"),
+    key_column(),
+    link_column("project", "project"),
     Column("name", String(256), nullable=False),
     Column("version", Integer, nullable=False),
     Column("task", String(32), nullable=False),
@@ -204,7 +197,7 @@ model = Table(
     Column("sha256", String(64), nullable=False),
     _json("metrics", optional=True),
     _json("card", optional=True),
-    _to("created_by", "account"),
+    link_column("created_by", "account"),
     Column("created", Moment, nullable=False),
     UniqueConstraint("project", "name", "version"),
 )
@@ -212,24 +205,24 @@ model = Table(
 layer = Table(
     "layer",
     metadata,
-    _key(),
-    _to("project", "project"),
+    key_column(),
+    link_column("project", "project"),
     Column("kind", String(16), nullable=False),
     Column("owner", String(320), nullable=False),
     Column("name", String(320), nullable=False),
-    _to("account", "account", optional=True),
-    _to("model", "model", optional=True),
+    link_column("account", "account", optional=True),
+    link_column("model", "model", optional=True),
     UniqueConstraint("project", "owner"),
 )
 
 annotation = Table(
     "annotation",
     metadata,
-    _key(),
-    _to("project", "project"),
-    _to("image", "image", cascade=True),
-    _to("layer", "layer"),
-    _to("account", "account", optional=True),
+    key_column(),
+    link_column("project", "project"),
+    link_column("image", "image", cascade=True),
+    link_column("layer", "layer"),
+    link_column("account", "account", optional=True),
     Column("axis", String(1), nullable=False),
     Column("index", Integer, nullable=False),
     Column("t", Integer, nullable=False),
@@ -281,10 +274,10 @@ image_term = Table(
 segmentation = Table(
     "segmentation",
     metadata,
-    _key(),
-    _to("project", "project"),
-    _to("image", "image", cascade=True),
-    _to("layer", "layer"),
+    key_column(),
+    link_column("project", "project"),
+    link_column("image", "image", cascade=True),
+    link_column("layer", "layer"),
     Column("name", String(256), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("reviewed", Boolean, nullable=False),
@@ -308,8 +301,8 @@ segmentation_term = Table(
 job = Table(
     "job",
     metadata,
-    _key(),
-    _to("project", "project"),
+    key_column(),
+    link_column("project", "project"),
     Column("kind", String(32), nullable=False),
     _json("work"),
     Column("state", String(16), nullable=False),
@@ -317,7 +310,7 @@ job = Table(
     Column("message", Text, nullable=False),
     Column("reason", Text, nullable=False),
     _json("result", optional=True),
-    _to("submitted_by", "account"),
+    link_column("submitted_by", "account"),
     Column("created", Moment, nullable=False),
     Column("started", Moment, nullable=True),
     Column("finished", Moment, nullable=True),
@@ -333,9 +326,9 @@ job = Table(
 upload = Table(
     "upload",
     metadata,
-    _key(),
-    _to("project", "project"),
-    _to("account", "account"),
+    key_column(),
+    link_column("project", "project"),
+    link_column("account", "account"),
     Column("source", String(64), nullable=False),
     Column("secret", LargeBinary, nullable=False),
     Column("created", Moment, nullable=False),
@@ -346,8 +339,8 @@ upload = Table(
 upload_file = Table(
     "upload_file",
     metadata,
-    _key(),
-    _to("upload", "upload", cascade=True),
+    key_column(),
+    link_column("upload", "upload", cascade=True),
     Column("name", LargeBinary, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("created", Moment, nullable=False),
@@ -357,9 +350,9 @@ upload_file = Table(
 held_file = Table(
     "held_file",
     metadata,
-    _key(),
-    _to("project", "project"),
-    _to("upload", "upload", cascade=True),
+    key_column(),
+    link_column("project", "project"),
+    link_column("upload", "upload", cascade=True),
     Column("name", LargeBinary, nullable=False),
     Column("reason", String(32), nullable=False),
     Column("detail", Text, nullable=False),
