@@ -81,7 +81,7 @@ class Commands:
         # Of many things that were added at once nobody kept how they were; see `record`.
         after = now if command.deed is Deed.ADD and undo else command.after
         expected, wanted = (after, command.before) if undo else (command.before, command.after)
-        if not snapshots.same(command.thing, now, expected):
+        if now is wanted is None or not snapshots.same(command.thing, now, expected):
             raise StateError("command", _CHANGED)
         self._require(change.transaction, command, now or wanted)
         snapshots.put(change.transaction, command.thing, command.key, wanted)

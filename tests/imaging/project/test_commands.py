@@ -88,6 +88,15 @@ def test_what_somebody_changed_since_is_not_overwritten(project: Project, image:
     assert project.annotations.get(made.id) == later
 
 
+def test_what_is_gone_is_not_taken_back_once_more(project: Project, image: Image) -> None:
+    made = draw(project, image)
+    added = project.commands.list(limit=1)[0][0]
+    project.annotations.delete(made.id)
+    with pytest.raises(StateError, match="changed since"):
+        project.commands.undo(added.id)
+    assert project.commands.list(limit=1)[0][0].deed is Deed.DELETE
+
+
 def test_a_version_goes_on_over_undo_so_that_a_stale_save_is_refused(project: Project, image: Image) -> None:
     made = draw(project, image)
     edited = project.annotations.edit(made.id, wkt=LARGE)
