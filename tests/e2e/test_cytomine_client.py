@@ -61,9 +61,9 @@ def keys(workspace):
     return workspace.accounts.key(workspace.accounts.acting(None).id)
 
 
-def test_the_official_client_lists_draws_edits_and_deletes(client_python, host, keys, project, image, tmp_path):
-    script = Path(__file__).with_name("cytomine_script.py")
-    arguments = [host, keys.public_key, keys.private_key, str(project.record.id), str(tmp_path)]
+def run_script(client_python: Path, name: str, *arguments: str) -> dict[str, object]:
+    """Run a script by the client's own Python and give what it saw."""
+    script = Path(__file__).with_name(name)
     run = subprocess.run(
         [str(client_python), "-W", "ignore", str(script), *arguments],
         capture_output=True,
@@ -72,7 +72,12 @@ def test_the_official_client_lists_draws_edits_and_deletes(client_python, host, 
         check=False,
     )
     assert run.returncode == 0, run.stderr[-3000:]
-    seen = json.loads(run.stdout.splitlines()[-1])
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def test_the_official_client_lists_draws_edits_and_deletes(client_python, host, keys, project, image, tmp_path):
+    arguments = [host, keys.public_key, keys.private_key, str(project.record.id), str(tmp_path)]
+    seen = run_script(client_python, "cytomine_script.py", *arguments)
     assert seen == {
         "connected_quickly": True,
         "me": "admin",
@@ -105,6 +110,28 @@ def test_the_official_client_lists_draws_edits_and_deletes(client_python, host, 
         "wrong_key": False,
     }
     assert list(tmp_path.glob("*.png"))
+
+
+def test_the_official_client_says_things_and_groups_them(client_python, host, keys, project, image):
+    arguments = [host, keys.public_key, keys.private_key, str(project.record.id)]
+    said = {
+        "value": "III",
+        "several": [True, 4],
+        "by_key": "III",
+        "text": "another text",
+        "marked": [True],
+        "tag": True,
+        "deleted": [True] * 4,
+        "gone": False,
+    }
+    assert run_script(client_python, "cytomine_remarks_script.py", *arguments) == {
+        "project": said,
+        "image": said,
+        "annotation": said,
+        "track": [True, [True], True, True, True],
+        "groups": [True, [1], [True], True, True, True],
+        "ungrouped": [True] * 4,
+    }
 
 
 def test_the_signature_of_client_2_4_1_is_accepted_once(host, keys, project):

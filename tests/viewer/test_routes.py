@@ -33,6 +33,7 @@ BODIES = {
     "review": {"items": ["{item}"], "accept": True},
     "refuse_together": {"items": ["{item}"]},
     "add_property": {"key": "a", "value": "b"},
+    "add_annotation_property": {"key": "a", "value": "b"},
     "edit_property": {"value": "c"},
     "add_description": {"data": "text"},
     "edit_description": {"data": "text"},

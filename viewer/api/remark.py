@@ -69,7 +69,21 @@ def add_property(
     class_: ClassName, ident: Id, sent: PropertySent | list[PropertySent], door: Entry
 ) -> PropertyChanged | PropertiesAdded:
     """Say something of a thing, or several at once."""
-    project, target = _enter(door, class_, ident)
+    return _add_properties(*_enter(door, class_, ident), sent)
+
+
+@router.post("/annotation/{annotation}/property.json")
+def add_annotation_property(
+    annotation: Id, sent: PropertySent | list[PropertySent], door: Entry
+) -> PropertyChanged | PropertiesAdded:
+    """Say something of an annotation, as Cytomine's client sends several at once."""
+    target = Target(kind=TargetKind.ANNOTATION, id=annotation)
+    return _add_properties(door.locate("annotation", annotation), target, sent)
+
+
+def _add_properties(
+    project: Project, target: Target, sent: PropertySent | list[PropertySent]
+) -> PropertyChanged | PropertiesAdded:
     if isinstance(sent, PropertySent):
         (made,) = project.properties.add(target, [(sent.key, sent.value)])
         return _property_changed(project, "Add", made)

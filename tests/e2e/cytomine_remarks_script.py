@@ -1,0 +1,101 @@
+"""What a Cytomine script says of things and groups, with nothing but the official client; prints what it saw as JSON.
+
+Run by the client's own Python: host, public key, private key and project id are the arguments.
+"""
+
+import json
+import logging
+import sys
+
+from cytomine import Cytomine
+from cytomine.models import (
+    Annotation,
+    AnnotationGroup,
+    AnnotationLink,
+    AnnotationTrack,
+    Description,
+    ImageGroup,
+    ImageGroupCollection,
+    ImageGroupImageInstance,
+    ImageInstance,
+    ImageInstanceCollection,
+    Project,
+    Property,
+    PropertyCollection,
+    Tag,
+    TagCollection,
+    TagDomainAssociation,
+    TagDomainAssociationCollection,
+    Track,
+    TrackCollection,
+)
+
+
+def say(thing, name, seen):
+    said = Property(thing, key="stage", value="II").save()
+    said.value = "III"
+    said.update()
+    fetched = Property(thing).fetch(said.id)
+    several = PropertyCollection(thing)
+    several.extend([Property(thing, key=f"k{number}", value="v") for number in range(3)])
+    stored = several.save()
+    found = PropertyCollection(thing).fetch()
+    by_key = Property(thing).fetch(key="stage")
+    text = Description(thing, data="a text").save()
+    text.data = "another text"
+    text.update()
+    described = Description(thing).fetch().data
+    tag = Tag(f"tag of {name}").save()
+    use = TagDomainAssociation(thing, tag=tag.id).save()
+    marked = [one.tag == tag.id for one in TagDomainAssociationCollection(thing).fetch()]
+    known = tag.id in [one.id for one in TagCollection().fetch()]
+    seen[name] = {
+        "value": fetched.value,
+        "several": [stored, len(found)],
+        "by_key": by_key.value,
+        "text": described,
+        "marked": marked,
+        "tag": known,
+        "deleted": [said.delete(), text.delete(), use.delete(), tag.delete()],
+        "gone": Property(thing).fetch(said.id),
+    }
+
+
+def follow(image, drawn, seen):
+    track = Track("nodule", image.id, "#112233").save()
+    pair = AnnotationTrack("be.cytomine.domain.ontology.UserAnnotation", drawn.id, track.id).save()
+    listed = [one.id == track.id for one in TrackCollection(filters={"imageinstance": image.id}).fetch()]
+    fetched = AnnotationTrack().fetch(drawn.id, track.id)
+    seen["track"] = [pair.track == track.id, listed, fetched.annotationIdent == drawn.id, pair.delete(), track.delete()]
+
+
+def group(project, image, drawn, seen):
+    images = ImageGroup("dates", project.id).save()
+    put = ImageGroupImageInstance(images.id, image.id).save()
+    listed = [one.numberOfImages for one in ImageGroupCollection(filters={"project": project.id}).fetch()]
+    inside = [one.id == image.id for one in ImageInstanceCollection(filters={"imagegroup": images.id}).fetch()]
+    first, second = (AnnotationGroup(project.id, images.id).save() for _ in range(2))
+    link = AnnotationLink("be.cytomine.domain.ontology.UserAnnotation", drawn.id, second.id).save()
+    linked = AnnotationLink().fetch(drawn.id, second.id).group == second.id
+    merged = bool(first.merge(second.id))
+    moved = AnnotationLink().fetch(drawn.id, first.id)
+    seen["groups"] = [put.image == image.id, listed, inside, link.group == second.id, linked, merged]
+    seen["ungrouped"] = [moved.delete(), first.delete(), put.delete(), images.delete()]
+
+
+def main(host, public_key, private_key, project_id):
+    seen = {}
+    with Cytomine(host, public_key, private_key, verbose=logging.CRITICAL):
+        project = Project().fetch(project_id)
+        image = ImageInstance().fetch(ImageInstanceCollection(filters={"project": project.id}).fetch()[0].id)
+        drawn = Annotation("POINT (1.5 1.5)", image.id, None, project.id).save()
+        drawn = Annotation().fetch(drawn.id)
+        for name, thing in (("project", project), ("image", image), ("annotation", drawn)):
+            say(thing, name, seen)
+        follow(image, drawn, seen)
+        group(project, image, drawn, seen)
+    sys.stdout.write("\n" + json.dumps(seen) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
