@@ -17,6 +17,7 @@ from imaging.domain.job import Task, TrainWork
 from imaging.domain.model import ModelDraft
 from imaging.domain.ontology import TermDraft
 from imaging.domain.people import Role
+from imaging.domain.remark import Target, TargetKind
 from imaging.errors import InvalidInputError, NotFoundError, StateError
 from imaging.project.project import Project
 from imaging.settings import Settings
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], i
 AFFINE: Affine = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))
 
 
-def one_of_each(project: Project) -> dict[str, int]:
+def one_of_each(workspace: Workspace, project: Project) -> dict[str, int]:
     """Ids of one thing of every kind that `locate` knows."""
     attributes = ImageAttributes(axes="zyx", affine_lps=AFFINE, spacing_mm=(2.0, 1.0, 1.0))
     draft = ImageDraft(name="p", subject="s", shape=(4, 8, 8), dtype="int16", attributes=attributes, sources=4)
@@ -41,6 +42,12 @@ def one_of_each(project: Project) -> dict[str, int]:
     model = project.models.register(draft_model, lambda key: None)
     found = {"project": project.record.id, "image": image.id, "slice": image.slice_base + 3, "term": term.id}
     found |= {"annotation": annotation.id, "segmentation": segmentation.id, "layer": layer.id, "job": job.id}
+    tag = workspace.tags.add(project.member.user.id, "difficult")
+    found["tag use"] = project.tags.add(Target(kind=TargetKind.IMAGE, id=image.id), tag.id).id
+    found["command"] = project.commands.list(limit=1)[0][0].id
+    found["track"] = project.tracks.create(image.id, "nodule").id
+    found["image group"] = project.image_groups.create("dates").id
+    found["annotation group"] = project.annotation_groups.create().id
     return found | {"model": model.id}
 
 
@@ -109,7 +116,7 @@ def test_projects_have_different_secrets(workspace: Workspace, project: Project)
 
 def test_absent_and_forbidden_look_alike_for_every_kind(workspace: Workspace, project: Project) -> None:
     stranger, _ = workspace.accounts.add("stranger", operator=True)
-    ids = one_of_each(project)
+    ids = one_of_each(workspace, project)
     assert set(ids) == set(KINDS)
     for kind in KINDS:
         key = ids[kind]
@@ -127,7 +134,7 @@ def test_absent_and_forbidden_look_alike_for_every_kind(workspace: Workspace, pr
 
 
 def test_an_id_of_one_kind_is_not_found_as_another(workspace: Workspace, project: Project) -> None:
-    ids = one_of_each(project)
+    ids = one_of_each(workspace, project)
     for kind in KINDS:
         for other, key in ids.items():
             if other != kind:
@@ -136,14 +143,14 @@ def test_an_id_of_one_kind_is_not_found_as_another(workspace: Workspace, project
 
 
 def test_a_slice_beyond_the_reserved_block_is_absent(workspace: Workspace, project: Project) -> None:
-    last = one_of_each(project)["slice"]
+    last = one_of_each(workspace, project)["slice"]
     assert workspace.locate(project.member.user.id, "slice", last)
     with pytest.raises(NotFoundError):
         workspace.locate(project.member.user.id, "slice", last + 1)
 
 
 def test_a_managers_id_from_another_project_is_absent_there(workspace: Workspace, project: Project) -> None:
-    ids = one_of_each(project)
+    ids = one_of_each(workspace, project)
     other = workspace.create_project(project.member.user.id, "other")
     with pytest.raises(NotFoundError):
         other.images.get(ImageKey(ids["image"]))
@@ -204,7 +211,7 @@ def test_a_project_needs_a_printable_name(workspace: Workspace, name: str) -> No
 
 
 def test_counts_follow_what_a_project_holds(workspace: Workspace, project: Project) -> None:
-    one_of_each(project)
+    one_of_each(workspace, project)
     (record,) = workspace.projects_of(project.member.user.id)
     assert (record.images, record.annotations) == (1, 1)
     assert project.facts() == record
