@@ -16,7 +16,7 @@ from imaging.domain.remark import Target, TargetKind
 from imaging.errors import ForbiddenError, NotFoundError, StateError
 from imaging.project.gate import Gate
 from imaging.project.layers import WRITERS, require_layer, require_writing
-from imaging.project.targets import SAYERS, require_target
+from imaging.project.targets import SAYERS, require_author, require_target
 from imaging.store import commands as rows
 from imaging.store import snapshots
 from imaging.store.database import Transaction
@@ -100,8 +100,7 @@ class Commands:
             case Thing.PROPERTY | Thing.DESCRIPTION | Thing.TAG_USE:
                 target = _target_of(row)
                 require_target(transaction, self._gate, target, writing=True)
-                if target.kind is TargetKind.IMAGE and row["account"] != self._gate.user:
-                    self._gate.require(Action.EDIT_IMAGES, Action.REVIEW)
+                require_author(self._gate, target, UserKey(int(str(row["account"]))))
             case Thing.TRACKED | Thing.ANNOTATION_LINK:
                 target = Target(kind=TargetKind.ANNOTATION, id=int(str(row["annotation"])))
                 require_target(transaction, self._gate, target, writing=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 
 from imaging.access import Action
-from imaging.domain.annotation import Annotation
 from imaging.domain.base import AnnotationKey, ImageKey
 from imaging.domain.command import Thing
 from imaging.domain.grouping import AnnotationGroup, AnnotationLink, GroupedImage, ImageGroup, Track, Tracked
@@ -13,8 +12,8 @@ from imaging.errors import InvalidInputError, NotFoundError, StateError
 from imaging.project.commands import Touched, record, touch
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
-from imaging.project.layers import WRITERS, require_layer, require_writing
-from imaging.store import annotations as annotation_rows
+from imaging.project.layers import WRITERS
+from imaging.project.targets import require_annotation
 from imaging.store import groupings as rows
 from imaging.store.database import Transaction
 from imaging.taxonomy import check_color, check_name
@@ -96,13 +95,13 @@ class Tracks:
     def of_annotation(self, annotation: AnnotationKey) -> builtins.list[Tracked]:
         """The tracks of one annotation."""
         with self._gate.read(Action.SEE_ANNOTATIONS) as transaction:
-            _require_annotation(transaction, self._gate, annotation, writing=False)
+            require_annotation(transaction, self._gate, annotation, writing=False)
             return rows.list_tracked(transaction, annotation_key=annotation)
 
     def follow(self, annotation: AnnotationKey, track: int) -> Tracked:
         """Say that an annotation shows the object of a track of its image; what is said already stays as it is."""
         with self._gate.change(*WRITERS) as change:
-            drawn = _require_annotation(change.transaction, self._gate, annotation, writing=True)
+            drawn = require_annotation(change.transaction, self._gate, annotation, writing=True)
             if self._held(change.transaction, track).image != drawn.image:
                 raise InvalidInputError("the track is one of another image")
             known = rows.list_tracked(change.transaction, annotation_key=annotation, track_key=track)
@@ -118,7 +117,7 @@ class Tracks:
     def unfollow(self, annotation: AnnotationKey, track: int) -> Tracked:
         """Take that back."""
         with self._gate.change(*WRITERS) as change:
-            drawn = _require_annotation(change.transaction, self._gate, annotation, writing=True)
+            drawn = require_annotation(change.transaction, self._gate, annotation, writing=True)
             before = _pair(change.transaction, annotation, track)
             touched = touch(change, Thing.TRACKED, before.id, drawn.image)
             rows.delete_one(change.transaction, Tracked, before.id)
@@ -309,7 +308,7 @@ class AnnotationGroups:
             if group is not None:
                 self._held(transaction, group)
             if annotation is not None:
-                _require_annotation(transaction, self._gate, annotation, writing=False)
+                require_annotation(transaction, self._gate, annotation, writing=False)
             if group is None and annotation is None:
                 raise InvalidInputError("name a group or an annotation")
             return rows.list_links(transaction, group=group, annotation_key=annotation)
@@ -325,7 +324,7 @@ class AnnotationGroups:
         """Put an annotation into a group; StateError while it is in another."""
         with self._gate.change(*WRITERS) as change:
             self._held(change.transaction, group)
-            drawn = _require_annotation(change.transaction, self._gate, annotation, writing=True)
+            drawn = require_annotation(change.transaction, self._gate, annotation, writing=True)
             known = rows.list_links(change.transaction, annotation_key=annotation)
             if known and known[0].group != group:
                 raise StateError("annotation", "it is in another group")
@@ -342,7 +341,7 @@ class AnnotationGroups:
     def unlink(self, group: int, annotation: AnnotationKey) -> AnnotationLink:
         """Take an annotation out of a group."""
         with self._gate.change(*WRITERS) as change:
-            _require_annotation(change.transaction, self._gate, annotation, writing=True)
+            require_annotation(change.transaction, self._gate, annotation, writing=True)
             known = rows.list_links(change.transaction, group=group, annotation_key=annotation)
             if not known:
                 raise NotFoundError("annotation of the group")
@@ -371,12 +370,3 @@ def _pair(transaction: Transaction, annotation: AnnotationKey, track: int) -> Tr
     if not found:
         raise NotFoundError("annotation of the track")
     return found[0]
-
-
-def _require_annotation(transaction: Transaction, gate: Gate, key: AnnotationKey, *, writing: bool) -> Annotation:
-    found = annotation_rows.get_annotation(transaction, gate.project, key)
-    if found is None:
-        raise NotFoundError("annotation", key)
-    if writing:
-        require_writing(gate, require_layer(transaction, gate, found.layer))
-    return found

@@ -81,7 +81,7 @@ class Properties:
         with self._gate.change(*SAYERS) as change:
             image = require_target(change.transaction, self._gate, target, writing=True)
             before = self._held(change, target, key)
-            require_author(self._gate, before)
+            require_author(self._gate, before.target, before.user)
             touched = touch(change, Thing.PROPERTY, key, image)
             after = before.model_copy(
                 update={
@@ -101,7 +101,7 @@ class Properties:
         with self._gate.change(*SAYERS) as change:
             image = require_target(change.transaction, self._gate, target, writing=True)
             before = self._held(change, target, key)
-            require_author(self._gate, before)
+            require_author(self._gate, before.target, before.user)
             touched = touch(change, Thing.PROPERTY, key, image)
             rows.delete_property(change.transaction, key)
             _note(change, "delete", "property", target, key)
@@ -145,7 +145,7 @@ class Descriptions:
             before = rows.get_description(change.transaction, self._gate.project, target)
             if before is None:
                 raise NotFoundError("description")
-            require_author(self._gate, before)
+            require_author(self._gate, before.target, before.user)
             touched = touch(change, Thing.DESCRIPTION, before.id, image)
             rows.delete_description(change.transaction, before.id)
             _note(change, "delete", "description", target, before.id)
@@ -167,7 +167,7 @@ class Descriptions:
                 times = {"created": change.at, "updated": change.at}
                 made = Description(id=key, target=target, user=self._gate.user, text=checked, **times)
             else:
-                require_author(self._gate, before)
+                require_author(self._gate, before.target, before.user)
                 touched = touch(change, Thing.DESCRIPTION, before.id, image)
                 facts = {"text": checked, "updated": change.at, "version": before.version + 1}
                 made = before.model_copy(update=facts)
@@ -224,7 +224,7 @@ class TagUses:
             if before is None:
                 raise NotFoundError("tag", key)
             image = require_target(change.transaction, self._gate, before.target, writing=True)
-            require_author(self._gate, before)
+            require_author(self._gate, before.target, before.user)
             touched = touch(change, Thing.TAG_USE, key, image)
             rows.delete_tag_use(change.transaction, key)
             _note(change, "delete", "tag use", before.target, key)

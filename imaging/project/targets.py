@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from imaging.access import Action
-from imaging.domain.base import AnnotationKey, ImageKey
-from imaging.domain.remark import Description, Property, TagUse, Target, TargetKind
+from imaging.domain.annotation import Annotation
+from imaging.domain.base import AnnotationKey, ImageKey, UserKey
+from imaging.domain.remark import Target, TargetKind
 from imaging.errors import NotFoundError
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
@@ -19,10 +20,20 @@ SAYERS = (*WRITERS, Action.EDIT_IMAGES, Action.EDIT_PROJECT)
 """Whoever may do one of these may say something; `require_target` says of what."""
 
 
-def require_author(gate: Gate, said: Property | Description | TagUse) -> None:
+def require_author(gate: Gate, target: Target, author: UserKey) -> None:
     """Refuse to change what others said of an image to who may not edit images; `require_target` comes first."""
-    if said.target.kind is TargetKind.IMAGE and said.user != gate.user:
+    if target.kind is TargetKind.IMAGE and author != gate.user:
         gate.require(Action.EDIT_IMAGES, Action.REVIEW)
+
+
+def require_annotation(transaction: Transaction, gate: Gate, key: AnnotationKey, *, writing: bool) -> Annotation:
+    """Load an annotation of this project, that the member may change where they want to."""
+    found = annotation_rows.get_annotation(transaction, gate.project, key)
+    if found is None:
+        raise NotFoundError("annotation", key)
+    if writing:
+        require_writing(gate, require_layer(transaction, gate, found.layer))
+    return found
 
 
 def require_target(transaction: Transaction, gate: Gate, target: Target, *, writing: bool) -> ImageKey | None:
@@ -46,9 +57,4 @@ def require_target(transaction: Transaction, gate: Gate, target: Target, *, writ
             return require_image(transaction, gate, ImageKey(target.id)).id
         case TargetKind.ANNOTATION:
             gate.require(*(WRITERS if writing else (Action.SEE_ANNOTATIONS,)))
-            found = annotation_rows.get_annotation(transaction, gate.project, AnnotationKey(target.id))
-            if found is None:
-                raise NotFoundError("annotation", target.id)
-            if writing:
-                require_writing(gate, require_layer(transaction, gate, found.layer))
-            return found.image
+            return require_annotation(transaction, gate, AnnotationKey(target.id), writing=writing).image

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TypeVar
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     ColumnElement,
-    ForeignKey,
     Index,
     Select,
     String,
@@ -93,8 +91,9 @@ annotation_link = Table(
     metadata,
     key_column(),
     link_column("group", "annotation_group", cascade=True),
-    Column("annotation", BigInteger, ForeignKey("annotation.id", ondelete="CASCADE"), nullable=False, unique=True),
+    link_column("annotation", "annotation", cascade=True),
     Column("created", Moment, nullable=False),
+    UniqueConstraint("annotation"),
     Index(None, "group"),
 )
 

@@ -8,7 +8,6 @@ import hmac
 import json
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import uvicorn
 
 from imaging.domain.image import ImageAttributes, ImageDraft
 from imaging.pyramid.write import write_pyramid
+from tests.waiting import wait_for
 from viewer.app import create_app
 
 
@@ -47,9 +47,7 @@ def host(workspace) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(create_app(workspace), port=0, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()
-    deadline = time.monotonic() + 30
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
