@@ -45,7 +45,7 @@ class Certificate(Record):
 
 def require_subject(project: Project, subject: str) -> None:
     """Make sure that there is something to erase, before anybody is asked whether to: refuses as `erase_subject`."""
-    _require_settled(project)
+    _require_settled(project, subject)
     if not project.subjects.is_known(subject) and not find_held(project, subject):
         raise NotFoundError("subject")
 
@@ -60,7 +60,7 @@ def erase_subject(project: Project, subject: str, secrets: Path) -> Certificate:
     StateError
         Files wait in uploads that stopped half-way: nobody knows yet whose they are.
     """
-    _require_settled(project)
+    _require_settled(project, subject)
     erased = project.subjects.erase(subject, find_held(project, subject), project.models.learned_from(subject))
     certificate = Certificate(project=project.record.id, at=now(), erased=erased)
     key = _signing_key(secrets)
@@ -69,13 +69,14 @@ def erase_subject(project: Project, subject: str, secrets: Path) -> Certificate:
     return certificate.model_copy(update={"public_key": public.hex(), "signature": signature.hex()})
 
 
-def _require_settled(project: Project) -> None:
+def _require_settled(project: Project, subject: str) -> None:
     project.require(Action.ERASE)
     waiting = ", ".join(str(upload.id) for upload in project.uploads.stopped(young=True))
     if waiting:
-        raise StateError(
-            "subject", f"may lie in uploads that stopped half-way; resume or discard them first: {waiting}"
-        )
+        problem = "may lie in uploads that stopped half-way; resume or discard them first"
+        if not project.subjects.is_known(subject):
+            problem = f"nothing else here is of this pseudonym, is it typed right? It {problem}"
+        raise StateError("subject", f"{problem}: {waiting}")
 
 
 def find_held(project: Project, subject: str) -> list[int]:

@@ -125,7 +125,7 @@ class VerificationError(ImagingError):
     exit_code = 4
 
     def __init__(self, what: str, where: str) -> None:
-        super().__init__(f"{what} differs: {where}")
+        super().__init__(f"{what}: not what was written: {where}")
         self.what = what
         self.where = where
 

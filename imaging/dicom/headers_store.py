@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from pydicom.multival import MultiValue
 
 from imaging.dicom.quiet import silence_pydicom
 from imaging.dicom.stack import Stack
+from imaging.errors import VerificationError
 
 JsonObject = dict[str, Any]
 
@@ -87,7 +89,7 @@ def unpack_headers(packed: bytes) -> Iterator[Dataset]:
 
 def find_planes(packed: bytes) -> dict[str, tuple[PlanePlace, ...]]:
     """Tell for each instance, by its pseudonymous UID, which planes of the image came from it."""
-    records = (json.loads(line) for line in gzip.decompress(packed).decode().splitlines())
+    records = (json.loads(line) for line in _read_lines(packed))
     return {
         str(record["header"][_INSTANCE]["Value"][0]): tuple(PlanePlace(*place) for place in record["planes"])
         for record in records
@@ -96,12 +98,19 @@ def find_planes(packed: bytes) -> dict[str, tuple[PlanePlace, ...]]:
 
 def _unpack(packed: bytes) -> Iterator[tuple[list[list[int]], Dataset]]:
     silence_pydicom()
-    for line in gzip.decompress(packed).decode().splitlines():
+    for line in _read_lines(packed):
         record: JsonObject = json.loads(line)
         header = Dataset.from_json(record["header"])
         _restore_decimals(record["header"], header)
         header.file_meta = FileMetaDataset(Dataset.from_json(record["meta"]))
         yield record["planes"], header
+
+
+def _read_lines(packed: bytes) -> list[str]:
+    try:
+        return gzip.decompress(packed).decode().splitlines()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise VerificationError("headers", "they cannot be unpacked") from error
 
 
 def _compress(lines: Iterable[str]) -> bytes:

@@ -35,6 +35,9 @@ from imaging.text import TextDetector
 
 VOLUME_WAITS = "another slice of its volume waits for review"
 SAME_UID = "another file has the same UID and other content"
+LEANS_WITH_MOST = "planes lean against each other: these lie as most do"
+LEANS_APART = "planes lean against each other: these lie unlike most"
+PLACE_REPEATED = "other planes of the volume repeat a position"
 
 _SEPARATE_DEGREES = 30.0
 
@@ -211,8 +214,7 @@ def _judge(bucket: list[Plane], leave: Leave) -> list[_Verdict]:
     clusters = _cluster(placed)
     localizer = "LOCALIZER" in placed[0].image_type
     if not localizer and _lean_together(clusters):
-        detail = "planes lean against each other"
-        return [*verdicts, _Verdict((tuple(placed),), (Reason.MIXED_ORIENTATION, detail))]
+        return [*verdicts, *_refuse_leaning(clusters)]
     for cluster in clusters:
         found = _judge_volume(cluster, Leave() if localizer else leave)
         if localizer and any(verdict.refusal for verdict in found):
@@ -266,10 +268,10 @@ def _judge_volume(planes: Sequence[Plane], leave: Leave) -> list[_Verdict]:
     kept, copies = _set_copies_aside(planes)
     split = resolve_time(kept) if copies else None
     if split is None or len(split) > 1:
-        return [_refuse(planes, Irregularity.DUPLICATE)]
+        return _refuse_repeated(planes)
     first, *others = _judge_times(split[0], leave)
     if any(verdict.refusal for verdict in (first, *others)):
-        return [_refuse(planes, Irregularity.DUPLICATE)]
+        return _refuse_repeated(planes)
     return [replace(first, copies=copies), *others]
 
 
@@ -304,6 +306,26 @@ def _judge_times(times: tuple[tuple[Plane, ...], ...], leave: Leave) -> list[_Ve
 
 def _refuse(planes: Sequence[Plane], problem: Irregularity) -> _Verdict:
     return _Verdict((tuple(planes),), (Reason.IRREGULAR_GEOMETRY, problem.value))
+
+
+def _refuse_repeated(planes: Sequence[Plane]) -> list[_Verdict]:
+    """Refuse all planes, those first that share a place: of these somebody has to choose."""
+    ranks = number_places(planes)
+    shared = [plane for plane, rank in zip(planes, ranks, strict=True) if ranks.count(rank) > 1]
+    others = [plane for plane, rank in zip(planes, ranks, strict=True) if ranks.count(rank) == 1]
+    refused = [_refuse(shared or planes, Irregularity.DUPLICATE)]
+    if shared and others:
+        refused.append(_Verdict((tuple(others),), (Reason.IRREGULAR_GEOMETRY, PLACE_REPEATED)))
+    return refused
+
+
+def _refuse_leaning(clusters: Sequence[Sequence[Plane]]) -> list[_Verdict]:
+    """Refuse planes of directions that cannot be told apart, and tell those of the commonest from the rest."""
+    most = max(clusters, key=len)
+    return [
+        _Verdict((tuple(one),), (Reason.MIXED_ORIENTATION, LEANS_WITH_MOST if one is most else LEANS_APART))
+        for one in clusters
+    ]
 
 
 def _settle(verdicts: list[_Verdict], grouped: Grouped) -> None:

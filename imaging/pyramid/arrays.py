@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from imaging.pyramid.objects import (
 )
 from imaging.pyramid.publish import sync
 
+_SYSTEM_ERROR = re.compile(r"os_error_code='(\d+)'")
+"""So the library tells which error the system gave, such as that of a full disk, whatever class it raises."""
 _READ = {"cache_pool": {"total_bytes_limit": 16 * 2**20}}
 # Durability comes from one fsync pass before publication; a sync per chunk file would cost up to a third more time.
 _WRITE = {"cache_pool": {"total_bytes_limit": 0}, "file_io_sync": False}
@@ -64,8 +68,14 @@ class StoredArray:
         return found
 
     def write(self, where: tuple[int | slice, ...], values: NDArray[Any]) -> None:
-        """Write a box; two writers must never share a shard."""
-        self._store[where].write(values).result()
+        """Write a box; two writers must never share a shard. OSError where the disk is full."""
+        try:
+            self._store[where].write(values).result()
+        except ValueError as error:
+            told = _SYSTEM_ERROR.search(str(error))
+            if told is None:
+                raise
+            raise OSError(int(told[1]), os.strerror(int(told[1]))) from error
 
     def _read(self, where: tuple[int | slice, ...]) -> NDArray[Any]:
         found: NDArray[Any] = self._store[where].read().result()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from imaging.dicom.kinds import SEGMENTS_ALONE
-from imaging.dicom.series import SAME_UID, VOLUME_WAITS
+from imaging.dicom.series import LEANS_APART, LEANS_WITH_MOST, PLACE_REPEATED, SAME_UID, VOLUME_WAITS
 from imaging.domain.image import Irregularity
 from pipelines.attaching import ABSENT, OFF_PLANES, SEVERAL_FIT
 from pipelines.label_files import LABELS_ALONE, TERMS_LACK
@@ -56,6 +56,9 @@ def test_the_page_translates_why_files_are_held() -> None:
     details = {
         *_find_details(),
         VOLUME_WAITS,
+        LEANS_APART,
+        LEANS_WITH_MOST,
+        PLACE_REPEATED,
         SAME_UID,
         SEGMENTS_ALONE,
         ONE_ALONE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,18 @@ def test_a_subject_that_is_unknown_is_told_before_anything_is_asked(
     assert capsys.readouterr() == ("", "imaging: no such subject\n")
     assert typed.read() == f"{SUBJECT}\n"
     assert project.journal.list() == before
+
+
+def test_a_mistyped_pseudonym_is_told_before_uploads_are_discarded_for_it(
+    settings: Settings, project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    upload = project.uploads.create("test")
+    project.uploads.add(upload, "a", BytesIO(b"a"))
+    command = ["erase", "phantoms", "--subject", "NOBODY", "--yes", "--workspace", str(settings.workspace)]
+    assert main(command) == 3
+    told = capsys.readouterr().err
+    assert "is it typed right?" in told
+    assert str(upload) in told
 
 
 def test_a_subject_of_whom_only_a_file_is_held_is_asked_for(

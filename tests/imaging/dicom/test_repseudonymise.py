@@ -23,7 +23,7 @@ from imaging.dicom.profile import BUILT_IN, Profile
 from imaging.dicom.pseudonymise import pseudonymise
 from imaging.dicom.pseudonyms import Pseudonyms
 from imaging.dicom.repseudonymise import repseudonymise
-from imaging.errors import StateError
+from imaging.errors import StateError, VerificationError
 from tests.imaging.dicom.finding import leaks
 from tests.imaging.dicom.headers_made import code, make_header, text_of
 from tests.imaging.dicom.side_channels import CHANNELS
@@ -57,6 +57,15 @@ def stored(header: Dataset, profile: Profile) -> Dataset:
     """The header as it lies on disk."""
     (found,) = unpack_headers(pack(pseudonymise(header, profile, OURS)))
     return found
+
+
+def test_damaged_headers_are_not_what_was_written() -> None:
+    packed = pack(pydicom.dcmread(get_testdata_file("CT_small.dcm"), stop_before_pixels=True))
+    flipped = bytearray(packed)
+    flipped[len(packed) // 2] ^= 0xFF
+    for damaged in (bytes(flipped), packed[: len(packed) // 2], b"no gzip at all"):
+        with pytest.raises(VerificationError):
+            list(unpack_headers(damaged))
 
 
 def again(header: Dataset, before: Profile, profile: Profile) -> Dataset:

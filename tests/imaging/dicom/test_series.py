@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from imaging.dicom.decode import read_slab
 from imaging.dicom.instance import Instance
-from imaging.dicom.series import Grouped, Leave, group
+from imaging.dicom.series import LEANS_APART, LEANS_WITH_MOST, PLACE_REPEATED, Grouped, Leave, group
 from imaging.domain.image import Axis
 from imaging.domain.outcome import Reason
 from imaging.geometry import normal_of, plane_axis
@@ -79,7 +79,6 @@ def test_a_regular_series_is_one_volume_with_its_geometry(factory, read: Read):
         ([0, 1, 2, 4, 5], "gap"),
         ([0, 1, 3], "gap"),
         ([0, 1, 2.2, 3, 4], "uneven"),
-        ([0, 1, 2, 3, 3, 4], "duplicate"),
     ],
 )
 def test_what_is_no_even_grid_is_refused_with_the_reason(factory, read: Read, heights, detail: str):
@@ -110,8 +109,19 @@ def test_rounded_positions_are_still_regular(factory, read: Read):
 
 def test_slices_that_lean_a_little_are_mixed_orientation(factory, read: Read):
     paths = factory.series([0, 1, 2])
-    paths += factory.series([3, 4, 5], ImageOrientationPatient=[1, 0, 0, 0, 0.9848, 0.1736])
-    assert {reason for reason, _ in outcomes(group(read(paths)))} == {Reason.MIXED_ORIENTATION}
+    paths += factory.series([3, 4], ImageOrientationPatient=[1, 0, 0, 0, 0.9848, 0.1736])
+    told = [(Reason.MIXED_ORIENTATION, LEANS_WITH_MOST)] * 3 + [(Reason.MIXED_ORIENTATION, LEANS_APART)] * 2
+    assert sorted(outcomes(group(read(paths))), key=told.index) == told
+    assert [stack.shape[0] for stack in group(read(paths[:3])).stacks] == [3]
+
+
+def test_of_planes_that_share_a_place_those_are_named(factory, read: Read):
+    paths = [*factory.series([0, 1, 2]), factory.slice(1, value=55)]
+    refused = group(read(paths)).refused
+    assert {str(instance.path): detail for instance, _, detail in refused} == {
+        str(path): "duplicate" if place in (1, 3) else PLACE_REPEATED for place, path in enumerate(paths)
+    }
+    assert [stack.shape[0] for stack in group(read(paths[:3])).stacks] == [3]
 
 
 @pytest.mark.parametrize("image_type", [["ORIGINAL", "PRIMARY", "LOCALIZER"], ["ORIGINAL", "PRIMARY", "AXIAL"]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import resource
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -211,6 +212,17 @@ def test_a_damaged_chunk_raises_and_a_missing_shard_never_reads_as_zeros(image: 
     shard.unlink()
     with pytest.raises(VerificationError):
         Pyramid.open(image).plane(Axis.Z, 65)
+
+
+def test_a_file_that_cannot_grow_is_told_as_the_system_tells_it(tmp_path: Path) -> None:
+    stored = np.random.default_rng(5).integers(-1000, 3000, (32, 256, 256), dtype=np.int16)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_pyramid(tmp_path / "images" / "3.ome.zarr", stored, attributes_for("zyx", (1.0, 1.0, 1.0)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_verification_names_every_changed_missing_and_extra_file(tmp_path: Path) -> None:
