@@ -18,7 +18,7 @@ from imaging.dicom.headers import read_instance
 from imaging.dicom.instance import Instance, Stored
 from imaging.dicom.regions import list_outside
 from imaging.dicom.walk import Found
-from imaging.errors import NotFoundError
+from imaging.errors import NotFoundError, RefusedFileError
 from imaging.readers import find_reader, find_volume_reader
 from imaging.text import Box, names_detector
 from imaging.volume import Volume
@@ -52,14 +52,19 @@ class Preview:
     outside: tuple[Box, ...] = ()
 
 
-def describe_frames(path: Path) -> Preview:
-    """Tell what there is to see.
+NOTHING = Preview(0, 0, 0, finds=False)
+"""What there is to see of a file that shows nothing, or of which no copy is kept."""
 
-    Raises
-    ------
-    RefusedFileError
-        The file shows nothing: no picture, damaged, of a kind that is not read.
-    """
+
+def describe_frames(path: Path) -> Preview:
+    """Tell what there is to see: no frame in a file without a picture, damaged, or of a kind that is not read."""
+    try:
+        return _describe(path)
+    except RefusedFileError:
+        return NOTHING
+
+
+def _describe(path: Path) -> Preview:
     finds = names_detector()
     with _opened(path) as opened:
         if isinstance(opened, Instance):
@@ -89,7 +94,7 @@ def show_frame(path: Path, number: int, look: Look) -> NDArray[np.uint8]:
     NotFoundError
         There is no such frame.
     RefusedFileError
-        As for `describe_frames`, or the pixels cannot be decoded.
+        The file shows nothing, or its pixels cannot be decoded.
     """
     stored = _read(path, number)
     if stored.ndim == 3 and len(stored) == 3:

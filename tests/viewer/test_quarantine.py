@@ -109,8 +109,10 @@ def test_what_is_painted_outside_the_echoes_is_told_before(manager, world, url, 
 
 @pytest.mark.parametrize(("item", "status"), [("notes", 400), ("lost", 404)])
 def test_what_shows_nothing_says_so(manager, held, url, item: str, status: int):
-    for view in ("preview.json", "frame.png"):
-        assert manager.get(f"{url}/{held[item]}/{view}").status_code == status
+    nothing = {"frames": 0, "rows": 0, "columns": 0, "finds": False, "outside": []}
+    assert manager.get(f"{url}/{held[item]}/preview.json").json() == nothing
+    assert manager.get(f"{url}/{held[item]}/frame.png").status_code == status
+    assert manager.get(f"{url}/1/preview.json").status_code == 404
 
 
 def test_only_who_decides_sees_a_held_picture(manager, as_user, held, url):

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Response
 from imaging.domain.base import UploadKey
 from imaging.domain.job import IngestWork, ReviewWork
 from imaging.errors import InvalidInputError, NotFoundError
-from imaging.preview import Look, describe_frames, show_frame
+from imaging.preview import NOTHING, Look, describe_frames, show_frame
 from imaging.project.project import Project
 from viewer.api.shapes.envelope import Collection
 from viewer.api.shapes.quarantine import (
@@ -41,15 +41,17 @@ def list_held(project: Id, door: Entry, page: Page) -> Collection[HeldShape]:
 
 @router.get("/{item}/preview.json")
 def preview(project: Id, item: Id, door: Entry) -> PreviewShape:
-    """Tell how many frames a held file has; 400 with the reason when it shows nothing."""
+    """Tell how many frames a held file has: none where it shows nothing."""
     with _opened(door.project(project), item) as path:
-        return PreviewShape.of(describe_frames(path))
+        return PreviewShape.of(NOTHING if path is None else describe_frames(path))
 
 
 @router.get("/{item}/frame.png", response_class=Response, responses={200: {"content": {"image/png": {}}}})
 def show(project: Id, item: Id, door: Entry, frame: Frame = 0, look: Look = Look.RANGE) -> Response:
     """Draw one frame of a held file for whoever decides on it."""
     with _opened(door.project(project), item) as path:
+        if path is None:
+            raise NotFoundError("content of this quarantined file")
         picture = show_frame(path, frame, look)
     return Response(encode_picture(picture, Encoding.PNG), media_type=Encoding.PNG.media_type)
 
@@ -101,9 +103,6 @@ def discard(project: Id, upload: Id, door: Entry) -> Decided:
 
 
 @contextmanager
-def _opened(project: Project, item: int) -> Iterator[Path]:
+def _opened(project: Project, item: int) -> Iterator[Path | None]:
     with project.uploads.scratch() as scratch:
-        path = project.quarantine.open(item, scratch)
-        if path is None:
-            raise NotFoundError("content of this quarantined file")
-        yield path
+        yield project.quarantine.open(item, scratch)

@@ -82,7 +82,7 @@ class StoppedShape(Shape):
 
 
 class PreviewShape(Shape):
-    """How many frames there are to see, how large they are in pixels, whether a detector can find text in them.
+    """How many frames there are to see, if any, how large they are in pixels, whether a detector can find text in them.
 
     `outside` is painted over on every frame together with the text that is found: all but an ultrasound's echoes.
     """

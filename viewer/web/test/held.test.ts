@@ -79,6 +79,11 @@ describe('held files that are decided on together', () => {
     expect(mayAcceptTogether([file(1, { reason: 'face_risk' })])).toBe(false)
     expect(mayAcceptTogether([file(1, { reason: 'uid_conflict' })])).toBe(false)
     expect(mayAcceptTogether([])).toBe(false)
+    const contours = (detail: string): HeldFile => file(1, { reason: 'no_pixels', detail })
+    expect(mayAcceptTogether([contours('the ontology lacks its terms: a manager may accept it')])).toBe(true)
+    expect(mayAcceptTogether([contours('the image that it belongs to is not here')])).toBe(true)
+    expect(mayAcceptTogether([contours('no pixel data'), file(2)])).toBe(false)
+    expect(mayAcceptTogether([contours('')])).toBe(false)
   })
 
   it('are held still where their job ended without an image of them', () => {
@@ -186,6 +191,12 @@ describe('a decision on a held file', () => {
     for (const sight of ['broken', 'none'] as const) {
       expect(choicesOf(sight, true, 0, true)).toEqual({ accept: false, redact: false, refuse: true })
     }
+  })
+
+  it('accepts what shows no picture where it needs no eyes', () => {
+    expect(choicesOf('none', true, 0, false, true)).toEqual({ accept: true, redact: false, refuse: true })
+    expect(choicesOf('none', false, 0, false, true)).toEqual({ accept: false, redact: false, refuse: false })
+    expect(choicesOf('broken', true, 0, false, true).accept).toBe(false)
   })
 
   it('paints boxes, or what a detector finds where there is one', () => {

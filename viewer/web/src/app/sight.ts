@@ -11,14 +11,14 @@ export interface Seeing {
   readonly again: () => void
 }
 
-/** What is to be seen of a picture that is fetched; nothing at all where a problem is told instead. */
-export function useSight(picture: Readonly<Ref<string>>, problem: Readonly<Ref<string>>): Seeing {
+/** What is to be seen of a picture that is fetched; nothing at all where there is `none` to fetch. */
+export function useSight(picture: Readonly<Ref<string>>, none: Readonly<Ref<boolean>>): Seeing {
   /** Which picture came, and which did not. */
   const came = ref('')
   const failed = ref('')
   const tries = ref(0)
   const sight = computed<Sight>(() => {
-    if (problem.value !== '') return 'none'
+    if (none.value) return 'none'
     if (failed.value === picture.value) return 'broken'
     return came.value === picture.value ? 'shown' : 'loading'
   })

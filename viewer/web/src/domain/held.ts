@@ -1,3 +1,5 @@
+import { detailParts } from '@/domain/held-detail'
+
 /** A file that did not become an image and waits for somebody to decide. */
 export interface HeldFile {
   readonly id: number
@@ -76,7 +78,14 @@ export function heldStill(files: readonly HeldFile[], decided: ReadonlyMap<numbe
 
 /** Held for how their planes lie or when they came, not for what the picture shows: nobody needs to look at each. */
 const ACCEPTED_UNSEEN: ReadonlySet<string> = new Set(['irregular_geometry', 'late_instance'])
-export const mayAcceptTogether = (files: readonly HeldFile[]): boolean => files.length > 0 && files.every(({ reason }) => ACCEPTED_UNSEEN.has(reason))
+/** What is wrong about a structure set, report or presentation state, held as files without pixels are, until an image or a term is added. */
+const LACKS_OTHERS: ReadonlySet<string> = new Set(['termsAbsent', 'imageAbsent', 'offPlanes'])
+const lacksOthers = (detail: string): boolean => detailParts(detail).some((part) => 'name' in part && LACKS_OTHERS.has(part.name))
+export const mayAcceptUnseen = ({ reason, detail }: HeldFile): boolean => ACCEPTED_UNSEEN.has(reason) || (reason === 'no_pixels' && lacksOthers(detail))
+export const mayAcceptTogether = (files: readonly HeldFile[]): boolean => files.length > 0 && files.every(mayAcceptUnseen)
+
+/** Whether a file of which the page shows nothing is accepted by whoever has seen elsewhere what it shows. */
+export const mayShowElsewhere = ({ reason }: HeldFile): boolean => reason === 'burned_in_risk' || reason === 'uid_conflict'
 
 /** The held files of the same series and reason that are not among these: an image made of these alone lacks their planes. */
 export function leftBehind(chosen: readonly HeldFile[], files: readonly HeldFile[]): readonly HeldFile[] {
@@ -209,8 +218,8 @@ export interface Choices {
   readonly refuse: boolean
 }
 
-/** The decisions that may be taken now; `rested` where the file was before somebody's eyes for a moment. */
-export function choicesOf(sight: Sight, rested: boolean, boxes: number, finds: boolean): Choices {
+/** The decisions that may be taken now; `rested` where the file was before somebody's eyes for a moment, `unseen` where it needs no eyes. */
+export function choicesOf(sight: Sight, rested: boolean, boxes: number, finds: boolean, unseen = false): Choices {
   const seen = rested && sight === 'shown'
-  return { accept: seen && boxes === 0, redact: seen && (boxes > 0 || finds), refuse: rested && sight !== 'loading' }
+  return { accept: (seen && boxes === 0) || (rested && sight === 'none' && unseen), redact: seen && (boxes > 0 || finds), refuse: rested && sight !== 'loading' }
 }
