@@ -61,6 +61,10 @@ describe('translations', () => {
     }
   })
 
+  test('French has one name for each role, in French', () => {
+    for (const [key, text] of french) expect(text, key).not.toMatch(/responsable|scientist|manager/i)
+  })
+
   test('the page says in both languages what it is for', () => {
     expect(english.get('product.research')).toBe('Research use only, not for diagnosis')
     expect(french.get('product.research')).toBe('Pour la recherche uniquement, pas pour le diagnostic')
