@@ -289,7 +289,7 @@ def test_line_tells_its_length_in_mm(page: Page, site: Site) -> None:
     wait_until_saved(page)
     (saved,) = drawings(site)
     shown = drawing_rows(page).inner_text()
-    (text,) = re.findall(r"([\d.,]+) mm", shown)
+    (text,) = re.findall(r"([\d.,]+)\smm", shown)
     assert float(text.replace(",", "")) == pytest.approx(saved["lengthMm"], abs=0.5)
     take_back(page, site)
 

@@ -249,7 +249,7 @@ def test_a_polygon_that_crosses_itself_is_kept_and_one_of_two_corners_waits(page
     assert saved["location"].startswith("MULTIPOLYGON")
     expect(page.get_by_text("kept as 2 parts")).to_be_visible()
     row = drawing_rows(page)
-    (text,) = re.findall(r"([\d.,]+) mm²", row.inner_text())
+    (text,) = re.findall(r"([\d.,]+)\smm²", row.inner_text())
     assert float(text.replace(",", "")) == pytest.approx(saved["areaMm2"], abs=0.5)
     expect(page.get_by_title("1 annotation", exact=True)).to_have_text("1")
     take_back(page, site)

@@ -61,6 +61,13 @@ describe('translations', () => {
     }
   })
 
+  test('no line parts a number from its unit or from what it multiplies', () => {
+    for (const [key, text] of [...english, ...french]) {
+      expect(text, key).not.toMatch(/[\d}] (?:[kMGT]?[Bo]|s|min|h|mm|px|%|×|days?|jours?)(?!\p{L})/u)
+    }
+    expect(code).not.toMatch(/ ×|× |\} (?:mm|px)/)
+  })
+
   test('French has one name for each role, in French', () => {
     for (const [key, text] of french) expect(text, key).not.toMatch(/responsable|scientist|manager/i)
   })

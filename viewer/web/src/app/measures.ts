@@ -12,12 +12,12 @@ export function useMeasures() {
   const round = (value: number): string => n(value, { maximumFractionDigits: value < 100 ? 1 : 0 })
 
   function ofShape(shape: Shape, frame: PlaneFrame): string {
-    const about = frame.even ? '' : '≈ '
+    const about = frame.even ? '' : '≈\u00a0'
     if (shape.kind === 'line') {
       const value = about + round(lengthOf(shape, frame))
-      return frame.calibrated ? `${value} mm` : `${value} px · ${t('measure.uncalibrated')}`
+      return frame.calibrated ? `${value}\u00a0mm` : `${value}\u00a0px · ${t('measure.uncalibrated')}`
     }
-    if (shape.kind === 'polygon') return `${about}${round(areaOf(shape, frame))} ${frame.calibrated ? 'mm²' : 'px²'}`
+    if (shape.kind === 'polygon') return `${about}${round(areaOf(shape, frame))}\u00a0${frame.calibrated ? 'mm²' : 'px²'}`
     return ''
   }
 
