@@ -68,6 +68,10 @@ describe('translations', () => {
     expect(code).not.toMatch(/ ×|× |\} (?:mm|px)/)
   })
 
+  test('French counts uploads by a degree sign, beside their number', () => {
+    for (const [key, text] of french) expect(text, key).not.toMatch(/nº|#\{|n°(?!\u00a0)/)
+  })
+
   test('French has one name for each role, in French', () => {
     for (const [key, text] of french) expect(text, key).not.toMatch(/responsable|scientist|manager/i)
   })
