@@ -258,8 +258,15 @@ describe('the size of files', () => {
     expect(sizeOf(3e15)).toEqual({ amount: 3000, unit: 'TB' })
   })
 
+  it('is rounded to the nearest', () => {
+    expect(sizeOf(13_036_545)).toEqual({ amount: 13, unit: 'MB' })
+    expect(sizeOf(13_500_000)).toEqual({ amount: 14, unit: 'MB' })
+    expect(sizeOf(1_400)).toEqual({ amount: 1, unit: 'kB' })
+  })
+
   it('is never nothing unless there is nothing', () => {
-    expect(sizeOf(1)).toEqual({ amount: 1, unit: 'kB' })
-    expect(sizeOf(0)).toEqual({ amount: 0, unit: 'kB' })
+    expect(sizeOf(289)).toEqual({ amount: 289, unit: 'B' })
+    expect(sizeOf(1)).toEqual({ amount: 1, unit: 'B' })
+    expect(sizeOf(0)).toEqual({ amount: 0, unit: 'B' })
   })
 })

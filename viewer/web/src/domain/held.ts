@@ -138,14 +138,14 @@ export interface StoppedUpload {
   readonly reason: string
 }
 
-const UNITS = ['kB', 'MB', 'GB', 'TB'] as const
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const
 export type Unit = (typeof UNITS)[number]
 
 /** A size that a person reads: the largest unit of which there is one or more, and never nothing of a file. */
 export function sizeOf(bytes: number): { readonly amount: number; readonly unit: Unit } {
-  const power = Math.min(Math.max(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), 1), UNITS.length)
+  const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), UNITS.length - 1)
   const amount = bytes / 1000 ** power
-  return { amount: amount < 10 && power > 1 ? Math.round(amount * 10) / 10 : Math.ceil(amount), unit: UNITS[power - 1] ?? 'kB' }
+  return { amount: amount < 10 && power > 1 ? Math.round(amount * 10) / 10 : Math.round(amount), unit: UNITS[power] ?? 'B' }
 }
 
 /** What there is to see of a held file, in pixels. */
