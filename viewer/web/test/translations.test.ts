@@ -72,6 +72,13 @@ describe('translations', () => {
     for (const [key, text] of french) expect(text, key).not.toMatch(/nº|#\{|n°(?!\u00a0)/)
   })
 
+  test('an empty project names the same kinds of files as the place to drop them', () => {
+    for (const words of [english, french]) {
+      expect(words.get('images.noneHint')).toContain('{kinds}')
+      for (const kind of ['DICOM', 'NIfTI', 'NRRD', 'JPEG', 'PNG', 'TIFF', 'CSV', 'JSON', 'zip', 'tar']) expect(words.get('upload.kinds')).toContain(kind)
+    }
+  })
+
   test('French has one name for each role, in French', () => {
     for (const [key, text] of french) expect(text, key).not.toMatch(/responsable|scientist|manager/i)
   })
