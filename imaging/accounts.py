@@ -57,7 +57,10 @@ class Accounts:
     ) -> tuple[User, str]:
         """Add an account; gives it and its password, which is drawn where none is given."""
         if not _USERNAME.fullmatch(username):
-            raise InvalidInputError("a user name has 1 to 64 letters, digits and . _ @ -, and starts with one of these")
+            raise InvalidInputError(
+                "a user name has 1 to 64 letters a to z without accents, digits and . _ @ -,"
+                " and starts with a letter or digit"
+            )
         _check_details(details)
         chosen = passwords.make_password() if password is None else password
         hashed = passwords.hash_password(chosen)
