@@ -75,6 +75,7 @@ describe('held files that are decided on together', () => {
 
   it('may be accepted unseen for their geometry or their time, and never for what they show', () => {
     expect(mayAcceptTogether([file(1), file(2, { reason: 'late_instance' })])).toBe(true)
+    expect(mayAcceptTogether([file(1, { reason: 'mixed_orientation' })])).toBe(true)
     expect(mayAcceptTogether([file(1), file(2, { reason: 'burned_in_risk' })])).toBe(false)
     expect(mayAcceptTogether([file(1, { reason: 'face_risk' })])).toBe(false)
     expect(mayAcceptTogether([file(1, { reason: 'uid_conflict' })])).toBe(false)

@@ -77,7 +77,7 @@ export function heldStill(files: readonly HeldFile[], decided: ReadonlyMap<numbe
 }
 
 /** Held for how their planes lie or when they came, not for what the picture shows: nobody needs to look at each. */
-const ACCEPTED_UNSEEN: ReadonlySet<string> = new Set(['irregular_geometry', 'late_instance'])
+const ACCEPTED_UNSEEN: ReadonlySet<string> = new Set(['irregular_geometry', 'mixed_orientation', 'late_instance'])
 /** What is wrong about a structure set, report or presentation state, held as files without pixels are, until an image or a term is added. */
 const LACKS_OTHERS: ReadonlySet<string> = new Set(['termsAbsent', 'imageAbsent', 'offPlanes'])
 const lacksOthers = (detail: string): boolean => detailParts(detail).some((part) => 'name' in part && LACKS_OTHERS.has(part.name))
