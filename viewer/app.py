@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from imaging.workspace import Workspace
 from viewer.api import (
     annotation,
+    annotation_listing,
     command,
     dicomweb,
     grouping,
@@ -54,6 +55,7 @@ _ROUTERS = (
     project,
     ontology,
     image,
+    annotation_listing,
     annotation,
     command,
     remark,

@@ -92,18 +92,30 @@ class Box(Record):
 
 
 class AnnotationFilter(Record):
-    """Which annotations a listing wants; an empty tuple means no restriction. All filters are ANDed."""
+    """Which annotations a listing wants; an empty tuple means no restriction. All filters are ANDed.
+
+    `near` is a drawing and a distance in pixels of the plane, top-left: what is no farther away matches.
+    """
 
     images: tuple[ImageKey, ...] = ()
     users: tuple[UserKey, ...] = ()
     layers: tuple[LayerKey, ...] = ()
     terms: tuple[TermKey, ...] = ()
     without_term: bool = False
+    several_terms: bool = False
+    tracks: tuple[int, ...] = ()
+    without_track: bool = False
+    several_tracks: bool = False
+    tags: tuple[int, ...] = ()
+    without_tag: bool = False
+    groups: tuple[int, ...] = ()
+    excluded: tuple[AnnotationKey, ...] = ()
     slices: tuple[int, ...] = ()
     axis: Axis | None = None
     index: int | None = None
     box: Box | None = None
     intersects_wkt: str | None = None
+    near: tuple[str, float] | None = None
     reviewed: bool | None = None
     after: datetime | None = None
     before: datetime | None = None

@@ -24,6 +24,9 @@ from imaging.project.ontology import require_terms
 from imaging.store import annotations as rows
 from imaging.store.database import Transaction
 
+_FAR = 1e12
+"""Farther than any plane reaches, in pixels."""
+
 
 class Annotations:
     """Annotations of one project."""
@@ -36,8 +39,8 @@ class Annotations:
         """One page of the annotations that match, oldest first, with the count of all that do."""
         wanted = AnnotationFilter() if wanted is None else wanted
         with self._gate.read(Action.SEE_ANNOTATIONS) as transaction:
-            if wanted.box is not None or wanted.intersects_wkt is not None:
-                return _list_intersecting(transaction, self._gate, wanted)
+            if (wanted.box, wanted.intersects_wkt, wanted.near) != (None, None, None):
+                return _list_meeting(transaction, self._gate, wanted)
             total = rows.count_annotations(transaction, self._gate.project, wanted)
             items = rows.list_annotations(transaction, self._gate.project, wanted)
         return AnnotationPage(items=tuple(items), total=total)
@@ -231,31 +234,55 @@ def check_place(image: Image, draft: AnnotationDraft) -> None:
             raise InvalidInputError(f"the image has no plane {axis} = {place}")
 
 
-def _list_intersecting(transaction: Transaction, gate: Gate, wanted: AnnotationFilter) -> AnnotationPage:
+def _list_meeting(transaction: Transaction, gate: Gate, wanted: AnnotationFilter) -> AnnotationPage:
     region, box = _region(wanted)
-    rectangular = wanted.intersects_wkt is None
-    shapely.prepare(region)
+    base, distance = (None, 0.0) if wanted.near is None else (_parse_region(wanted.near[0]), wanted.near[1])
+    if base is not None:
+        box = _overlap(box, _box_of(base, distance))
+    rectangular = wanted.intersects_wkt is None and base is None
+    for one in (region, base):
+        shapely.prepare(one)
+
+    def meets(wkt: str) -> bool:
+        drawing = shapely.from_wkt(wkt)
+        near = base is None or shapely.dwithin(base, drawing, distance)
+        return bool(near and (region is None or shapely.intersects(region, drawing)))
+
     keys = [
         candidate.key
         for candidate in rows.list_candidates(transaction, gate.project, wanted, box)
-        if (rectangular and candidate.inside) or shapely.intersects(region, shapely.from_wkt(candidate.wkt))
+        if (rectangular and candidate.inside) or meets(candidate.wkt)
     ]
     end = None if wanted.limit is None else wanted.offset + wanted.limit
     items = rows.fetch_annotations(transaction, keys[wanted.offset : end])
     return AnnotationPage(items=tuple(items), total=len(keys))
 
 
-def _region(wanted: AnnotationFilter) -> tuple[BaseGeometry, Box]:
+def _region(wanted: AnnotationFilter) -> tuple[BaseGeometry | None, Box]:
     regions: list[BaseGeometry] = []
     if wanted.box is not None:
         regions.append(shapely.box(wanted.box.x0, wanted.box.y0, wanted.box.x1, wanted.box.y1))
     if wanted.intersects_wkt is not None:
-        regions.append(shapely.make_valid(parse(wanted.intersects_wkt)[1]))
+        regions.append(_parse_region(wanted.intersects_wkt))
+    if not regions:
+        return None, Box(x0=-_FAR, y0=-_FAR, x1=_FAR, y1=_FAR)
     region = shapely.intersection_all(regions) if len(regions) > 1 else regions[0]
+    return region, _box_of(region)
+
+
+def _parse_region(wkt: str) -> BaseGeometry:
+    return shapely.make_valid(parse(wkt)[1])
+
+
+def _box_of(region: BaseGeometry, distance: float = 0.0) -> Box:
     if region.is_empty:
-        return region, Box(x0=0, y0=0, x1=-1, y1=-1)
+        return Box(x0=0, y0=0, x1=-1, y1=-1)
     x0, y0, x1, y1 = region.bounds
-    return region, Box(x0=x0, y0=y0, x1=x1, y1=y1)
+    return Box(x0=x0 - distance, y0=y0 - distance, x1=x1 + distance, y1=y1 + distance)
+
+
+def _overlap(one: Box, other: Box) -> Box:
+    return Box(x0=max(one.x0, other.x0), y0=max(one.y0, other.y0), x1=min(one.x1, other.x1), y1=min(one.y1, other.y1))
 
 
 def _is(record: Annotation, drawing: Drawing | None, terms: tuple[TermKey, ...]) -> bool:

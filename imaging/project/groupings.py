@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+from collections import defaultdict
+from collections.abc import Sequence
 
 from imaging.access import Action
 from imaging.domain.base import AnnotationKey, ImageKey
@@ -97,6 +99,14 @@ class Tracks:
         with self._gate.read(Action.SEE_ANNOTATIONS) as transaction:
             require_annotation(transaction, self._gate, annotation, writing=False)
             return rows.list_tracked(transaction, annotation_key=annotation)
+
+    def of_annotations(self, keys: Sequence[AnnotationKey]) -> dict[AnnotationKey, builtins.list[Tracked]]:
+        """The tracks of those of some annotations that have any, as a listing shows them."""
+        found = defaultdict[AnnotationKey, builtins.list[Tracked]](builtins.list)
+        with self._gate.read(Action.SEE_ANNOTATIONS) as transaction:
+            for one in rows.list_tracked_of(transaction, self._gate.project, keys):
+                found[one.annotation].append(one)
+        return dict(found)
 
     def follow(self, annotation: AnnotationKey, track: int) -> Tracked:
         """Say that an annotation shows the object of a track of its image; what is said already stays as it is."""

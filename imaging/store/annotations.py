@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, false, func, insert, or_, select, update
+from sqlalchemy import RowMapping, and_, delete, func, insert, select, update
 
 from imaging.domain.annotation import Annotation, AnnotationFilter, Box
 from imaging.domain.base import AnnotationKey, LayerKey, ProjectKey, TermKey
-from imaging.domain.image import Axis, SliceOrder
+from imaging.domain.image import Axis
+from imaging.store.annotation_filters import matching
 from imaging.store.database import Transaction, batches
-from imaging.store.images import holds_slice
-from imaging.store.schema import annotation, annotation_term, image
+from imaging.store.schema import annotation, annotation_term
 
 _COLUMNS = [column for column in annotation.c if column.name not in {"x0", "y0", "x1", "y1", "token"}]
 
@@ -79,13 +79,13 @@ def set_token(transaction: Transaction, key: AnnotationKey, token: str) -> None:
 
 def count_annotations(transaction: Transaction, project: ProjectKey, wanted: AnnotationFilter) -> int:
     """Count all that match, apart from exact intersection."""
-    statement = select(func.count()).select_from(annotation).where(_matching(transaction, project, wanted))
+    statement = select(func.count()).select_from(annotation).where(matching(transaction, project, wanted))
     return int(transaction.execute(statement).scalar_one())
 
 
 def list_annotations(transaction: Transaction, project: ProjectKey, wanted: AnnotationFilter) -> list[Annotation]:
     """One page of those that match, oldest first, apart from exact intersection."""
-    statement = select(*_COLUMNS).where(_matching(transaction, project, wanted)).order_by(annotation.c.id)
+    statement = select(*_COLUMNS).where(matching(transaction, project, wanted)).order_by(annotation.c.id)
     statement = statement.offset(wanted.offset).limit(wanted.limit)
     return _records(transaction, transaction.execute(statement).mappings().all())
 
@@ -97,7 +97,7 @@ def list_candidates(
     columns = annotation.c
     meets = and_(columns.x0 <= box.x1, columns.x1 >= box.x0, columns.y0 <= box.y1, columns.y1 >= box.y0)
     within = and_(columns.x0 >= box.x0, columns.x1 <= box.x1, columns.y0 >= box.y0, columns.y1 <= box.y1)
-    statement = select(columns.id, columns.wkt, within).where(_matching(transaction, project, wanted), meets)
+    statement = select(columns.id, columns.wkt, within).where(matching(transaction, project, wanted), meets)
     rows = transaction.execute(statement.order_by(columns.id))
     return [Candidate(AnnotationKey(key), wkt, bool(inside)) for key, wkt, inside in rows]
 
@@ -110,67 +110,6 @@ def fetch_annotations(transaction: Transaction, keys: Sequence[AnnotationKey]) -
         rows = transaction.execute(statement.order_by(annotation.c.id)).mappings().all()
         found.extend(_records(transaction, rows))
     return found
-
-
-def _matching(transaction: Transaction, project: ProjectKey, wanted: AnnotationFilter) -> ColumnElement[bool]:
-    columns = annotation.c
-    wheres: list[ColumnElement[bool]] = []
-    if wanted.images:
-        # The project is asked of the few images, not of each annotation: a condition on both would let SQLite walk
-        # all annotations of the project in id order.
-        own = select(image.c.id).where(image.c.project == project, image.c.id.in_(wanted.images))
-        wheres.append(columns.image.in_(own))
-    elif not wanted.slices:
-        wheres.append(columns.project == project)
-    for column, keys in (
-        (columns.account, wanted.users),
-        (columns.layer, wanted.layers),
-    ):
-        if keys:
-            wheres.append(column.in_(keys))
-    if wanted.terms:
-        termed = select(annotation_term.c.annotation).where(annotation_term.c.term.in_(wanted.terms))
-        wheres.append(columns.id.in_(termed))
-    if wanted.without_term:
-        wheres.append(~exists().where(annotation_term.c.annotation == columns.id))
-    if wanted.slices:
-        wheres.append(_on_slices(transaction, project, wanted.slices))
-    return and_(*wheres, *_when_and_where(wanted))
-
-
-def _when_and_where(wanted: AnnotationFilter) -> list[ColumnElement[bool]]:
-    columns = annotation.c
-    wheres: list[ColumnElement[bool]] = []
-    if wanted.axis is not None:
-        wheres.append(columns.axis == wanted.axis.value)
-    if wanted.index is not None:
-        wheres.append(columns.index == wanted.index)
-    if wanted.reviewed is not None:
-        wheres.append(columns.reviewed.is_(wanted.reviewed))
-    if wanted.after is not None:
-        wheres.append(columns.created > wanted.after)
-    if wanted.before is not None:
-        wheres.append(columns.created < wanted.before)
-    return wheres
-
-
-def _on_slices(transaction: Transaction, project: ProjectKey, slices: Sequence[int]) -> ColumnElement[bool]:
-    # Each id is turned into its place, and places that share all but z are asked for together.
-    bases = select(image.c.slice_base, image.c.slices, image.c.id, image.c.shape, image.c.attributes)
-    covered = or_(*(holds_slice(key) for key in slices))
-    places: dict[tuple[int, int, int], list[int]] = defaultdict(list)
-    for row in transaction.execute(bases.where(image.c.project == project, covered)):
-        order = SliceOrder.of(row.attributes["axes"], row.shape, row.attributes["photometric"])
-        for key in slices:
-            if 0 <= key - row.slice_base < row.slices:
-                t, z, c = order.place(key - row.slice_base)
-                places[row.id, t, c].append(z)
-    columns = annotation.c
-    wheres = [
-        and_(columns.image == key, columns.t == t, columns.c == c, columns.index.in_(planes))
-        for (key, t, c), planes in places.items()
-    ]
-    return and_(columns.axis == Axis.Z.value, or_(false(), *wheres))
 
 
 def _values(record: Annotation) -> dict[str, object]:

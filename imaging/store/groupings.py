@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from sqlalchemy import (
@@ -22,7 +23,7 @@ from sqlalchemy import (
 from imaging.domain.base import ProjectKey, Record
 from imaging.domain.grouping import AnnotationGroup, AnnotationLink, GroupedImage, ImageGroup, Track, Tracked
 from imaging.store.columns import key_column, link_column, time_columns
-from imaging.store.database import Transaction
+from imaging.store.database import Transaction, batches
 from imaging.store.moment import Moment
 from imaging.store.schema import annotation, metadata
 
@@ -147,6 +148,16 @@ def list_tracked(
     if track_key is not None:
         statement = statement.where(annotation_track.c.track == track_key)
     return _all(transaction, Tracked, statement)
+
+
+def list_tracked_of(transaction: Transaction, project: ProjectKey, keys: Sequence[int]) -> list[Tracked]:
+    """Which of some annotations of a project show the object of which track."""
+    statement = select(annotation_track).join(annotation, annotation.c.id == annotation_track.c.annotation)
+    statement = statement.where(annotation.c.project == project).order_by(annotation_track.c.id)
+    found: list[Tracked] = []
+    for batch in batches(keys):
+        found += _all(transaction, Tracked, statement.where(annotation_track.c.annotation.in_(batch)))
+    return found
 
 
 def get_image_group(transaction: Transaction, project: ProjectKey, key: int) -> ImageGroup | None:

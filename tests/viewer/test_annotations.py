@@ -295,6 +295,85 @@ class TestListing:
         project = {"project": world.ours.project.record.id, "bbox": low}
         assert annotator.get(URL, params=project).status_code == 400
 
+    def test_tracks_tags_groups_and_several_terms_are_filters(self, world, annotator, drawn):
+        ours = world.ours
+        square, point, sagittal, line = drawn
+        mine = {"project": ours.project.record.id, "user": world.users["annotator"].id}
+        tracks = [
+            annotator.post("/api/track.json", json={"name": f"filter {number}", "image": ours.ct.id}).json()["track"][
+                "id"
+            ]
+            for number in (1, 2)
+        ]
+        followed = [(square, tracks[0]), (square, tracks[1]), (point, tracks[1])]
+        for annotation, track in followed:
+            sent = {"annotationIdent": annotation, "track": track}
+            assert annotator.post("/api/annotationtrack.json", json=sent).status_code == 200
+        assert self._ids(annotator, mine | {"track": tracks[1]}) == [square, point]
+        assert self._ids(annotator, mine | {"tracks": f"{tracks[0]},{tracks[1]}"}) == [square, point]
+        assert self._ids(annotator, mine | {"multipleTrack": "True"}) == [square]
+        assert self._ids(annotator, mine | {"noTrack": "True"}) == [sagittal, line]
+        shown = annotator.get(URL, params=mine | {"showTrack": "True"}).json()["collection"]
+        assert [one["track"] for one in shown] == [tracks, [tracks[1]], [], []]
+        assert shown[1]["annotationTrack"][0]["annotation"] == point
+        assert annotator.get(URL, params=mine).json()["collection"][0]["track"] is None
+
+        tag = annotator.post("/api/tag.json", json={"name": "filtered"}).json()["tag"]["id"]
+        marks = f"/api/domain/be.cytomine.domain.ontology.UserAnnotation/{line}/tag_domain_association.json"
+        assert annotator.post(marks, json={"tag": tag}).status_code == 200
+        assert self._ids(annotator, mine | {"tag": tag}) == [line]
+        assert self._ids(annotator, mine | {"tags": f"{tag},999999"}) == [line]
+        assert self._ids(annotator, mine | {"noTag": "True"}) == [square, point, sagittal]
+
+        group = annotator.post("/api/annotationgroup.json", json={"project": ours.project.record.id})
+        key = group.json()["annotationgroup"]["id"]
+        sent = {"annotationIdent": point, "group": key}
+        assert annotator.post("/api/annotationlink.json", json=sent).status_code == 200
+        assert self._ids(annotator, mine | {"group": key}) == [point]
+        assert self._ids(annotator, mine | {"groups": key, "track": tracks[0]}) == []
+
+        assert self._ids(annotator, mine | {"multipleTerm": "True"}) == []
+        second = f"/api/annotation/{square}/term/{ours.terms[1].id}.json"
+        assert annotator.post(second).status_code == 200
+        (both,) = annotator.get(URL, params=mine | {"multipleTerm": "True"}).json()["collection"]
+        assert both["id"] == square
+        assert [(one["term"], one["user"]) for one in both["userByTerm"]] == [
+            (term.id, [world.users["annotator"].id]) for term in ours.terms
+        ]
+        annotator.delete(second)
+        assert self._ids(annotator, mine | {"excludedAnnotation": square}) == [point, sagittal, line]
+
+    def test_what_meets_an_annotation_or_lies_near_it(self, world, annotator, drawn):
+        square, point, sagittal, _ = drawn
+        query = {"image": world.ours.ct.id, "user": world.users["annotator"].id}
+        assert self._ids(annotator, query | {"bboxAnnotation": square}) == [square]
+        assert self._ids(annotator, query | {"bboxAnnotation": sagittal}) == [sagittal]
+        near = query | {"baseAnnotation": square}
+        apart = shapely.distance(shapely.box(0, 0, 2, 2), shapely.Point(5.5, 4.5))
+        assert self._ids(annotator, near | {"maxDistanceBaseAnnotation": apart + 1e-9}) == [square, point]
+        assert self._ids(annotator, near | {"maxDistanceBaseAnnotation": apart - 1e-6}) == [square]
+        place = query | {"baseAnnotation": "POINT (5.5 5.5)", "maxDistanceBaseAnnotation": 1}
+        assert self._ids(annotator, place) == [point]
+        assert self._ids(annotator, place | {"bbox": "POLYGON ((0 0, 1 0, 1 1, 0 1, 0 0))"}) == []
+
+    def test_what_is_included_leaves_the_asking_annotation_out(self, world, annotator, drawn):
+        square = drawn[0]
+        ours, me = world.ours, world.users["annotator"].id
+        inner = _draw(annotator, image=ours.ct.id, location="POINT (1 1)", term=[ours.terms[1].id])["id"]
+        asked = {"annotation": square, "user": me, "max": 0, "offset": 0}
+        of_image = f"/api/imageinstance/{ours.ct.id}/annotation/included.json"
+        for url, query in ((of_image, asked), ("/api/annotation/included.json", asked | {"image": ours.ct.id})):
+            found = annotator.get(url, params=query)
+            assert [one["id"] for one in found.json()["collection"]] == [inner], found.text
+        assert annotator.get(of_image, params=asked | {"terms": ours.terms[0].id}).json()["size"] == 0
+        region = {"geometry": "POLYGON ((0 0, 3 0, 3 3, 0 3, 0 0))", "user": me}
+        assert annotator.get(of_image, params=region).json()["size"] == 2
+        annotator.delete(f"/api/annotation/{inner}.json")
+        for refused in ({}, asked | region, {"geometry": "no WKT"}):
+            assert annotator.get(of_image, params=refused).status_code == 400
+        assert annotator.get(of_image, params={"annotation": world.theirs.annotation.id}).status_code == 404
+        assert world.as_user("stranger").get(of_image, params=asked).status_code == 404
+
     def test_pages_count_all(self, world, annotator, drawn):
         query = {"project": world.ours.project.record.id, "user": world.users["annotator"].id, "max": 3}
         first = annotator.get(URL, params=query).json()
@@ -325,7 +404,14 @@ class TestListing:
             {"max": -1},
             {"offset": "x"},
             {"baseAnnotation": "1'"},
-            {"track": 5},
+            {"baseAnnotation": "1'", "maxDistanceBaseAnnotation": 5},
+            {"baseAnnotation": "1) OR 1=1 --", "maxDistanceBaseAnnotation": 5},
+            {"maxDistanceBaseAnnotation": 5},
+            {"bboxAnnotation": "1'"},
+            {"track": "5'"},
+            {"tags": "x"},
+            {"suggestedTerm": 5},
+            {"kmeans": "True"},
             {"noTerm": "perhaps"},
             {"project": 2**60},
         ],

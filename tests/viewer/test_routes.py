@@ -47,7 +47,16 @@ BODIES = {
     "add_annotation_group": {"project": "{project}"},
     "link_annotation": {"annotationIdent": "{annotation}", "group": "{group}"},
 }
-OWN = {"start_session", "end_session", "show_session", "add_user", "add_ontology", "list_annotations", "add_tag"}
+OWN = {
+    "start_session",
+    "end_session",
+    "show_session",
+    "add_user",
+    "add_ontology",
+    "list_annotations",
+    "list_included",
+    "add_tag",
+}
 
 
 def _ids(space, world):

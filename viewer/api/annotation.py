@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -24,32 +24,11 @@ from viewer.api.shapes.annotation import (
     AnnotationTermChanged,
     AnnotationTermShape,
 )
-from viewer.api.shapes.annotation_query import AnnotationQuery
 from viewer.api.shapes.envelope import Collection, call_back
 from viewer.api.shapes.ontology import TermShape
 from viewer.deps import Door, Entry, Id, Page, Site
 
 router = APIRouter(prefix="/api", tags=["annotation"])
-
-_FEW = 4
-"""Up to so many images are fetched one by one rather than all at once."""
-
-
-@router.get("/annotation.json")
-def list_annotations(
-    query: Annotated[AnnotationQuery, Query()], door: Entry, page: Page, site: Site
-) -> Collection[AnnotationShape]:
-    """List annotations of one project by Cytomine's filters."""
-    query.require_known()
-    project = _find_project(door, query)
-    box = query.flip_box(_boxed_images(project, query))
-    found = project.annotations.list(query.filter(offset=page.offset, limit=page.limit, intersects=box))
-    images = _images_of(project, found.items)
-    shapes = [
-        AnnotationShape.of(drawn, images[drawn.image], site=site, with_location=query.with_location)
-        for drawn in found.items
-    ]
-    return Collection[AnnotationShape].page(shapes, found.total, page)
 
 
 @router.get("/annotation/{annotation}.json")
@@ -127,33 +106,6 @@ def remove_annotation_term(annotation: Id, term: Id, door: Entry) -> AnnotationT
     project = door.locate("annotation", annotation)
     drawn = project.annotations.remove_term(AnnotationKey(annotation), TermKey(term))
     return _term_changed(project, "Delete", drawn, term)
-
-
-def _find_project(door: Door, query: AnnotationQuery) -> Project:
-    if query.project is not None:
-        return door.project(query.project)
-    if query.wanted_images:
-        return door.locate("image", query.wanted_images[0])
-    if query.wanted_slices:
-        return door.locate("slice", query.wanted_slices[0])
-    raise InvalidInputError("name a project, image, images, slice or slices")
-
-
-def _boxed_images(project: Project, query: AnnotationQuery) -> Iterator[Image]:
-    """Give the images that a box speaks about, each fetched when it is looked at."""
-    if query.wanted_images:
-        yield from (project.images.get(ImageKey(key)) for key in query.wanted_images)
-    elif query.wanted_slices:
-        yield from (project.images.by_slice(key)[0] for key in query.wanted_slices)
-    else:
-        yield from project.images.list()
-
-
-def _images_of(project: Project, drawn: Iterable[Annotation]) -> Mapping[ImageKey, Image]:
-    keys = {one.image for one in drawn}
-    if len(keys) <= _FEW:
-        return {key: project.images.get(key) for key in keys}
-    return {image.id: image for image in project.images.list()}
 
 
 def _draw_all(door: Door, sent: Sequence[AnnotationSent]) -> list[tuple[Annotation, Image]]:

@@ -78,6 +78,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "tracks.delete": (writers, lambda: project.tracks.delete(absent)),
         "tracks.tracked": ({see}, lambda: project.tracks.tracked(absent, absent)),
         "tracks.of_annotation": ({see}, lambda: project.tracks.of_annotation(absent)),
+        "tracks.of_annotations": ({see}, lambda: project.tracks.of_annotations([absent])),
         "tracks.follow": (writers, lambda: project.tracks.follow(absent, absent)),
         "tracks.unfollow": (writers, lambda: project.tracks.unfollow(absent, absent)),
         "image_groups.list": ({Action.SEE_IMAGES}, project.image_groups.list),

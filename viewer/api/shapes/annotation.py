@@ -8,6 +8,7 @@ from pydantic import AliasChoices, Field, field_validator
 
 from imaging.domain.annotation import Annotation, AnnotationDraft
 from imaging.domain.base import TermKey
+from imaging.domain.grouping import Tracked
 from imaging.domain.image import Axis, Image
 from imaging.geometry import flip_wkt_y, parse_wkt
 from imaging.project.drawing import LONGEST_WKT, plane_of
@@ -29,6 +30,27 @@ class MeasurementShape(Shape):
     unit: str
 
 
+class TermBy(Shape):
+    """Who gave a term to an annotation."""
+
+    id: int
+    term: int
+    user: list[int]
+
+
+class TrackedShape(Shape):
+    """That an annotation shows the object of a track."""
+
+    id: int
+    annotation: int
+    track: int
+
+    @classmethod
+    def of(cls, tracked: Tracked) -> Self:
+        """Show it within its annotation."""
+        return cls(id=tracked.id, annotation=tracked.annotation, track=tracked.track)
+
+
 class AnnotationShape(Thing):
     """A drawing on one plane; `slice` is null on planes other than z."""
 
@@ -46,6 +68,9 @@ class AnnotationShape(Thing):
     perimeter: float
     perimeter_unit: str
     term: list[int]
+    user_by_term: list[TermBy]
+    track: list[int] | None = Field(default=None, description="In a listing with `showTrack`.")
+    annotation_track: list[TrackedShape] | None = None
     nb_comments: int = 0
     crop_url: str = Field(alias="cropURL")
     small_crop_url: str = Field(alias="smallCropURL")
@@ -67,6 +92,7 @@ class AnnotationShape(Thing):
         """Show an annotation; `site` is scheme and host for Cytomine's absolute URLs."""
         crop = f"{site}/api/userannotation/{drawn.id}/crop.png"
         location = flip_wkt_y(drawn.wkt, plane_of(image, drawn.axis).height) if with_location else None
+        users = [] if drawn.user is None else [drawn.user]
         calibrated = drawn.area_mm2 is not None and drawn.length_mm is not None
         return cls(
             id=drawn.id,
@@ -84,6 +110,7 @@ class AnnotationShape(Thing):
             perimeter=(drawn.length_mm or 0.0) if calibrated else drawn.length_px,
             perimeter_unit="mm" if calibrated else "pixels",
             term=list(drawn.terms),
+            user_by_term=[TermBy(id=drawn.id, term=term, user=users) for term in drawn.terms],
             crop_url=crop,
             small_crop_url=f"{crop}?maxSize=256",
             url=crop,

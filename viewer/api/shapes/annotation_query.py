@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
 from imaging.domain.annotation import AnnotationFilter
-from imaging.domain.base import ImageKey, LayerKey, TermKey, UserKey
-from imaging.domain.image import Axis, Image
+from imaging.domain.base import AnnotationKey, ImageKey, LayerKey, TermKey, UserKey
+from imaging.domain.image import Axis
 from imaging.errors import InvalidInputError
-from imaging.geometry import flip_wkt_y
-from imaging.project.drawing import plane_of
 from viewer.api.shapes.envelope import Sent, SentId
 from viewer.deps import LARGEST_ID
 
 _LATEST_MILLIS = 253_402_300_799_000
 _MOST_IDS = 10_000
+_LONGEST_ID = len(str(LARGEST_ID))
+LONGEST_REGION = 100_000
+"""Characters of WKT in a query."""
 
 
 def _split(value: object) -> object:
@@ -49,10 +50,31 @@ class AnnotationQuery(Sent):
     term: SentId | None = None
     terms: Ids = ()
     no_term: bool = False
+    multiple_term: bool = False
+    track: SentId | None = None
+    tracks: Ids = ()
+    no_track: bool = False
+    multiple_track: bool = False
+    tag: SentId | None = None
+    tags: Ids = ()
+    no_tag: bool = False
+    group: SentId | None = None
+    groups: Ids = ()
+    excluded_annotation: SentId | None = None
+    not_reviewed_only: bool = False
     reviewed: bool | None = None
     axis: Axis | None = None
     index: int | None = Field(default=None, ge=0, le=LARGEST_ID)
-    bbox: str | None = Field(default=None, max_length=100_000, description="WKT, lower-left; what meets it matches.")
+    bbox: str | None = Field(
+        default=None, max_length=LONGEST_REGION, description="WKT, lower-left; what meets it matches."
+    )
+    bbox_annotation: SentId | None = Field(default=None, description="What meets this annotation matches.")
+    base_annotation: str | None = Field(
+        default=None,
+        max_length=LONGEST_REGION,
+        description="An annotation, or WKT, lower-left; needs `maxDistanceBaseAnnotation`.",
+    )
+    max_distance_base_annotation: float | None = Field(default=None, ge=0, le=1e9, description="Pixels of the plane.")
     after_than: Millis | None = None
     before_than: Millis | None = None
     show_basic: bool | None = None
@@ -60,23 +82,16 @@ class AnnotationQuery(Sent):
     show_wkt: bool | None = Field(default=None, alias="showWKT")
     show_gis: bool | None = Field(default=None, alias="showGIS")
     show_term: bool | None = None
-    multiple_term: bool = False
-    included: bool = False
+    show_track: bool | None = None
     suggested_term: str | None = None
-    track: str | None = None
-    tracks: str | None = None
-    group: str | None = None
-    groups: str | None = None
-    tag: str | None = None
-    tags: str | None = None
-    bbox_annotation: str | None = None
-    base_annotation: str | None = None
-    max_distance_base_annotation: str | None = None
+    users_for_term: str | None = None
+    review_users: str | None = None
+    kmeans: bool = False
 
     @property
     def with_location(self) -> bool:
         """Whether drawings are wanted."""
-        shows = (self.show_basic, self.show_meta, self.show_gis, self.show_term)
+        shows = (self.show_basic, self.show_meta, self.show_gis, self.show_term, self.show_track)
         if self.show_wkt is not None:
             return self.show_wkt
         return not any(show is not None for show in shows)
@@ -91,55 +106,93 @@ class AnnotationQuery(Sent):
         """All slices that are named."""
         return _join(self.slice, self.slices)
 
+    @property
+    def base_key(self) -> int | None:
+        """Which annotation `base_annotation` names, unless it is WKT."""
+        given = (self.base_annotation or "").strip()
+        return int(given) if given.isascii() and given.isdecimal() and len(given) <= _LONGEST_ID else None
+
     def require_known(self) -> None:
-        """Refuse filters that are not understood: ignoring one would list too much."""
+        """Refuse filters that are not understood, or not whole: ignoring one would list too much."""
         asked = {
-            "multipleTerm": self.multiple_term,
-            "included": self.included,
             "suggestedTerm": self.suggested_term,
-            "track": self.track or self.tracks,
-            "group": self.group or self.groups,
-            "tag": self.tag or self.tags,
-            "bboxAnnotation": self.bbox_annotation,
-            "baseAnnotation": self.base_annotation or self.max_distance_base_annotation,
+            "usersForTerm": self.users_for_term,
+            "reviewUsers": self.review_users,
+            "kmeans": self.kmeans,
         }
         unknown = [name for name, value in asked.items() if value]
         if unknown:
             raise InvalidInputError(f"this filter is not understood: {', '.join(unknown)}")
+        if (self.base_annotation is None) != (self.max_distance_base_annotation is None):
+            raise InvalidInputError("baseAnnotation and maxDistanceBaseAnnotation go together")
 
-    def filter(self, *, offset: int, limit: int | None, intersects: str | None) -> AnnotationFilter:
-        """Say the same inside; `intersects` is the box as top-left WKT."""
+    def filter(self, *, offset: int, limit: int | None, region: Region) -> AnnotationFilter:
+        """Say the same inside."""
         return AnnotationFilter(
             images=tuple(ImageKey(key) for key in self.wanted_images),
             users=tuple(UserKey(key) for key in _join(self.user, self.users)),
             layers=tuple(LayerKey(key) for key in _join(self.layer, self.layers)),
             terms=tuple(TermKey(key) for key in _join(self.term, self.terms)),
             without_term=self.no_term,
+            several_terms=self.multiple_term,
+            tracks=_join(self.track, self.tracks),
+            without_track=self.no_track,
+            several_tracks=self.multiple_track,
+            tags=_join(self.tag, self.tags),
+            without_tag=self.no_tag,
+            groups=_join(self.group, self.groups),
+            excluded=() if self.excluded_annotation is None else (AnnotationKey(self.excluded_annotation),),
             slices=self.wanted_slices,
-            axis=self.plane_axis,
+            axis=region.axis,
             index=self.index,
-            intersects_wkt=intersects,
-            reviewed=self.reviewed,
+            intersects_wkt=region.meets,
+            near=region.near,
+            reviewed=False if self.not_reviewed_only else self.reviewed,
             after=_moment(self.after_than),
             before=_moment(self.before_than),
             offset=offset,
             limit=limit,
         )
 
-    @property
-    def plane_axis(self) -> Axis | None:
-        """Which planes are wanted; a box or an index speaks about z planes unless another axis is named."""
-        speaks_of_planes = self.bbox is not None or self.index is not None
-        return self.axis or (Axis.Z if speaks_of_planes else None)
 
-    def flip_box(self, images: Iterable[Image]) -> str | None:
-        """Turn the box to top-left; its images must have planes of one height."""
-        if self.bbox is None:
-            return None
-        heights = {plane_of(image, self.plane_axis or Axis.Z).height for image in images}
-        if len(heights) > 1:
-            raise InvalidInputError("a box needs images of one height; ask image by image")
-        return flip_wkt_y(self.bbox, heights.pop() if heights else 0)
+class IncludedQuery(Sent):
+    """The query of `annotation/included.json`: what meets an annotation, which is not listed itself, or a region."""
+
+    image: SentId | None = None
+    annotation: SentId | None = None
+    geometry: str | None = Field(default=None, max_length=LONGEST_REGION, description="WKT, lower-left.")
+    user: SentId | None = None
+    users: Ids = ()
+    term: SentId | None = None
+    terms: Ids = ()
+    reviewed: bool | None = None
+
+    def listing(self, image: int | None = None) -> AnnotationQuery:
+        """Say the same as a listing of an image."""
+        if (self.annotation is None) == (self.geometry is None):
+            raise InvalidInputError("name an annotation or a geometry")
+        if image is not None and self.image not in (None, image):
+            raise InvalidInputError("the images differ")
+        return AnnotationQuery(
+            image=image or self.image,
+            bbox=self.geometry,
+            bbox_annotation=self.annotation,
+            excluded_annotation=self.annotation,
+            user=self.user,
+            users=self.users,
+            term=self.term,
+            terms=self.terms,
+            reviewed=self.reviewed,
+        )
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where listed annotations lie: on planes of an axis, meeting a region, near to one (WKT, top-left; pixels)."""
+
+    axis: Axis | None
+    meets: str | None = None
+    near: tuple[str, float] | None = None
 
 
 def _join(one: int | None, many: tuple[int, ...]) -> tuple[int, ...]:
