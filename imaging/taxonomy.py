@@ -40,6 +40,13 @@ def check_name(kind: str, name: str) -> str:
     return trimmed
 
 
+def check_text(text: str, longest: int) -> str:
+    """Refuse a text that is empty, too long or holds what no database takes."""
+    if not text or len(text) > longest or "\0" in text:
+        raise InvalidInputError(f"a text has 1 to {longest} characters")
+    return text
+
+
 def require_projects(transaction: Transaction, user: UserKey, sharing: Iterable[ProjectKey]) -> None:
     """Refuse unless the user may edit the ontology in each project that shares it: a change reaches all of them."""
     for project in sharing:

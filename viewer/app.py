@@ -13,6 +13,7 @@ from imaging.workspace import Workspace
 from viewer.api import (
     annotation,
     annotation_listing,
+    attached_file,
     command,
     dicomweb,
     grouping,
@@ -56,6 +57,7 @@ _ROUTERS = (
     ontology,
     image,
     annotation_listing,
+    attached_file,
     annotation,
     command,
     remark,

@@ -45,6 +45,7 @@ class Annotation(Record):
     `index` is the voxel index along `axis`; `t` and `c` are 0 where the image has no such axis.
     `area_mm2` and `length_mm` are None where the plane is not calibrated.
     `measurements` are those of its source, told as they were: nobody computed them here.
+    `comments` counts what members said about it.
     """
 
     id: AnnotationKey
@@ -64,6 +65,7 @@ class Annotation(Record):
     length_px: float = 0.0
     area_mm2: float | None = None
     length_mm: float | None = None
+    comments: int = 0
     created: datetime
     updated: datetime
     version: int = 0

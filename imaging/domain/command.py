@@ -25,6 +25,8 @@ class Thing(Enum):
     PROPERTY = "property"
     DESCRIPTION = "description"
     TAG_USE = "tag_use"
+    ATTACHED_FILE = "attached_file"
+    COMMENT = "comment"
     TRACK = "track"
     TRACKED = "annotation_track"
     IMAGE_GROUP = "image_group"

@@ -20,6 +20,7 @@ Kind = Literal[
     "model",
     "command",
     "tag use",
+    "attached file",
     "track",
     "image group",
     "annotation group",

@@ -1,11 +1,11 @@
-"""What is said of a project, an image or an annotation beside its terms: properties, descriptions and tags."""
+"""What is said of a project, an image or an annotation beside its terms: properties, texts, tags, files, comments."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
 
-from imaging.domain.base import Record, UserKey
+from imaging.domain.base import AnnotationKey, Record, UserKey
 
 
 class TargetKind(Enum):
@@ -66,4 +66,29 @@ class TagUse(Record):
     name: str
     target: Target
     user: UserKey
+    created: datetime
+
+
+class AttachedFile(Record):
+    """A file that lies with a thing, such as a report template or a figure; what is in it nobody looks at.
+
+    `size` counts bytes.
+    """
+
+    id: int
+    target: Target
+    user: UserKey
+    name: str
+    size: int
+    created: datetime
+
+
+class Comment(Record):
+    """What a member says to others about an annotation; `receivers` are those whom it is meant for."""
+
+    id: int
+    annotation: AnnotationKey
+    user: UserKey
+    text: str
+    receivers: tuple[UserKey, ...] = ()
     created: datetime

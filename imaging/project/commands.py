@@ -10,13 +10,13 @@ from pydantic import JsonValue
 
 from imaging.access import Action
 from imaging.change import Change
-from imaging.domain.base import ImageKey, LayerKey, UserKey
+from imaging.domain.base import AnnotationKey, ImageKey, LayerKey, UserKey
 from imaging.domain.command import Command, Deed, Snapshot, Thing
 from imaging.domain.remark import Target, TargetKind
 from imaging.errors import ForbiddenError, NotFoundError, StateError
 from imaging.project.gate import Gate
 from imaging.project.layers import WRITERS, require_layer, require_writing
-from imaging.project.targets import SAYERS, require_author, require_target
+from imaging.project.targets import SAYERS, require_annotation, require_author, require_commenter, require_target
 from imaging.store import commands as rows
 from imaging.store import snapshots
 from imaging.store.database import Transaction
@@ -97,13 +97,16 @@ class Commands:
         match command.thing:
             case Thing.ANNOTATION:
                 require_writing(self._gate, require_layer(transaction, self._gate, LayerKey(int(str(row["layer"])))))
-            case Thing.PROPERTY | Thing.DESCRIPTION | Thing.TAG_USE:
+            case Thing.PROPERTY | Thing.DESCRIPTION | Thing.TAG_USE | Thing.ATTACHED_FILE:
                 target = _target_of(row)
                 require_target(transaction, self._gate, target, writing=True)
                 require_author(self._gate, target, UserKey(int(str(row["account"]))))
             case Thing.TRACKED | Thing.ANNOTATION_LINK:
                 target = Target(kind=TargetKind.ANNOTATION, id=int(str(row["annotation"])))
                 require_target(transaction, self._gate, target, writing=True)
+            case Thing.COMMENT:
+                require_annotation(transaction, self._gate, AnnotationKey(int(str(row["annotation"]))), writing=False)
+                require_commenter(self._gate, UserKey(int(str(row["account"]))))
             case Thing.TRACK | Thing.ANNOTATION_GROUP:
                 self._gate.require(*WRITERS)
             case Thing.IMAGE_GROUP | Thing.GROUPED_IMAGE:

@@ -23,6 +23,7 @@ from imaging.pyramid.prepared import remove_prepared
 from imaging.pyramid.publish import withdraw
 from imaging.store import ids
 from imaging.store import images as rows
+from imaging.store.attached_folder import remove_attached
 from imaging.store.database import Transaction
 from imaging.taxonomy import check_name
 
@@ -233,6 +234,7 @@ class Images:
         withdraw(group)
         remove_beside(group)
         remove_prepared(self._gate.folder, key)
+        remove_attached(self._gate.folder, key)
 
 
 def require_image(transaction: Transaction, gate: Gate, key: ImageKey) -> Image:

@@ -11,8 +11,10 @@ from imaging.domain.people import Member
 from imaging.domain.project import IrregularPolicy, PixelAccess, ProjectRecord
 from imaging.errors import NotFoundError
 from imaging.project.annotations import Annotations
+from imaging.project.attached_files import AttachedFiles
 from imaging.project.attachments import Attachments
 from imaging.project.commands import Commands
+from imaging.project.comments import Comments
 from imaging.project.gate import Gate
 from imaging.project.groupings import AnnotationGroups, ImageGroups, Tracks
 from imaging.project.images import Images
@@ -53,6 +55,8 @@ class Project:
         self.properties = Properties(gate)
         self.descriptions = Descriptions(gate)
         self.tags = TagUses(gate)
+        self.attached_files = AttachedFiles(gate)
+        self.comments = Comments(gate)
         self.tracks = Tracks(gate)
         self.image_groups = ImageGroups(gate)
         self.annotation_groups = AnnotationGroups(gate)

@@ -10,12 +10,12 @@ from imaging.change import Change
 from imaging.domain.base import ImageKey
 from imaging.domain.command import Thing
 from imaging.domain.remark import Description, Property, TagUse, Target
-from imaging.errors import InvalidInputError, NotFoundError, StateError
+from imaging.errors import NotFoundError, StateError
 from imaging.project.commands import Touched, record, touch
 from imaging.project.gate import Gate
 from imaging.project.targets import SAYERS, SEERS, require_author, require_target
 from imaging.store import remarks as rows
-from imaging.taxonomy import check_name
+from imaging.taxonomy import check_name, check_text
 
 _LONGEST_VALUE = 65_536
 _LONGEST_TEXT = 1_000_000
@@ -65,7 +65,7 @@ class Properties:
                     target=target,
                     user=self._gate.user,
                     key=check_name("property", key),
-                    value=_check(value, _LONGEST_VALUE),
+                    value=check_text(value, _LONGEST_VALUE),
                     created=change.at,
                     updated=change.at,
                 )
@@ -86,7 +86,7 @@ class Properties:
             after = before.model_copy(
                 update={
                     "key": before.key if name is None else check_name("property", name),
-                    "value": before.value if value is None else _check(value, _LONGEST_VALUE),
+                    "value": before.value if value is None else check_text(value, _LONGEST_VALUE),
                     "updated": change.at,
                     "version": before.version + 1,
                 }
@@ -153,7 +153,7 @@ class Descriptions:
         return before
 
     def _write(self, target: Target, text: str, *, new: bool) -> Description:
-        checked = _check(text, _LONGEST_TEXT)
+        checked = check_text(text, _LONGEST_TEXT)
         with self._gate.change(*SAYERS) as change:
             image = require_target(change.transaction, self._gate, target, writing=True)
             before = rows.get_description(change.transaction, self._gate.project, target)
@@ -230,12 +230,6 @@ class TagUses:
             _note(change, "delete", "tag use", before.target, key)
             record(change, self._gate, Thing.TAG_USE, [touched])
         return before
-
-
-def _check(text: str, longest: int) -> str:
-    if not text or len(text) > longest or "\0" in text:
-        raise InvalidInputError(f"a text has 1 to {longest} characters")
-    return text
 
 
 def _note(change: Change, action: str, kind: str, target: Target, key: int) -> None:

@@ -26,6 +26,11 @@ def require_author(gate: Gate, target: Target, author: UserKey) -> None:
         gate.require(Action.EDIT_IMAGES, Action.REVIEW)
 
 
+def require_commenter(gate: Gate, author: UserKey) -> None:
+    """Refuse to take back what others said to each other to who does not review."""
+    gate.require(*(WRITERS if author == gate.user else (Action.REVIEW,)))
+
+
 def require_annotation(transaction: Transaction, gate: Gate, key: AnnotationKey, *, writing: bool) -> Annotation:
     """Load an annotation of this project, that the member may change where they want to."""
     found = annotation_rows.get_annotation(transaction, gate.project, key)

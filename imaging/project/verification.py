@@ -64,8 +64,10 @@ def verify_project(project: Project) -> Finding:
         manifests.append(manifest)
         found += differences
     found += _find_strays(project, images)
+    attached, damaged = project.attached_files.damaged()
+    found += [Difference(path=_relative(project, path), problem=problem) for path, problem in damaged.items()]
     return Finding(
-        files=sum(len(manifest.files) + (manifest.headers is not None) for manifest in manifests),
+        files=attached + sum(len(manifest.files) + (manifest.headers is not None) for manifest in manifests),
         bytes=sum(manifest.bytes + (manifest.headers.bytes if manifest.headers else 0) for manifest in manifests),
         differences=tuple(found),
     )

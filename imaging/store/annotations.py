@@ -12,10 +12,15 @@ from imaging.domain.annotation import Annotation, AnnotationFilter, Box
 from imaging.domain.base import AnnotationKey, LayerKey, ProjectKey, TermKey
 from imaging.domain.image import Axis
 from imaging.store.annotation_filters import matching
+from imaging.store.comments import comment
 from imaging.store.database import Transaction, batches
 from imaging.store.schema import annotation, annotation_term
 
-_COLUMNS = [column for column in annotation.c if column.name not in {"x0", "y0", "x1", "y1", "token"}]
+_COMMENTS = select(func.count()).where(comment.c.annotation == annotation.c.id).correlate(annotation)
+_COLUMNS = [
+    *(column for column in annotation.c if column.name not in {"x0", "y0", "x1", "y1", "token"}),
+    _COMMENTS.scalar_subquery().label("comments"),
+]
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,7 @@ def fetch_annotations(transaction: Transaction, keys: Sequence[AnnotationKey]) -
 
 
 def _values(record: Annotation) -> dict[str, object]:
-    values = record.model_dump(exclude={"terms", "user", "axis"})
+    values = record.model_dump(exclude={"terms", "user", "axis", "comments"})
     return values | {"account": record.user, "axis": record.axis.value, "measurements": values["measurements"] or None}
 
 

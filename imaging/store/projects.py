@@ -11,6 +11,7 @@ from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 from imaging.domain.base import ProjectKey, UserKey
 from imaging.domain.people import Member, Role
 from imaging.domain.project import IrregularPolicy, Kind, PixelAccess, ProjectRecord
+from imaging.store.attached_files import attached_file
 from imaging.store.commands import command
 from imaging.store.database import Transaction
 from imaging.store.groupings import annotation_group, image_group, track
@@ -29,6 +30,7 @@ _OWNED = {
     "model": model,
     "command": command,
     "tag use": tag_use,
+    "attached file": attached_file,
     "track": track,
     "image group": image_group,
     "annotation group": annotation_group,

@@ -23,28 +23,18 @@ from sqlalchemy import (
 )
 
 from imaging.domain.base import ProjectKey, UserKey
-from imaging.domain.remark import Description, Property, Tag, TagUse, Target, TargetKind
+from imaging.domain.remark import Description, Property, Tag, TagUse, Target
 from imaging.store.columns import key_column, link_column, time_columns
 from imaging.store.database import Transaction, batches
 from imaging.store.moment import Moment
 from imaging.store.schema import member, metadata
-
-
-def _target_columns() -> tuple[Column[int], ...]:
-    """Of what something is said: what is said of an image or an annotation goes with it."""
-    return (
-        link_column("project", "project"),
-        link_column("image", "image", optional=True, cascade=True),
-        link_column("annotation", "annotation", optional=True, cascade=True),
-        link_column("account", "account"),
-    )
-
+from imaging.store.targets import on_target, target_columns, target_facts, target_row
 
 property_ = Table(
     "property",
     metadata,
     key_column(),
-    *_target_columns(),
+    *target_columns(),
     Column("key", String(256), nullable=False),
     Column("value", Text, nullable=False),
     *time_columns(),
@@ -57,7 +47,7 @@ description = Table(
     "description",
     metadata,
     key_column(),
-    *_target_columns(),
+    *target_columns(),
     Column("text", Text, nullable=False),
     *time_columns(),
     Index(None, "project"),
@@ -80,7 +70,7 @@ tag_use = Table(
     "tag_use",
     metadata,
     key_column(),
-    *_target_columns(),
+    *target_columns(),
     link_column("tag", "tag", cascade=True),
     Column("created", Moment, nullable=False),
     Index(None, "project", "tag"),
@@ -92,7 +82,7 @@ tag_use = Table(
 
 def insert_properties(transaction: Transaction, project: ProjectKey, records: Sequence[Property]) -> None:
     """Add properties."""
-    rows = [_row(project, record) | record.model_dump(exclude={"target", "user"}) for record in records]
+    rows = [target_row(project, record) | record.model_dump(exclude={"target", "user"}) for record in records]
     if rows:
         transaction.execute(insert(property_), rows)
 
@@ -119,7 +109,7 @@ def list_properties(
     transaction: Transaction, project: ProjectKey, target: Target, *, key: str | None = None
 ) -> list[Property]:
     """What is said of one thing, oldest first, or under one key."""
-    statement = select(property_).where(_on(property_, project, target)).order_by(property_.c.id)
+    statement = select(property_).where(on_target(property_, project, target)).order_by(property_.c.id)
     if key is not None:
         statement = statement.where(property_.c.key == key)
     return [_property(row) for row in transaction.execute(statement).mappings()]
@@ -142,8 +132,8 @@ def list_properties_of_images(
 
 def put_description(transaction: Transaction, project: ProjectKey, record: Description) -> None:
     """Write what a thing is described as, in place of what was said before."""
-    transaction.execute(delete(description).where(_on(description, project, record.target)))
-    values = _row(project, record) | record.model_dump(exclude={"target", "user"})
+    transaction.execute(delete(description).where(on_target(description, project, record.target)))
+    values = target_row(project, record) | record.model_dump(exclude={"target", "user"})
     transaction.execute(insert(description).values(values))
 
 
@@ -154,9 +144,9 @@ def delete_description(transaction: Transaction, key: int) -> None:
 
 def get_description(transaction: Transaction, project: ProjectKey, target: Target) -> Description | None:
     """Find what a thing is described as."""
-    statement = select(description).where(_on(description, project, target))
+    statement = select(description).where(on_target(description, project, target))
     row = transaction.execute(statement).mappings().one_or_none()
-    return None if row is None else Description(**_facts(row))
+    return None if row is None else Description(**target_facts(row))
 
 
 def insert_tag(transaction: Transaction, record: Tag) -> None:
@@ -201,7 +191,7 @@ def projects_of_tag(transaction: Transaction, key: int) -> set[ProjectKey]:
 
 def insert_tag_use(transaction: Transaction, project: ProjectKey, record: TagUse) -> None:
     """Mark a thing."""
-    values = _row(project, record) | record.model_dump(exclude={"target", "name", "user"})
+    values = target_row(project, record) | record.model_dump(exclude={"target", "name", "user"})
     transaction.execute(insert(tag_use).values(values))
 
 
@@ -218,12 +208,12 @@ def get_tag_use(transaction: Transaction, project: ProjectKey, key: int) -> TagU
 
 def list_tag_uses(transaction: Transaction, project: ProjectKey, target: Target) -> list[TagUse]:
     """What a thing is marked with, oldest first."""
-    return _tag_uses(transaction, _on(tag_use, project, target))
+    return _tag_uses(transaction, on_target(tag_use, project, target))
 
 
 def _tag_uses(transaction: Transaction, wanted: ColumnElement[bool]) -> list[TagUse]:
     statement = select(tag_use, tag.c.name).join(tag, tag.c.id == tag_use.c.tag).where(wanted).order_by(tag_use.c.id)
-    return [TagUse(**_facts(row)) for row in transaction.execute(statement).mappings()]
+    return [TagUse(**target_facts(row)) for row in transaction.execute(statement).mappings()]
 
 
 def _seen_by(user: UserKey) -> ColumnElement[bool]:
@@ -232,35 +222,5 @@ def _seen_by(user: UserKey) -> ColumnElement[bool]:
     return or_(tag.c.creator == user, used)
 
 
-def _row(project: ProjectKey, record: Property | Description | TagUse) -> dict[str, object]:
-    target = record.target
-    row: dict[str, object] = {"project": project, "image": None, "annotation": None, "account": record.user}
-    return row if target.kind is TargetKind.PROJECT else row | {target.kind.value: target.id}
-
-
-def _on(table: Table, project: ProjectKey, target: Target) -> ColumnElement[bool]:
-    owned = table.c.project == project
-    match target.kind:
-        case TargetKind.PROJECT:
-            return owned & table.c.image.is_(None) & table.c.annotation.is_(None)
-        case TargetKind.IMAGE:
-            return owned & (table.c.image == target.id)
-        case TargetKind.ANNOTATION:
-            return owned & (table.c.annotation == target.id)
-
-
 def _property(row: RowMapping) -> Property:
-    return Property(**_facts(row))
-
-
-def _facts(row: RowMapping) -> dict[str, object]:
-    facts = dict(row)
-    facts["user"] = facts.pop("account")
-    project, image, annotation = (facts.pop(name) for name in ("project", "image", "annotation"))
-    if annotation is not None:
-        target = Target(kind=TargetKind.ANNOTATION, id=int(str(annotation)))
-    elif image is not None:
-        target = Target(kind=TargetKind.IMAGE, id=int(str(image)))
-    else:
-        target = Target(kind=TargetKind.PROJECT, id=int(str(project)))
-    return facts | {"target": target}
+    return Property(**target_facts(row))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from datetime import datetime
 from typing import cast
 
 from pydantic import JsonValue
-from sqlalchemy import Column, Table, delete, insert, select, update
+from sqlalchemy import Column, LargeBinary, Table, delete, insert, select, update
 
 from imaging.domain.command import Snapshot, Thing
+from imaging.store.attached_files import attached_file
+from imaging.store.comments import comment
 from imaging.store.database import Transaction
 from imaging.store.groupings import (
     annotation_group,
@@ -29,6 +32,8 @@ _OWN: dict[Thing, _Rows] = {
     Thing.PROPERTY: ((property_, "id"),),
     Thing.DESCRIPTION: ((description, "id"),),
     Thing.TAG_USE: ((tag_use, "id"),),
+    Thing.ATTACHED_FILE: ((attached_file, "id"),),
+    Thing.COMMENT: ((comment, "id"),),
     Thing.TRACK: ((track, "id"),),
     Thing.TRACKED: ((annotation_track, "id"),),
     Thing.IMAGE_GROUP: ((image_group, "id"),),
@@ -43,6 +48,8 @@ _HUNG: dict[Thing, _Rows] = {
         (property_, "annotation"),
         (description, "annotation"),
         (tag_use, "annotation"),
+        (attached_file, "annotation"),
+        (comment, "annotation"),
         (annotation_track, "annotation"),
         (annotation_link, "annotation"),
     ),
@@ -117,6 +124,8 @@ def _settled(thing: Thing, snapshot: Snapshot | None) -> dict[str, list[dict[str
 
 
 def _pack(value: object) -> JsonValue:
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
     return to_microseconds(value) if isinstance(value, datetime) else cast("JsonValue", value)
 
 
@@ -127,4 +136,6 @@ def _unpack(table: Table, row: dict[str, JsonValue]) -> dict[str, object]:
 
 
 def _read(column: Column[object], value: JsonValue) -> object:
+    if isinstance(column.type, LargeBinary) and value is not None:
+        return b64decode(cast("str", value))
     return from_microseconds(cast("int", value)) if isinstance(column.type, Moment) and value is not None else value

@@ -6,13 +6,18 @@ Run by the client's own Python: host, public key, private key and project id are
 import json
 import logging
 import sys
+import tempfile
+from pathlib import Path
 
 from cytomine import Cytomine
 from cytomine.models import (
     Annotation,
+    AnnotationCollection,
     AnnotationGroup,
     AnnotationLink,
     AnnotationTrack,
+    AttachedFile,
+    AttachedFileCollection,
     Description,
     ImageGroup,
     ImageGroupCollection,
@@ -61,11 +66,36 @@ def say(thing, name, seen):
     }
 
 
-def follow(image, drawn, seen):
+def attach(thing, seen, name):
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "protocol.txt"), Path(folder, "back.txt")
+        source.write_text("what was agreed on")
+        made = AttachedFile(thing, filename=str(source)).upload()
+        listed = [one.id == made.id for one in AttachedFileCollection(thing).fetch()]
+        fetched = AttachedFile(thing).fetch(made.id)
+        downloaded = fetched.download(str(target))
+        text = target.read_text()
+    seen[f"file of {name}"] = [listed, fetched.filename, bool(downloaded), text, made.delete()]
+
+
+def filter_by_track(project, image, drawn, track, seen):
+    other = Annotation("POINT (1.5 1.5)", image.id, None, project.id).save()
+    ask = AnnotationCollection(project=project.id, track=track.id, showTrack=True, showWKT=True)
+    followed = [(one.id == drawn.id, one.track == [track.id]) for one in ask.fetch()]
+    ask = AnnotationCollection(included=True, image=image.id, annotation=drawn.id)
+    included = [one.id == other.id for one in ask.fetch()]
+    near = AnnotationCollection(
+        project=project.id, image=image.id, baseAnnotation=drawn.id, maxDistanceBaseAnnotation=0.5
+    ).fetch()
+    seen["filtered"] = [followed, included, len(near), other.delete()]
+
+
+def follow(project, image, drawn, seen):
     track = Track("nodule", image.id, "#112233").save()
     pair = AnnotationTrack("be.cytomine.domain.ontology.UserAnnotation", drawn.id, track.id).save()
     listed = [one.id == track.id for one in TrackCollection(filters={"imageinstance": image.id}).fetch()]
     fetched = AnnotationTrack().fetch(drawn.id, track.id)
+    filter_by_track(project, image, drawn, track, seen)
     seen["track"] = [pair.track == track.id, listed, fetched.annotationIdent == drawn.id, pair.delete(), track.delete()]
 
 
@@ -92,7 +122,8 @@ def main(host, public_key, private_key, project_id):
         drawn = Annotation().fetch(drawn.id)
         for name, thing in (("project", project), ("image", image), ("annotation", drawn)):
             say(thing, name, seen)
-        follow(image, drawn, seen)
+            attach(thing, seen, name)
+        follow(project, image, drawn, seen)
         group(project, image, drawn, seen)
     sys.stdout.write("\n" + json.dumps(seen) + "\n")
 

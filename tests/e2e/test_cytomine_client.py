@@ -122,10 +122,13 @@ def test_the_official_client_says_things_and_groups_them(client_python, host, ke
         "deleted": [True] * 4,
         "gone": False,
     }
+    attached = [[True], "protocol.txt", True, "what was agreed on", True]
     assert run_script(client_python, "cytomine_remarks_script.py", *arguments) == {
         "project": said,
         "image": said,
         "annotation": said,
+        **{f"file of {name}": attached for name in ("project", "image", "annotation")},
+        "filtered": [[[True, True]], [True], 2, True],
         "track": [True, [True], True, True, True],
         "groups": [True, [1], [True], True, True, True],
         "ungrouped": [True] * 4,

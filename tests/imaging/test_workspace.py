@@ -6,6 +6,7 @@ import dataclasses
 import sqlite3
 import threading
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,8 @@ def one_of_each(workspace: Workspace, project: Project) -> dict[str, int]:
     found |= {"annotation": annotation.id, "segmentation": segmentation.id, "layer": layer.id, "job": job.id}
     tag = workspace.tags.add(project.member.user.id, "difficult")
     found["tag use"] = project.tags.add(Target(kind=TargetKind.IMAGE, id=image.id), tag.id).id
+    beside = project.attached_files.add(Target(kind=TargetKind.IMAGE, id=image.id), "note.txt", BytesIO(b"text"))
+    found["attached file"] = beside.id
     found["command"] = project.commands.list(limit=1)[0][0].id
     found["track"] = project.tracks.create(image.id, "nodule").id
     found["image group"] = project.image_groups.create("dates").id

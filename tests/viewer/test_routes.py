@@ -45,6 +45,7 @@ BODIES = {
     "add_image_group": {"name": "a", "project": "{project}"},
     "rename_image_group": {"name": "b"},
     "add_annotation_group": {"project": "{project}"},
+    "add_comment": {"comment": "look here"},
     "link_annotation": {"annotationIdent": "{annotation}", "group": "{group}"},
 }
 OWN = {
@@ -87,6 +88,7 @@ def _ids(space, world):
         "item": space.job.id,
         "upload": space.job.id,
         "file": space.job.id,
+        "comment": space.job.id,
         "index": 0,
         "encoding": "png",
         "path": "zarr.json",

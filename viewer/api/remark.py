@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from imaging.domain.command import Thing
 from imaging.domain.remark import Property, Target, TargetKind
@@ -26,33 +24,26 @@ from viewer.api.shapes.remark import (
     TagUseChanged,
     TagUseSent,
     TagUseShape,
-    find_target,
 )
-from viewer.deps import Door, Entry, Id, Page
+from viewer.api.targets import ClassName, enter_target
+from viewer.deps import Entry, Id, Page
 
 router = APIRouter(prefix="/api", tags=["property", "description", "tag"])
 
-ClassName = Annotated[str, Path(alias="class", max_length=128)]
 _DOMAIN = "/domain/{class}/{ident}"
-
-
-def _enter(door: Door, class_name: str, key: int) -> tuple[Project, Target]:
-    target = find_target(class_name, key)
-    project = door.project(key) if target.kind is TargetKind.PROJECT else door.locate(target.kind.value, key)
-    return project, target
 
 
 @router.get(f"{_DOMAIN}/property.json")
 def list_properties(class_: ClassName, ident: Id, door: Entry, page: Page) -> Collection[PropertyShape]:
     """List what is said of a thing, by key and value."""
-    project, target = _enter(door, class_, ident)
+    project, target = enter_target(door, class_, ident)
     return Collection[PropertyShape].cut([PropertyShape.of(one) for one in project.properties.list(target)], page)
 
 
 @router.get(f"{_DOMAIN}/key/{{key}}/property.json")
 def find_property(class_: ClassName, ident: Id, key: str, door: Entry) -> PropertyShape:
     """Show the first property of a thing under one key."""
-    project, target = _enter(door, class_, ident)
+    project, target = enter_target(door, class_, ident)
     return PropertyShape.of(project.properties.find(target, key))
 
 
@@ -69,7 +60,7 @@ def add_property(
     class_: ClassName, ident: Id, sent: PropertySent | list[PropertySent], door: Entry
 ) -> PropertyChanged | PropertiesAdded:
     """Say something of a thing, or several at once."""
-    return _add_properties(*_enter(door, class_, ident), sent)
+    return _add_properties(*enter_target(door, class_, ident), sent)
 
 
 @router.post("/annotation/{annotation}/property.json")
@@ -95,35 +86,35 @@ def _add_properties(
 @router.get(f"{_DOMAIN}/property/{{item}}.json")
 def show_property(class_: ClassName, ident: Id, item: Id, door: Entry) -> PropertyShape:
     """Show one property."""
-    project, target = _enter(door, class_, ident)
+    project, target = enter_target(door, class_, ident)
     return PropertyShape.of(project.properties.get(target, item))
 
 
 @router.put(f"{_DOMAIN}/property/{{item}}.json")
 def edit_property(class_: ClassName, ident: Id, item: Id, sent: PropertyEdited, door: Entry) -> PropertyChanged:
     """Say something else."""
-    project, target = _enter(door, class_, ident)
+    project, target = enter_target(door, class_, ident)
     return _property_changed(project, "Edit", project.properties.edit(target, item, name=sent.key, value=sent.value))
 
 
 @router.delete(f"{_DOMAIN}/property/{{item}}.json")
 def delete_property(class_: ClassName, ident: Id, item: Id, door: Entry) -> PropertyChanged:
     """Take back what was said."""
-    project, target = _enter(door, class_, ident)
+    project, target = enter_target(door, class_, ident)
     return _property_changed(project, "Delete", project.properties.delete(target, item))
 
 
 @router.get(f"{_DOMAIN}/description.json")
 def show_description(class_: ClassName, ident: Id, door: Entry) -> DescriptionShape:
     """Show the text on a thing."""
-    project, target = _enter(door, class_, ident)
+    project, target = enter_target(door, class_, ident)
     return DescriptionShape.of(project.descriptions.get(target))
 
 
 @router.post(f"{_DOMAIN}/description.json")
 def add_description(class_: ClassName, ident: Id, sent: DescriptionSent, door: Entry) -> DescriptionChanged:
     """Describe a thing."""
-    project, target = _enter(door, class_, ident)
+    project, target = enter_target(door, class_, ident)
     made = DescriptionShape.of(project.descriptions.add(target, sent.data))
     return _description_changed(project, "Add", made)
 
@@ -131,7 +122,7 @@ def add_description(class_: ClassName, ident: Id, sent: DescriptionSent, door: E
 @router.put(f"{_DOMAIN}/description.json")
 def edit_description(class_: ClassName, ident: Id, sent: DescriptionSent, door: Entry) -> DescriptionChanged:
     """Describe a thing otherwise."""
-    project, target = _enter(door, class_, ident)
+    project, target = enter_target(door, class_, ident)
     made = DescriptionShape.of(project.descriptions.edit(target, sent.data))
     return _description_changed(project, "Edit", made)
 
@@ -139,7 +130,7 @@ def edit_description(class_: ClassName, ident: Id, sent: DescriptionSent, door: 
 @router.delete(f"{_DOMAIN}/description.json")
 def delete_description(class_: ClassName, ident: Id, door: Entry) -> DescriptionChanged:
     """Take a description away."""
-    project, target = _enter(door, class_, ident)
+    project, target = enter_target(door, class_, ident)
     return _description_changed(project, "Delete", DescriptionShape.of(project.descriptions.delete(target)))
 
 
@@ -176,14 +167,14 @@ def delete_tag(tag: Id, door: Entry) -> TagChanged:
 @router.get(f"{_DOMAIN}/tag_domain_association.json")
 def list_tag_uses(class_: ClassName, ident: Id, door: Entry, page: Page) -> Collection[TagUseShape]:
     """List what a thing is marked with."""
-    project, target = _enter(door, class_, ident)
+    project, target = enter_target(door, class_, ident)
     return Collection[TagUseShape].cut([TagUseShape.of(use) for use in project.tags.list(target)], page)
 
 
 @router.post(f"{_DOMAIN}/tag_domain_association.json")
 def add_tag_use(class_: ClassName, ident: Id, sent: TagUseSent, door: Entry) -> TagUseChanged:
     """Mark a thing."""
-    project, target = _enter(door, class_, ident)
+    project, target = enter_target(door, class_, ident)
     return _tag_use_changed(project, "Add", TagUseShape.of(project.tags.add(target, sent.tag)))
 
 

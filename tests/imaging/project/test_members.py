@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,16 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "tags.get": ({see, Action.SEE_IMAGES}, lambda: project.tags.get(absent)),
         "tags.add": (sayers, lambda: project.tags.add(of_image, absent)),
         "tags.delete": ({*sayers, Action.EDIT_PROJECT}, lambda: project.tags.delete(absent)),
+        "attached_files.list": ({Action.SEE_IMAGES}, lambda: project.attached_files.list(of_image)),
+        "attached_files.get": ({see, Action.SEE_IMAGES}, lambda: project.attached_files.get(absent)),
+        "attached_files.read": ({see, Action.SEE_IMAGES}, lambda: project.attached_files.read(absent)),
+        "attached_files.add": (sayers, lambda: project.attached_files.add(of_image, "a", BytesIO(b"a"))),
+        "attached_files.delete": ({*sayers, Action.EDIT_PROJECT}, lambda: project.attached_files.delete(absent)),
+        "attached_files.damaged": ({Action.SEE_PROJECT}, project.attached_files.damaged),
+        "comments.list": ({see}, lambda: project.comments.list(absent)),
+        "comments.get": ({see}, lambda: project.comments.get(absent, absent)),
+        "comments.add": (writers, lambda: project.comments.add(absent, "text")),
+        "comments.delete": (writers, lambda: project.comments.delete(absent, absent)),
         "images.add_term": (draw, lambda: project.images.add_term(image.id, lung)),
         "images.remove_term": (draw, lambda: project.images.remove_term(image.id, lung)),
         "ontology.record": ({Action.SEE_PROJECT}, project.ontology.record),

@@ -71,7 +71,7 @@ class AnnotationShape(Thing):
     user_by_term: list[TermBy]
     track: list[int] | None = Field(default=None, description="In a listing with `showTrack`.")
     annotation_track: list[TrackedShape] | None = None
-    nb_comments: int = 0
+    nb_comments: int
     crop_url: str = Field(alias="cropURL")
     small_crop_url: str = Field(alias="smallCropURL")
     url: str
@@ -111,6 +111,7 @@ class AnnotationShape(Thing):
             perimeter_unit="mm" if calibrated else "pixels",
             term=list(drawn.terms),
             user_by_term=[TermBy(id=drawn.id, term=term, user=users) for term in drawn.terms],
+            nb_comments=drawn.comments,
             crop_url=crop,
             small_crop_url=f"{crop}?maxSize=256",
             url=crop,

@@ -15,6 +15,8 @@ NOUNS = {
     Thing.PROPERTY: "Property",
     Thing.DESCRIPTION: "Description",
     Thing.TAG_USE: "TagDomainAssociation",
+    Thing.ATTACHED_FILE: "AttachedFile",
+    Thing.COMMENT: "SharedAnnotation",
     Thing.TRACK: "Track",
     Thing.TRACKED: "AnnotationTrack",
     Thing.IMAGE_GROUP: "ImageGroup",
@@ -26,6 +28,7 @@ NOUNS = {
 
 _PACKAGE = {
     Thing.ANNOTATION: "ontology",
+    Thing.COMMENT: "ontology",
     Thing.TRACK: "ontology",
     Thing.TRACKED: "ontology",
     Thing.IMAGE_GROUP: "image.group",

@@ -30,16 +30,19 @@ def find_target(class_name: str, key: int) -> Target:
     return Target(kind=kind, id=key)
 
 
-class _Said(Thing):
+class SaidShape(Thing):
+    """What is said of a thing."""
+
     domain_class_name: str
     domain_ident: int
 
 
-def _of(target: Target) -> dict[str, str | int]:
+def show_target(target: Target) -> dict[str, str | int]:
+    """Name a thing by Cytomine's class and its id."""
     return {"domain_class_name": _CLASSES[target.kind], "domain_ident": target.id}
 
 
-class PropertyShape(_Said):
+class PropertyShape(SaidShape):
     """A key and a value of a thing."""
 
     class_: str = Field(default="be.cytomine.domain.meta.Property", alias="class")
@@ -50,7 +53,7 @@ class PropertyShape(_Said):
     def of(cls, said: Property) -> Self:
         """Show a property."""
         times = {"created": to_millis(said.created), "updated": to_millis(said.updated)}
-        return cls(id=said.id, key=said.key, value=said.value, **times, **_of(said.target))
+        return cls(id=said.id, key=said.key, value=said.value, **times, **show_target(said.target))
 
 
 class PropertyChanged(Changed):
@@ -81,7 +84,7 @@ class PropertyEdited(Sent):
     value: str | None = Field(default=None, min_length=1, max_length=65_536)
 
 
-class DescriptionShape(_Said):
+class DescriptionShape(SaidShape):
     """A text on a thing."""
 
     class_: str = Field(default="be.cytomine.domain.meta.Description", alias="class")
@@ -91,7 +94,7 @@ class DescriptionShape(_Said):
     def of(cls, said: Description) -> Self:
         """Show a description."""
         times = {"created": to_millis(said.created), "updated": to_millis(said.updated)}
-        return cls(id=said.id, data=said.text, **times, **_of(said.target))
+        return cls(id=said.id, data=said.text, **times, **show_target(said.target))
 
 
 class DescriptionChanged(Changed):
@@ -131,7 +134,7 @@ class TagSent(Sent):
     name: str = Field(min_length=1, max_length=256)
 
 
-class TagUseShape(_Said):
+class TagUseShape(SaidShape):
     """That a thing is marked with a tag."""
 
     class_: str = Field(default="be.cytomine.domain.meta.TagDomainAssociation", alias="class")
@@ -143,7 +146,7 @@ class TagUseShape(_Said):
     def of(cls, use: TagUse) -> Self:
         """Show a mark."""
         facts = {"id": use.id, "created": to_millis(use.created), "tag": use.tag, "tag_name": use.name}
-        return cls(**facts, updated=None, user=use.user, **_of(use.target))
+        return cls(**facts, updated=None, user=use.user, **show_target(use.target))
 
 
 class TagUseChanged(Changed):
