@@ -46,6 +46,8 @@ class Annotation(Record):
     `area_mm2` and `length_mm` are None where the plane is not calibrated.
     `measurements` are those of its source, told as they were: nobody computed them here.
     `comments` counts what members said about it.
+    A reviewed copy names its `parent`, which may be gone, and its `reviewer`; its `user` is who drew the parent.
+    `accepted` says of others whether there is such a copy.
     """
 
     id: AnnotationKey
@@ -66,6 +68,9 @@ class Annotation(Record):
     area_mm2: float | None = None
     length_mm: float | None = None
     comments: int = 0
+    parent: AnnotationKey | None = None
+    reviewer: UserKey | None = None
+    accepted: bool = False
     created: datetime
     updated: datetime
     version: int = 0
@@ -101,6 +106,7 @@ class AnnotationFilter(Record):
 
     images: tuple[ImageKey, ...] = ()
     users: tuple[UserKey, ...] = ()
+    reviewers: tuple[UserKey, ...] = ()
     layers: tuple[LayerKey, ...] = ()
     terms: tuple[TermKey, ...] = ()
     without_term: bool = False
@@ -119,6 +125,7 @@ class AnnotationFilter(Record):
     intersects_wkt: str | None = None
     near: tuple[str, float] | None = None
     reviewed: bool | None = None
+    unaccepted: bool = False
     after: datetime | None = None
     before: datetime | None = None
     offset: int = 0

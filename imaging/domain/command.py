@@ -22,6 +22,7 @@ class Thing(Enum):
     """What commands are about."""
 
     ANNOTATION = "annotation"
+    IMAGE_REVIEW = "image_review"
     PROPERTY = "property"
     DESCRIPTION = "description"
     TAG_USE = "tag_use"

@@ -187,6 +187,10 @@ class Image(Record):
     version: int = 0
     annotations: int = 0
     segmentations: int = 0
+    reviewed_annotations: int = 0
+    reviewer: UserKey | None = None
+    review_started: datetime | None = None
+    review_stopped: datetime | None = None
 
     def extent(self, axis: str) -> int:
         """Length along one named axis of `tczyx`; 1 where the image has no such axis."""

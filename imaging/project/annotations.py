@@ -19,7 +19,14 @@ from imaging.project.commands import Touched, record, touch
 from imaging.project.drawing import Drawing, draw, parse, plane_of
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
-from imaging.project.layers import WRITERS, Layers, require_layer, require_reviewing, require_writing
+from imaging.project.layers import (
+    WRITERS,
+    Layers,
+    require_drawing,
+    require_layer,
+    require_reviewing,
+    require_writing,
+)
 from imaging.project.ontology import require_terms
 from imaging.store import annotations as rows
 from imaging.store.database import Transaction
@@ -179,7 +186,7 @@ class Annotations:
         found = rows.get_annotation(transaction, self._gate.project, key, lock=True)
         if found is None:
             raise NotFoundError("annotation", key)
-        self._writable(transaction, found.layer)
+        require_drawing(transaction, self._gate, found.layer, found.image)
         if version is not None and version != found.version:
             raise StaleRevisionError("annotation", sent=version, current=found.version)
         return found

@@ -15,7 +15,7 @@ from imaging.domain.command import Command, Deed, Snapshot, Thing
 from imaging.domain.remark import Target, TargetKind
 from imaging.errors import ForbiddenError, NotFoundError, StateError
 from imaging.project.gate import Gate
-from imaging.project.layers import WRITERS, require_layer, require_writing
+from imaging.project.layers import WRITERS, require_drawing
 from imaging.project.targets import SAYERS, require_annotation, require_author, require_commenter, require_target
 from imaging.store import commands as rows
 from imaging.store import snapshots
@@ -96,7 +96,10 @@ class Commands:
         (row,) = (snapshot or {})[command.thing.value]
         match command.thing:
             case Thing.ANNOTATION:
-                require_writing(self._gate, require_layer(transaction, self._gate, LayerKey(int(str(row["layer"])))))
+                layer, image = (int(str(row[name])) for name in ("layer", "image"))
+                require_drawing(transaction, self._gate, LayerKey(layer), ImageKey(image))
+            case Thing.IMAGE_REVIEW:
+                self._gate.require(Action.REVIEW)
             case Thing.PROPERTY | Thing.DESCRIPTION | Thing.TAG_USE | Thing.ATTACHED_FILE:
                 target = _target_of(row)
                 require_target(transaction, self._gate, target, writing=True)

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from imaging.access import INGEST, Action
 from imaging.domain.annotation import Layer, LayerKind
 from imaging.domain.base import ImageKey, LayerKey, ModelKey, UserKey
-from imaging.errors import ForbiddenError, NotFoundError
+from imaging.domain.review import ImageReview
+from imaging.errors import ForbiddenError, NotFoundError, StateError
 from imaging.project.gate import Gate
 from imaging.store import layers as rows
 from imaging.store import models as model_rows
+from imaging.store import reviews
 from imaging.store.database import Transaction
 from imaging.taxonomy import check_name
 
-SOURCE = "source"
+SOURCE, REVIEW = "source", "review"
 WRITERS = (Action.ANNOTATE, Action.REVIEW, Action.IMPORT_ANNOTATIONS, Action.TRAIN)
 """What lets a member change layers at all; `require_writing` says which of them."""
 
@@ -63,6 +65,10 @@ class Layers:
     def source(self) -> Layer:
         """What came with the images themselves."""
         return self._ensure("source:", LayerKind.SOURCE, SOURCE, Action.IMPORT_ANNOTATIONS, *INGEST)
+
+    def review(self) -> Layer:
+        """What was accepted and corrected."""
+        return self._ensure("review:", LayerKind.REVIEW, REVIEW, Action.REVIEW)
 
     def named(self, name: str) -> Layer:
         """The import layer of this name."""
@@ -132,3 +138,24 @@ def require_writing(gate: Gate, layer: Layer) -> None:
             wanted = Action.REVIEW
     if not gate.may(wanted, Action.REVIEW):
         raise ForbiddenError(wanted.value)
+
+
+def require_drawing(transaction: Transaction, gate: Gate, key: LayerKey, image: ImageKey) -> Layer:
+    """Load a layer whose content on an image the member may change; what was accepted, during the review alone."""
+    layer = require_layer(transaction, gate, key)
+    require_writing(gate, layer)
+    if layer.kind is LayerKind.REVIEW:
+        require_under_review(transaction, gate, image)
+    return layer
+
+
+def require_under_review(transaction: Transaction, gate: Gate, image: ImageKey) -> ImageReview:
+    """Refuse unless the member reviews an image just now."""
+    found = reviews.get_review(transaction, image)
+    if found is None:
+        raise StateError("image", "nobody reviews it; start its review first")
+    if found.stopped is not None:
+        raise StateError("image", "its review is validated; take that back first")
+    if found.reviewer != gate.user:
+        raise StateError("image", "another member reviews it")
+    return found

@@ -30,6 +30,7 @@ from imaging.project.profile import ProjectProfile
 from imaging.project.quarantine import Quarantine
 from imaging.project.remarks import Descriptions, Properties, TagUses
 from imaging.project.resumable import ResumableUploads
+from imaging.project.review import Reviews
 from imaging.project.segmentations import Segmentations
 from imaging.project.subjects import Subjects
 from imaging.project.uploads import Uploads
@@ -51,6 +52,7 @@ class Project:
         self.images = Images(gate, self.layers)
         self.ontology = OntologyManager(gate)
         self.annotations = Annotations(gate, self.layers)
+        self.reviews = Reviews(gate, self.layers)
         self.commands = Commands(gate)
         self.properties = Properties(gate)
         self.descriptions = Descriptions(gate)

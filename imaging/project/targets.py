@@ -9,7 +9,7 @@ from imaging.domain.remark import Target, TargetKind
 from imaging.errors import NotFoundError
 from imaging.project.gate import Gate
 from imaging.project.images import require_image
-from imaging.project.layers import WRITERS, require_layer, require_writing
+from imaging.project.layers import WRITERS, require_drawing
 from imaging.store import annotations as annotation_rows
 from imaging.store.database import Transaction
 
@@ -37,7 +37,7 @@ def require_annotation(transaction: Transaction, gate: Gate, key: AnnotationKey,
     if found is None:
         raise NotFoundError("annotation", key)
     if writing:
-        require_writing(gate, require_layer(transaction, gate, found.layer))
+        require_drawing(transaction, gate, found.layer, found.image)
     return found
 
 

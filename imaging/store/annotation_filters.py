@@ -30,6 +30,7 @@ def matching(transaction: Transaction, project: ProjectKey, wanted: AnnotationFi
         wheres.append(columns.project == project)
     for column, keys in (
         (columns.account, wanted.users),
+        (columns.reviewer, wanted.reviewers),
         (columns.layer, wanted.layers),
     ):
         if keys:
@@ -72,6 +73,9 @@ def _when_and_where(wanted: AnnotationFilter) -> list[ColumnElement[bool]]:
         wheres.append(columns.index == wanted.index)
     if wanted.reviewed is not None:
         wheres.append(columns.reviewed.is_(wanted.reviewed))
+    if wanted.unaccepted:
+        copy = annotation.alias("reviewed_copy")
+        wheres += [columns.reviewed.is_(False), ~exists().where(copy.c.parent == columns.id)]
     if wanted.after is not None:
         wheres.append(columns.created > wanted.after)
     if wanted.before is not None:

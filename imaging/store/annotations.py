@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping, and_, delete, func, insert, select, update
+from sqlalchemy import RowMapping, and_, delete, exists, func, insert, select, update
 
 from imaging.domain.annotation import Annotation, AnnotationFilter, Box
 from imaging.domain.base import AnnotationKey, LayerKey, ProjectKey, TermKey
@@ -17,9 +17,11 @@ from imaging.store.database import Transaction, batches
 from imaging.store.schema import annotation, annotation_term
 
 _COMMENTS = select(func.count()).where(comment.c.annotation == annotation.c.id).correlate(annotation)
+_copy = annotation.alias("reviewed_copy")
 _COLUMNS = [
     *(column for column in annotation.c if column.name not in {"x0", "y0", "x1", "y1", "token"}),
     _COMMENTS.scalar_subquery().label("comments"),
+    exists().where(_copy.c.parent == annotation.c.id).label("accepted"),
 ]
 
 
@@ -118,7 +120,7 @@ def fetch_annotations(transaction: Transaction, keys: Sequence[AnnotationKey]) -
 
 
 def _values(record: Annotation) -> dict[str, object]:
-    values = record.model_dump(exclude={"terms", "user", "axis", "comments"})
+    values = record.model_dump(exclude={"terms", "user", "axis", "comments", "accepted"})
     return values | {"account": record.user, "axis": record.axis.value, "measurements": values["measurements"] or None}
 
 

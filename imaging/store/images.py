@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, delete, func, insert, 
 from imaging.domain.base import ImageKey, LayerKey, ProjectKey, TermKey, UserKey
 from imaging.domain.image import Image, ImageAttributes, ImageTerm
 from imaging.store.database import Transaction, batches
+from imaging.store.reviews import image_review
 from imaging.store.schema import annotation, image, image_term, segmentation, source_digest
 
 _COUNTS = tuple(
@@ -21,10 +22,20 @@ _COUNTS = tuple(
     for name, table in (("annotations", annotation), ("segmentations", segmentation))
 )
 
+_REVIEWED = select(func.count()).where(annotation.c.image == image.c.id, annotation.c.parent.is_not(None))
+_REVIEW = (
+    _REVIEWED.correlate(image).scalar_subquery().label("reviewed_annotations"),
+    image_review.c.reviewer,
+    image_review.c.started.label("review_started"),
+    image_review.c.stopped.label("review_stopped"),
+)
+_TOLD = {column.name for column in (*_COUNTS, *_REVIEW)}
+"""What a record tells beside the columns of its table."""
+
 
 def insert_image(transaction: Transaction, record: Image, digests: Iterable[str]) -> None:
     """Add an image and the digests of its sources."""
-    values = record.model_dump(mode="json", exclude={"annotations", "segmentations", "created"})
+    values = record.model_dump(mode="json", exclude={*_TOLD, "created"})
     values |= {"created": record.created, "slices": record.slices}
     transaction.execute(insert(image).values(values))
     rows = [{"project": record.project, "digest": digest, "image": record.id} for digest in sorted(set(digests))]
@@ -127,7 +138,8 @@ def delete_image_term(transaction: Transaction, key: ImageKey, term: TermKey, la
 
 
 def _select(project: ProjectKey) -> Select[tuple[object, ...]]:
-    return select(*image.c, *_COUNTS).where(image.c.project == project)
+    statement = select(*image.c, *_COUNTS, *_REVIEW).outerjoin(image_review, image_review.c.image == image.c.id)
+    return statement.where(image.c.project == project)
 
 
 def _first(transaction: Transaction, statement: Select[tuple[object, ...]]) -> Image | None:

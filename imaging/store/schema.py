@@ -242,6 +242,10 @@ annotation = Table(
     Column("version", Integer, nullable=False),
     Column("token", String(64), nullable=True),
     _json("measurements", optional=True),
+    # Of a reviewed copy: what it was copied from, which may be gone, and who accepted it.
+    Column("parent", BigInteger, nullable=True),
+    Column("reviewer", BigInteger, nullable=True),
+    Index(None, "parent"),
     Index(None, "project", "id"),
     Index(None, "layer", "token", unique=True),
     Index(None, "image", "axis", "index"),

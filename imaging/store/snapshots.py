@@ -23,12 +23,14 @@ from imaging.store.groupings import (
 )
 from imaging.store.moment import Moment, from_microseconds, to_microseconds
 from imaging.store.remarks import description, property_, tag_use
+from imaging.store.reviews import image_review
 from imaging.store.schema import annotation, annotation_term
 
 _Rows = tuple[tuple[Table, str], ...]
 
 _OWN: dict[Thing, _Rows] = {
     Thing.ANNOTATION: ((annotation, "id"), (annotation_term, "annotation")),
+    Thing.IMAGE_REVIEW: ((image_review, "image"),),
     Thing.PROPERTY: ((property_, "id"),),
     Thing.DESCRIPTION: ((description, "id"),),
     Thing.TAG_USE: ((tag_use, "id"),),

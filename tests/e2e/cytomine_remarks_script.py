@@ -99,6 +99,16 @@ def follow(project, image, drawn, seen):
     seen["track"] = [pair.track == track.id, listed, fetched.annotationIdent == drawn.id, pair.delete(), track.delete()]
 
 
+def review(image, drawn, seen):
+    cytomine = Cytomine.get_instance()
+    started = cytomine.post(f"imageinstance/{image.id}/review.json", {})
+    accepted = drawn.review(drawn.term)
+    copies = AnnotationCollection(project=drawn.project, image=image.id, reviewed=True).fetch()
+    seen["review"] = [bool(started), bool(accepted), [one.parentIdent == drawn.id for one in copies]]
+    seen["review"].append(cytomine.delete(f"annotation/{drawn.id}/review.json"))
+    seen["review"].append(cytomine.delete(f"imageinstance/{image.id}/review.json", query_parameters={"cancel": True}))
+
+
 def group(project, image, drawn, seen):
     images = ImageGroup("dates", project.id).save()
     put = ImageGroupImageInstance(images.id, image.id).save()
@@ -124,6 +134,7 @@ def main(host, public_key, private_key, project_id):
             say(thing, name, seen)
             attach(thing, seen, name)
         follow(project, image, drawn, seen)
+        review(image, drawn, seen)
         group(project, image, drawn, seen)
     sys.stdout.write("\n" + json.dumps(seen) + "\n")
 

@@ -130,6 +130,7 @@ def test_the_official_client_says_things_and_groups_them(client_python, host, ke
         **{f"file of {name}": attached for name in ("project", "image", "annotation")},
         "filtered": [[[True, True]], [True], 2, True],
         "track": [True, [True], True, True, True],
+        "review": [True, True, [True], True, True],
         "groups": [True, [1], [True], True, True, True],
         "ungrouped": [True] * 4,
     }

@@ -14,6 +14,13 @@ from imaging.geometry import flip_wkt_y, parse_wkt
 from imaging.project.drawing import LONGEST_WKT, plane_of
 from viewer.api.shapes.envelope import Changed, Sent, SentId, Shape, Thing, to_millis
 
+_USER_ANNOTATION = "be.cytomine.domain.ontology.UserAnnotation"
+_KINDS = {
+    False: (_USER_ANNOTATION, "userannotation"),
+    True: ("be.cytomine.domain.ontology.ReviewedAnnotation", "reviewedannotation"),
+}
+"""Class and route of an annotation, by whether it is a reviewed copy."""
+
 
 class Centroid(Shape):
     """The middle of a drawing, lower-left origin, pixels."""
@@ -54,7 +61,7 @@ class TrackedShape(Shape):
 class AnnotationShape(Thing):
     """A drawing on one plane; `slice` is null on planes other than z."""
 
-    class_: str = Field(default="be.cytomine.domain.ontology.UserAnnotation", alias="class")
+    class_: str = Field(default=_USER_ANNOTATION, alias="class")
     slice: int | None
     image: int
     project: int
@@ -76,7 +83,10 @@ class AnnotationShape(Thing):
     small_crop_url: str = Field(alias="smallCropURL")
     url: str
     image_url: str = Field(alias="imageURL")
-    reviewed: bool
+    reviewed: bool = Field(description="Accepted, or a reviewed copy itself.")
+    parent_ident: int | None = Field(description="Of a reviewed copy: what it was copied from, which may be gone.")
+    parent_class_name: str | None
+    review_user: int | None
     axis: Axis
     index: int
     t: int
@@ -90,12 +100,14 @@ class AnnotationShape(Thing):
     @classmethod
     def of(cls, drawn: Annotation, image: Image, *, site: str, with_location: bool = True) -> Self:
         """Show an annotation; `site` is scheme and host for Cytomine's absolute URLs."""
-        crop = f"{site}/api/userannotation/{drawn.id}/crop.png"
+        class_name, kind = _KINDS[drawn.parent is not None]
+        crop = f"{site}/api/{kind}/{drawn.id}/crop.png"
         location = flip_wkt_y(drawn.wkt, plane_of(image, drawn.axis).height) if with_location else None
         users = [] if drawn.user is None else [drawn.user]
         calibrated = drawn.area_mm2 is not None and drawn.length_mm is not None
         return cls(
             id=drawn.id,
+            class_=class_name,
             created=to_millis(drawn.created),
             updated=to_millis(drawn.updated),
             slice=find_slice(drawn, image),
@@ -116,7 +128,10 @@ class AnnotationShape(Thing):
             small_crop_url=f"{crop}?maxSize=256",
             url=crop,
             image_url=f"{site}/#/project/{drawn.project}/image/{drawn.image}?axis={drawn.axis.value}&index={drawn.index}",
-            reviewed=drawn.reviewed,
+            reviewed=drawn.reviewed or drawn.accepted,
+            parent_ident=drawn.parent,
+            parent_class_name=None if drawn.parent is None else _USER_ANNOTATION,
+            review_user=drawn.reviewer,
             axis=drawn.axis,
             index=drawn.index,
             t=drawn.t,
@@ -133,6 +148,12 @@ class AnnotationChanged(Changed):
     """A changed annotation."""
 
     annotation: AnnotationShape
+
+
+class ReviewedChanged(AnnotationChanged):
+    """A reviewed copy that was made or is gone."""
+
+    reviewedannotation: AnnotationShape
 
 
 class AnnotationsAdded(Shape):

@@ -45,6 +45,7 @@ class AnnotationQuery(Sent):
     slices: Ids = ()
     user: SentId | None = None
     users: Ids = ()
+    review_users: Ids = ()
     layer: SentId | None = None
     layers: Ids = ()
     term: SentId | None = None
@@ -85,7 +86,6 @@ class AnnotationQuery(Sent):
     show_track: bool | None = None
     suggested_term: str | None = None
     users_for_term: str | None = None
-    review_users: str | None = None
     kmeans: bool = False
 
     @property
@@ -117,7 +117,6 @@ class AnnotationQuery(Sent):
         asked = {
             "suggestedTerm": self.suggested_term,
             "usersForTerm": self.users_for_term,
-            "reviewUsers": self.review_users,
             "kmeans": self.kmeans,
         }
         unknown = [name for name, value in asked.items() if value]
@@ -131,6 +130,7 @@ class AnnotationQuery(Sent):
         return AnnotationFilter(
             images=tuple(ImageKey(key) for key in self.wanted_images),
             users=tuple(UserKey(key) for key in _join(self.user, self.users)),
+            reviewers=tuple(UserKey(key) for key in self.review_users),
             layers=tuple(LayerKey(key) for key in _join(self.layer, self.layers)),
             terms=tuple(TermKey(key) for key in _join(self.term, self.terms)),
             without_term=self.no_term,
@@ -147,7 +147,8 @@ class AnnotationQuery(Sent):
             index=self.index,
             intersects_wkt=region.meets,
             near=region.near,
-            reviewed=False if self.not_reviewed_only else self.reviewed,
+            reviewed=self.reviewed,
+            unaccepted=self.not_reviewed_only,
             after=_moment(self.after_than),
             before=_moment(self.before_than),
             offset=offset,

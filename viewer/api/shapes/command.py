@@ -12,6 +12,7 @@ from viewer.api.shapes.envelope import Thing as Named
 
 NOUNS = {
     Thing.ANNOTATION: "UserAnnotation",
+    Thing.IMAGE_REVIEW: "ImageReview",
     Thing.PROPERTY: "Property",
     Thing.DESCRIPTION: "Description",
     Thing.TAG_USE: "TagDomainAssociation",
@@ -27,6 +28,7 @@ NOUNS = {
 """Cytomine's words."""
 
 _PACKAGE = {
+    Thing.IMAGE_REVIEW: "image",
     Thing.ANNOTATION: "ontology",
     Thing.COMMENT: "ontology",
     Thing.TRACK: "ontology",

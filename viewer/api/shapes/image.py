@@ -67,9 +67,12 @@ class ImageShape(Thing):
     macro_url: str | None = Field(default=None, alias="macroURL")
     number_of_annotations: int
     number_of_job_annotations: int = 0
-    number_of_reviewed_annotations: int = 0
-    reviewed: bool = False
-    in_review: bool = False
+    number_of_reviewed_annotations: int
+    reviewed: bool
+    in_review: bool
+    review_user: int | None
+    review_start: str | None
+    review_stop: str | None
     imaging: ImagingShape
 
     @classmethod
@@ -116,7 +119,13 @@ class ImageShape(Thing):
             colorspace="rgb" if colour else "grayscale",
             thumb=f"{thumb}?maxSize=512",
             preview=f"{thumb}?maxSize=1024",
-            number_of_annotations=image.annotations,
+            number_of_annotations=image.annotations - image.reviewed_annotations,
+            number_of_reviewed_annotations=image.reviewed_annotations,
+            reviewed=image.review_stopped is not None,
+            in_review=image.review_started is not None and image.review_stopped is None,
+            review_user=image.reviewer,
+            review_start=None if image.review_started is None else to_millis(image.review_started),
+            review_stop=None if image.review_stopped is None else to_millis(image.review_stopped),
             imaging=_describe(image, levels, terms),
         )
 
