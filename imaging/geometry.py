@@ -22,6 +22,7 @@ Matrix = NDArray[np.float64]
 
 _PATIENT_DIRECTIONS = {"axial": (0.0, 0.0, 1.0), "coronal": (0.0, 1.0, 0.0), "sagittal": (1.0, 0.0, 0.0)}
 _AXES = (Axis.Z, Axis.Y, Axis.X)
+_VOXELS_AT_ONCE = 1 << 20
 # GEOS (shapely 2.1) recurses into nested collections until the stack is gone, and the process with it.
 _COLLECTION = re.compile("COLLECTION", re.IGNORECASE)
 
@@ -166,17 +167,42 @@ def wkt_to_mask(wkt: str, shape: tuple[int, int]) -> NDArray[np.bool_]:
     (rows, columns), bool
         True where the voxel's centre (column + 0.5, row + 0.5) lies inside; lines and points hold none.
     """
-    geometry = parse_wkt(wkt)
     mask = np.zeros(shape, bool)
-    if geometry.is_empty or geometry.area == 0:
-        return mask
-    left, top, right, bottom = geometry.bounds
-    rows = slice(max(0, int(np.floor(top - 0.5))), min(shape[0], int(np.ceil(bottom + 0.5))))
-    columns = slice(max(0, int(np.floor(left - 0.5))), min(shape[1], int(np.ceil(right + 0.5))))
-    y, x = np.mgrid[rows, columns]
-    shapely.prepare(geometry)
-    mask[rows, columns] = shapely.contains_xy(geometry, x + 0.5, y + 0.5)
+    mark_polygon(mask, wkt)
     return mask
+
+
+def mark_polygon(mask: NDArray[np.bool_], wkt: str, *, start: tuple[int, int] = (0, 0)) -> None:
+    """Add the voxels that a polygon holds to the mask of a plane, or of a window of it that starts at a voxel.
+
+    Parameters
+    ----------
+    mask : (rows, columns)
+    wkt
+        As for `wkt_to_mask`, in pixels of the plane.
+    start : (row, column)
+        Of the plane, where the window begins.
+    """
+    geometry = parse_wkt(wkt)
+    if geometry.is_empty or geometry.area == 0:
+        return
+    left, top, right, bottom = geometry.bounds
+    rows = _reach(top, bottom, start[0], mask.shape[0])
+    columns = _reach(left, right, start[1], mask.shape[1])
+    if not rows or not columns:
+        return
+    x = np.arange(columns.start, columns.stop) + start[1] + 0.5
+    shapely.prepare(geometry)
+    # Some rows at a time: the coordinates of every voxel of a mammogram would take fifty times the mask's memory.
+    strip = max(1, _VOXELS_AT_ONCE // len(x))
+    for first in rows[::strip]:
+        last = min(first + strip, rows.stop)
+        y = np.arange(first, last) + start[0] + 0.5
+        mask[first:last, columns.start : columns.stop] |= shapely.contains_xy(geometry, x, y[:, np.newaxis])
+
+
+def _reach(low: float, high: float, start: int, extent: int) -> range:
+    return range(max(0, int(np.floor(low - 0.5)) - start), min(extent, int(np.ceil(high + 0.5)) - start))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from viewer.api import (
     layer,
     ontology,
     page,
+    picture,
     plane,
     project,
     quarantine,
@@ -69,7 +70,7 @@ _ROUTERS = (
     upload,
     quarantine,
 )
-_PIXEL_ROUTERS = (plane, zarr, dicomweb)
+_PIXEL_ROUTERS = (plane, picture, zarr, dicomweb)
 _REFUSALS = {400: "not usable", 401: "not signed in", 403: "not allowed", 404: "absent or not yours", 409: "conflict"}
 
 

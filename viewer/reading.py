@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.domain.base import ImageKey
-from imaging.domain.image import Axis, Image, ImageAttributes, Window
+from imaging.domain.image import Axis, ImageAttributes, Window
 from imaging.domain.project import PixelAccess
 from imaging.errors import ForbiddenError, NotFoundError
 from imaging.geometry import plane_axis
@@ -75,13 +75,18 @@ def require_rendered(project: Project) -> None:
 
 def read_plane(grid: Grid, place: Place) -> NDArray[Any]:
     """Read the stored values (rows, columns) of a plane; NotFoundError where there is none."""
+    require_plane(grid, place)
+    return grid.plane(place.axis, place.index, level=place.level, t=place.t, c=place.c)
+
+
+def require_plane(grid: Grid, place: Place) -> None:
+    """Raise NotFoundError where there is no such plane."""
     if not 0 <= place.level < len(grid.levels):
         raise NotFoundError("level", place.level)
     extents = dict(zip(grid.axes, grid.levels[place.level].shape, strict=True))
     wanted = {place.axis.value: place.index, "t": place.t, "c": place.c}
     if any(not 0 <= index < extents.get(axis, 1) for axis, index in wanted.items()):
         raise NotFoundError("plane")
-    return grid.plane(place.axis, place.index, level=place.level, t=place.t, c=place.c)
 
 
 def picture_plane(pyramid: Pyramid, place: Place, window: Window | None = None) -> Grey:
@@ -116,16 +121,3 @@ def _window_of_values(path: Path, c: int) -> Window:
         seen = np.ones(stored.shape, bool) if padding is None else (stored < padding.low) | (stored > padding.high)
         values.append(real[seen])
     return find_window(np.concatenate(values))
-
-
-def choose_thumb(pyramid: Pyramid, image: Image, max_size: int) -> Place:
-    """Choose the middle plane on the coarsest level that still has `max_size` pixels."""
-    return shrink_place(pyramid, Place(Axis.Z, image.extent("z") // 2), max_size)
-
-
-def shrink_place(pyramid: Pyramid, place: Place, max_size: int) -> Place:
-    """Move a z plane of level 0 to the coarsest level that still has `max_size` pixels."""
-    big_enough = [number for number, level in enumerate(pyramid.levels) if max(level.shape[-2:]) >= max_size]
-    level = max(big_enough, default=0)
-    planes, here = pyramid.levels[0].shape[-3], pyramid.levels[level].shape[-3]
-    return Place(place.axis, min(place.index * here // planes, here - 1), level, place.t, place.c)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uvicorn
+from PIL import Image as Picture
 
 from imaging.domain.image import ImageAttributes, ImageDraft
 from imaging.pyramid.write import write_pyramid
@@ -134,6 +135,40 @@ def test_the_official_client_says_things_and_groups_them(client_python, host, ke
         "groups": [True, [1], [True], True, True, True],
         "ungrouped": [True] * 4,
     }
+
+
+def test_the_official_client_fetches_pictures(client_python, host, keys, project, image, tmp_path):
+    arguments = [host, keys.public_key, keys.private_key, str(project.record.id), str(tmp_path)]
+    assert run_script(client_python, "cytomine_pixels_script.py", *arguments) == {
+        "thumbs": [True] * 2,
+        "windows": [True] * 9,
+        "refused": [False] * 4,
+        "crops": [True] * 6,
+    }
+    plane = np.arange(3 * 8 * 10).reshape(3, 8, 10)[1]
+
+    def read(name):
+        with Picture.open(tmp_path / name) as picture:
+            return np.asarray(picture)
+
+    whole = read("whole.png")
+    assert (np.diff(whole.ravel().astype(int)) >= 0).all()
+    for name in ("thumb.png", "plane.tif", "image.png"):
+        np.testing.assert_array_equal(read(name), whole)
+    np.testing.assert_array_equal(read("part.png"), whole[1:5, 2:7])
+    np.testing.assert_array_equal(read("deep.png"), plane[1:5, 2:7] + 32_768)
+    # Drawn from the lower left, y 2 to 5: rows 3 to 5 from the top.
+    inside = np.zeros((8, 10), bool)
+    inside[3:6, 3:6] = True
+    np.testing.assert_array_equal(read("mask.png") == 255, inside[1:5, 2:7])
+    np.testing.assert_array_equal(read("masked.png")[..., 1] == 255, inside[1:5, 2:7])
+    np.testing.assert_array_equal(read("crop.png"), whole[3:6, 3:6])
+    np.testing.assert_array_equal(read("wide.png"), whole[1:8, 1:8])
+    np.testing.assert_array_equal(read("crop_deep.png"), plane[3:6, 3:6] + 32_768)
+    assert (read("crop_mask.png") == 255).all()
+    assert (read("crop_alpha.jpg")[..., 1] == 255).all()
+    sizes = {name: read(name).shape for name in ("small.png", "half.jpg", "thumb.jpg", "crop_other.jpg")}
+    assert sizes == {"small.png": (4, 5), "half.jpg": (4, 5), "thumb.jpg": (3, 4), "crop_other.jpg": (3, 3)}
 
 
 def test_the_signature_of_client_2_4_1_is_accepted_once(host, keys, project):

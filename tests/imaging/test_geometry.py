@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
@@ -16,6 +17,7 @@ from imaging.geometry import (
     affine_lps,
     area_and_length,
     flip_wkt_y,
+    mark_polygon,
     normal_of,
     plane_axis,
     spacing_mm,
@@ -117,6 +119,23 @@ def test_a_hole_and_a_part_outside_the_plane_hold_no_voxels():
 
 def test_lines_hold_no_voxels():
     assert not wkt_to_mask("LINESTRING (0 0, 5 5)", (6, 6)).any()
+
+
+@given(st.integers(0, 19), st.integers(0, 17), st.data())
+def test_a_window_of_a_mask_is_a_part_of_the_whole_one(top, left, data):
+    points = data.draw(st.lists(st.tuples(st.floats(-5, 25), st.floats(-5, 25)), min_size=3, max_size=8))
+    polygon = shapely.make_valid(shapely.Polygon(points))
+    wkt = shapely.to_wkt(polygon if polygon.geom_type != "GeometryCollection" else polygon.convex_hull)
+    rows, columns = data.draw(st.integers(1, 20 - top)), data.draw(st.integers(1, 18 - left))
+    whole = wkt_to_mask(wkt, (20, 18))
+    part = np.zeros((rows, columns), bool)
+    mark_polygon(part, wkt, start=(top, left))
+    np.testing.assert_array_equal(part, whole[top : top + rows, left : left + columns])
+
+
+def test_a_large_mask_is_filled_some_rows_at_a_time():
+    mask = wkt_to_mask("POLYGON ((0 0, 1500 0, 1500 1500, 0 0))", (1500, 1500))
+    np.testing.assert_array_equal(mask, np.triu(np.ones((1500, 1500), bool), 1))
 
 
 def test_length_and_area_respect_unequal_spacings():

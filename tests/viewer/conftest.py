@@ -22,6 +22,7 @@ from imaging.pyramid.labels import count_voxels, write_segmentation
 from imaging.pyramid.write import write_pyramid
 from imaging.settings import Settings
 from imaging.workspace import Workspace
+from tests.viewer.known_pictures import Known, register
 from viewer.app import create_app
 
 PASSWORD = "a long enough password"
@@ -187,3 +188,12 @@ def ours(world: World) -> Space:
 @pytest.fixture
 def as_user(world: World) -> Callable[[str], TestClient]:
     return world.as_user
+
+
+@pytest.fixture(scope="module")
+def chest(world: World) -> Known:
+    """A signed CT, wider than two tiles, with 40 and 80 HU side by side in its middle plane."""
+    stored = np.random.default_rng(3).integers(-1024, 3072, (5, 300, 600), dtype=np.int16)
+    stored[2, 10:20, 10:20], stored[2, 10:20, 20:30] = 40, 80
+    windows = (Window(center=40, width=400),)
+    return register(world.ours.project, "chest", stored, units="HU", modality="CT", windows=windows)

@@ -58,6 +58,8 @@ OWN = {
     "list_included",
     "add_tag",
 }
+PLACES = {"index": 0, "left": 0, "top": 0, "columns": 2, "rows": 2, "zoom": 0, "tx": 0, "ty": 0}
+"""Numbers in URLs that are no ids."""
 
 
 def _ids(space, world):
@@ -89,8 +91,8 @@ def _ids(space, world):
         "upload": space.job.id,
         "file": space.job.id,
         "comment": space.job.id,
-        "index": 0,
         "encoding": "png",
+        **PLACES,
         "path": "zarr.json",
         "study": "1.2.826.0.1.99999.2",
     }
@@ -141,7 +143,7 @@ def test_every_route_but_the_documented_ones_asks_to_sign_in(world):
 @pytest.mark.parametrize("name", ["manager", "admin"])
 def test_what_is_anothers_is_not_there(world, name):
     client, ids, walked = world.as_user(name), _ids(world.theirs, world), 0
-    absent = ids | {key: 999_999_999 for key in ids if isinstance(ids[key], int) and key != "index"}
+    absent = ids | {key: 999_999_999 for key in ids if isinstance(ids[key], int) and key not in PLACES}
     absent["public_key"] = "0" * 32
     for method, path, operation in _operations(world.app):
         body = BODIES.get(operation["operationId"])

@@ -9,27 +9,24 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from numpy.typing import NDArray
 
 from imaging.domain.base import ImageKey, SegmentationKey
-from imaging.domain.image import Axis, ImageAttributes, Window
-from imaging.errors import InvalidInputError
+from imaging.domain.image import ImageAttributes, Window
 from imaging.pyramid.labels import SegmentationReader
+from viewer.api.shapes.picture import PICTURE, choose_window
 from viewer.deps import LARGEST_ID, Entry, Id
-from viewer.pixels import PRESETS, Encoding, encode_picture, pack_plane
+from viewer.pixels import Encoding, encode_picture, pack_plane
 from viewer.reading import (
     Place,
     PlaneName,
-    choose_thumb,
     open_pyramid,
     picture_plane,
     read_plane,
     require_exact,
+    require_plane,
     require_rendered,
-    shrink_place,
 )
+from viewer.tags import answer_tagged, make_tag
 
 router = APIRouter(prefix="/api", tags=["pixels"])
-
-_THUMB = 256
-_LARGEST_THUMB = 4096
 
 Count = Annotated[int, Query(ge=0, le=LARGEST_ID)]
 Real = Annotated[float | None, Query(allow_inf_nan=False)]
@@ -60,17 +57,7 @@ Asked = Annotated[AskedPlane, Depends(find_plane)]
 
 def find_window(center: Real = None, width: Real = None, preset: str | None = None) -> Window | None:
     """Read a window in real units; None means the default one."""
-    if preset is not None and preset != "default":
-        if preset not in PRESETS:
-            raise InvalidInputError(f"the presets are default, {', '.join(PRESETS)}")
-        return PRESETS[preset]
-    if (center is None) != (width is None):
-        raise InvalidInputError("a window needs both center and width")
-    if center is None or width is None:
-        return None
-    if width <= 0:
-        raise InvalidInputError("the width of a window is above 0")
-    return Window(center=center, width=width)
+    return choose_window(center, width, preset)
 
 
 AskedWindow = Annotated[Window | None, Depends(find_window)]
@@ -83,12 +70,6 @@ _EXACT: dict[int | str, dict[str, Any]] = {
             "X-Imaging-Shape": {"schema": {"type": "string"}, "description": "rows,columns"},
             "X-Imaging-Dtype": {"schema": {"type": "string"}, "description": "int16, uint8..."},
         },
-    }
-}
-_PICTURE: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "A picture.",
-        "content": {encoding.media_type: {"schema": {"type": "string", "format": "binary"}} for encoding in Encoding},
     }
 }
 
@@ -113,55 +94,50 @@ def show_segmentation_plane(segmentation: Id, asked: Asked, door: Entry, request
     return _send_plane(read_plane(reader, asked.place(image.attributes)), request)
 
 
-@router.get("/imageinstance/{image}/render/{plane}/{index}.{encoding}", responses=_PICTURE, response_class=Response)
-def render_plane(image: Id, asked: Asked, encoding: Encoding, window: AskedWindow, door: Entry) -> Response:
+@dataclass(frozen=True)
+class AskedPicture:
+    """How a rendered plane is wanted."""
+
+    encoding: Encoding
+    window: Window | None
+
+
+def find_picture(encoding: Encoding, window: AskedWindow) -> AskedPicture:
+    """Read how a rendered plane is wanted."""
+    return AskedPicture(encoding, window)
+
+
+Wanted = Annotated[AskedPicture, Depends(find_picture)]
+
+
+@router.get("/imageinstance/{image}/render/{plane}/{index}.{encoding}", responses=PICTURE, response_class=Response)
+def render_plane(image: Id, asked: Asked, wanted: Wanted, door: Entry, request: Request) -> Response:
     """Send one plane as a picture, with a window in real units."""
     project = door.locate("image", image)
     require_rendered(project)
     record = project.images.get(ImageKey(image))
-    pixels = picture_plane(open_pyramid(project, record.id), asked.place(record.attributes), window)
-    return _send_picture(encode_picture(pixels, encoding), encoding)
+    pyramid, place, encoding = open_pyramid(project, record.id), asked.place(record.attributes), wanted.encoding
+    require_plane(pyramid, place)
+    tag = make_tag(request.url.path, request.url.query, pyramid.attributes.model_dump_json())
 
+    def make() -> bytes:
+        return encode_picture(picture_plane(pyramid, place, wanted.window), encoding)
 
-Side = Annotated[int, Query(ge=1, le=_LARGEST_THUMB, alias="maxSize")]
-
-
-@router.get("/imageinstance/{image}/thumb.{encoding}", responses=_PICTURE, response_class=Response)
-def show_thumb(image: Id, encoding: Encoding, window: AskedWindow, door: Entry, max_size: Side = _THUMB) -> Response:
-    """Send a small picture of the middle plane."""
-    project = door.locate("image", image)
-    require_rendered(project)
-    record = project.images.get(ImageKey(image))
-    pyramid = open_pyramid(project, record.id)
-    pixels = picture_plane(pyramid, choose_thumb(pyramid, record, max_size), window)
-    return _send_picture(encode_picture(pixels, encoding, max_size=max_size), encoding)
-
-
-@router.get("/sliceinstance/{slice}/thumb.{encoding}", responses=_PICTURE, response_class=Response)
-def show_slice_thumb(
-    slice: Id, encoding: Encoding, window: AskedWindow, door: Entry, max_size: Side = _THUMB
-) -> Response:
-    """Send a small picture of one slice."""
-    project = door.locate("slice", slice)
-    require_rendered(project)
-    record, rank = project.images.by_slice(slice)
-    t, z, c = record.slice_order.place(rank)
-    pyramid = open_pyramid(project, record.id)
-    place = shrink_place(pyramid, Place(Axis.Z, z, 0, t, c), max_size)
-    return _send_picture(encode_picture(picture_plane(pyramid, place, window), encoding, max_size=max_size), encoding)
+    return answer_tagged(request, tag, make, media_type=encoding.media_type)
 
 
 def _send_plane(stored: NDArray[Any], request: Request) -> Response:
     compress = "gzip" in request.headers.get("accept-encoding", "").lower()
-    headers = {
-        "Vary": "Accept-Encoding",
-        "X-Imaging-Shape": ",".join(str(length) for length in stored.shape),
-        "X-Imaging-Dtype": stored.dtype.name,
-    }
+    shape = ",".join(str(length) for length in stored.shape)
+    headers = {"Vary": "Accept-Encoding", "X-Imaging-Shape": shape, "X-Imaging-Dtype": stored.dtype.name}
     if compress:
         headers["Content-Encoding"] = "gzip"
-    return Response(pack_plane(stored, compress=compress), headers=headers, media_type="application/octet-stream")
-
-
-def _send_picture(encoded: bytes, encoding: Encoding) -> Response:
-    return Response(encoded, media_type=encoding.media_type)
+    # A segmentation's planes change: what is sent is named by what it holds.
+    tag = make_tag(shape, stored.dtype.name, compress, pack_plane(stored, compress=False))
+    return answer_tagged(
+        request,
+        tag,
+        lambda: pack_plane(stored, compress=compress),
+        media_type="application/octet-stream",
+        headers=headers,
+    )

@@ -8,8 +8,10 @@ from typing import Self
 from pydantic import Field
 
 from imaging.domain.base import Record, TermKey
-from imaging.domain.image import Image, ImageAttributes, ImageTerm
+from imaging.domain.image import Axis, Image, ImageAttributes, ImageTerm
+from imaging.project.drawing import plane_of
 from viewer.api.shapes.envelope import Changed, Name, Sent, Shape, Thing, to_millis
+from viewer.cuts import count_zooms
 
 
 class LevelShape(Record):
@@ -113,7 +115,7 @@ class ImageShape(Thing):
             physical_size_x=sizes[2],
             physical_size_y=sizes[1],
             physical_size_z=sizes[0],
-            zoom=max(len(levels) - 1, 0),
+            zoom=count_zooms(plane_of(image, Axis.Z)),
             bit_per_sample=image.attributes.bits_stored,
             sample_per_pixel=3 if colour else 1,
             colorspace="rgb" if colour else "grayscale",
