@@ -203,6 +203,11 @@ class Image(Record):
         return self.slice_order.count
 
     @property
+    def reference(self) -> int:
+        """The rank of the slice that stands for the image where none is named: the middle plane, the first of time."""
+        return self.slice_order.rank(t=0, z=self.extent("z") // 2, c=0)
+
+    @property
     def slice_order(self) -> SliceOrder:
         """How this image's Cytomine slices follow each other."""
         return SliceOrder.of(self.attributes.axes, self.shape, self.attributes.photometric)

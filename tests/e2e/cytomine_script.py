@@ -37,7 +37,7 @@ def look(cytomine, project_id, seen):
     seen["size"] = [image.width, image.height, image.depth]
     slices = SliceInstanceCollection(filters={"imageinstance": image.id}).fetch()
     seen["slices"] = [(one.zStack, one.rank) for one in slices]
-    seen["reference"] = image.reference_slice().id == slices[0].id
+    seen["reference"] = image.reference_slice().id == slices[1].id
     seen["foreign"] = Project().fetch(999_999)
     return project, image, slices
 

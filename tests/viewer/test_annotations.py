@@ -43,8 +43,10 @@ def test_a_new_annotation_answers_in_cytomines_envelope(annotator, ours, world):
     assert drawn["user"] == world.users["annotator"].id
     assert drawn["term"] == [ours.terms[0].id]
     assert drawn["cropURL"].endswith(f"/api/userannotation/{drawn['id']}/crop.png")
-    assert drawn["slice"] == ours.ct.slice_base
-    assert (drawn["axis"], drawn["index"], drawn["version"]) == ("z", 0, 0)
+    reference = annotator.get(f"/api/imageinstance/{ours.ct.id}/sliceinstance/reference.json").json()
+    assert (reference["zStack"], reference["time"], reference["channel"]) == (2, 0, 0)
+    assert drawn["slice"] == reference["id"]
+    assert (drawn["axis"], drawn["index"], drawn["version"]) == ("z", 2, 0)
     assert (drawn["area"], drawn["areaUnit"]) == (pytest.approx(2 * 0.5 * 3 * 1.0 * 1e6), "micron²")
     assert drawn["areaMm2"] == pytest.approx(3.0)
     assert (drawn["perimeter"], drawn["perimeterUnit"]) == (pytest.approx(2 * 1.0 + 2 * 3.0), "mm")

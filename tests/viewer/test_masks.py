@@ -117,6 +117,13 @@ def test_a_mask_is_made_of_terms_users_or_what_is_reviewed(world, manager, ours,
     assert not _mask(manager, chest, f"users={other}").any()
 
 
+def test_what_is_drawn_without_a_slice_is_on_the_window_of_its_image(manager, ours):
+    sent = {"image": ours.ct.id, "location": "POLYGON ((0 0, 2 0, 2 1, 0 1, 0 0))"}
+    drawn = manager.post("/api/annotation.json", json=sent).json()["annotation"]
+    path = f"/api/imageinstance/{ours.ct.id}/window-0-0-7-6.png?mask=true&annotations={drawn['id']}"
+    assert np.argwhere(pixels_of(manager.get(path))).tolist() == [[5, 0], [5, 1]]
+
+
 def test_an_alpha_mask_keeps_the_pixels_inside(manager, chest, drawn, parts):
     path = f"{chest.path}/window-200-100-40-20.png?index=1&alphaMask=true&annotations={drawn['a'].id}&bits=8"
     shown = pixels_of(manager.get(path))

@@ -76,8 +76,9 @@ def list_slices(image: Id, door: Entry, page: Page) -> Collection[SliceShape]:
 
 @router.get("/imageinstance/{image}/sliceinstance/reference.json")
 def show_reference_slice(image: Id, door: Entry) -> SliceShape:
-    """Show the slice of rank 0."""
-    return SliceShape.of(door.locate("image", image).images.get(ImageKey(image)), 0)
+    """Show the slice that stands for an image: the one that its thumbnail shows, and that is drawn on by default."""
+    record = door.locate("image", image).images.get(ImageKey(image))
+    return SliceShape.of(record, record.reference)
 
 
 @router.get("/sliceinstance/{slice}.json")

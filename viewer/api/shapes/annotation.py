@@ -196,7 +196,7 @@ class _Drawn(Sent):
 
 
 class AnnotationSent(_Drawn):
-    """What an annotation is made from; the plane comes from `axis` and `index`, else `slice`, else z = 0.
+    """What an annotation is made from; its plane is `axis` and `index`, else `slice`, else the reference slice.
 
     Sent again with the same `token`, one whose answer was lost is not made twice.
     """
@@ -212,7 +212,8 @@ class AnnotationSent(_Drawn):
 
     def draft(self, image: Image, rank: int | None) -> AnnotationDraft:
         """Turn what was sent into the inside convention."""
-        t, z, c = (self.t, 0, self.c) if rank is None else image.slice_order.place(rank)
+        _, reference, _ = image.slice_order.place(image.reference)
+        t, z, c = (self.t, reference, self.c) if rank is None else image.slice_order.place(rank)
         axis = self.axis or Axis.Z
         index = self.index if self.index is not None else (z if axis is Axis.Z else 0)
         return AnnotationDraft(
