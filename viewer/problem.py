@@ -104,7 +104,8 @@ def describe_violations(violations: Sequence[Mapping[str, object]]) -> str:
         place = violation.get("loc", ())
         assert isinstance(place, tuple)
         name = ".".join(str(part) for part in place[1:]) or "body"
-        lines.append(f"{name}: {violation.get('msg', 'is not valid')}")
+        unknown = violation.get("type") == "extra_forbidden"
+        lines.append(f"{name}: {'is not served here' if unknown else violation.get('msg', 'is not valid')}")
     return "; ".join(lines)
 
 

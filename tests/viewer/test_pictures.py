@@ -227,6 +227,11 @@ def test_what_is_not_served_is_refused(manager, chest, query):
     assert answer.json()["detail"]
 
 
+def test_a_parameter_that_is_not_served_is_named(manager, chest):
+    answer = manager.get(f"{chest.path}/thumb.png?projection=max")
+    assert answer.json()["detail"] == "projection: is not served here"
+
+
 def test_an_encoding_that_cannot_hold_the_picture_is_refused(manager, ours, chest):
     drawn = f"/api/userannotation/{ours.annotation.id}"
     for path in (f"{drawn}/alphamask.jpg", f"{drawn}/crop.jpg?bits=16", f"{drawn}/crop.tif?bits=16"):
