@@ -109,15 +109,33 @@ def default_window(pyramid: Pyramid, c: int = 0) -> Window:
 
 @lru_cache(maxsize=1024)
 def _window_of_values(path: Path, c: int) -> Window:
-    pyramid = _open(path)
+    return find_window(_sample_values(_open(path), c))
+
+
+def sample_values(pyramid: Pyramid) -> NDArray[np.float64]:
+    """Give real values of all channels, without padding, of evenly spaced planes of the coarsest level."""
+    colour = pyramid.attributes.photometric == "RGB"
+    channels = 1 if colour else dict(zip(pyramid.axes, pyramid.shape, strict=True)).get("c", 1)
+    return np.concatenate([_sample_values(pyramid, c) for c in range(channels)])
+
+
+def plane_values(pyramid: Pyramid, place: Place) -> NDArray[np.float64]:
+    """Give the real values of a plane without padding; of a colour picture those of all three colours."""
+    attributes = pyramid.attributes
+    planes = pyramid.levels[place.level].shape[-3]
+    values = []
+    for c in range(3) if attributes.photometric == "RGB" else (place.c,):
+        stored = pyramid.plane(place.axis, place.index, level=place.level, t=place.t, c=c)
+        real = rescale_plane(stored, attributes.rescale, axis=place.axis, index=place.index, planes=planes)
+        padding = attributes.padding
+        seen = np.ones(stored.shape, bool) if padding is None else (stored < padding.low) | (stored > padding.high)
+        values.append(real[seen])
+    return np.concatenate(values)
+
+
+def _sample_values(pyramid: Pyramid, c: int) -> NDArray[np.float64]:
     level = len(pyramid.levels) - 1
     planes = pyramid.levels[level].shape[-3]
     step = max(1, round(planes * np.prod(pyramid.levels[level].shape[-2:]) / _ENOUGH_VALUES))
-    padding = pyramid.attributes.padding
-    values = []
-    for index in range(step // 2 % planes, planes, step):
-        stored = pyramid.plane(Axis.Z, index, level=level, c=c)
-        real = rescale_plane(stored, pyramid.attributes.rescale, axis=Axis.Z, index=index, planes=planes)
-        seen = np.ones(stored.shape, bool) if padding is None else (stored < padding.low) | (stored > padding.high)
-        values.append(real[seen])
-    return find_window(np.concatenate(values))
+    places = [Place(Axis.Z, index, level, 0, c) for index in range(step // 2 % planes, planes, step)]
+    return np.concatenate([plane_values(pyramid, place) for place in places])
