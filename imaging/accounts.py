@@ -5,22 +5,25 @@ from __future__ import annotations
 import builtins
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypedDict, Unpack
 
-from imaging.change import changing
+from imaging.change import Change, changing
 from imaging.domain.base import UserKey
 from imaging.domain.people import ApiKey, User
 from imaging.errors import ForbiddenError, InvalidInputError, NotFoundError, NotSignedInError, StateError
 from imaging.settings import Settings
-from imaging.store import ids, passwords, people
+from imaging.store import passwords, people
 from imaging.store.database import Database, now
 from imaging.store.keys import Wrapper
 
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _LANGUAGES = ("en", "fr")
 _LONGEST = 128
+LATELY = timedelta(minutes=5)
+"""How long after a request somebody counts as online."""
 
 
 class Details(TypedDict, total=False):
@@ -30,6 +33,16 @@ class Details(TypedDict, total=False):
     lastname: str
     email: str
     language: str
+
+
+@dataclass(frozen=True)
+class AccountDraft:
+    """What an account is made of."""
+
+    username: str
+    password: str
+    details: Details = field(default_factory=lambda: Details())
+    operator: bool = False
 
 
 class Accounts:
@@ -56,28 +69,20 @@ class Accounts:
         **details: Unpack[Details],
     ) -> tuple[User, str]:
         """Add an account; gives it and its password, which is drawn where none is given."""
-        if not _USERNAME.fullmatch(username):
-            raise InvalidInputError(
-                "a user name has 1 to 64 letters a to z without accents, digits and . _ @ -,"
-                " and starts with a letter or digit"
-            )
-        _check_details(details)
         chosen = passwords.make_password() if password is None else password
-        hashed = passwords.hash_password(chosen)
-        self.require_operator(by)
-        with changing(self._database, project=None, actor=by) as change:
-            if people.find_user(change.transaction, username):
-                raise StateError("user", "this name is taken")
-            user = User(
-                id=UserKey(ids.reserve(change.transaction)),
-                username=username,
-                operator=operator,
-                created=change.at,
-                **details,
-            )
-            people.insert_user(change.transaction, user, hashed)
-            change.note("add", "user", user.id, {"operator": operator})
+        (user,) = self.add_together([AccountDraft(username, chosen, details, operator)], by=by)
         return user, chosen
+
+    def add_together(self, drafts: Sequence[AccountDraft], *, by: UserKey | None = None) -> builtins.list[User]:
+        """Add several accounts, all of them or none."""
+        for draft in drafts:
+            _check_draft(draft)
+        self.require_operator(by)
+        hashed = [passwords.hash_password(draft.password) for draft in drafts]
+        with changing(self._database, project=None, actor=by) as change:
+            if not drafts:
+                change.leave()
+            return [_insert(change, draft, secret) for draft, secret in zip(drafts, hashed, strict=True)]
 
     def get(self, key: UserKey) -> User:
         """Find by id."""
@@ -114,6 +119,7 @@ class Accounts:
         *,
         password: str | None = None,
         active: bool | None = None,
+        operator: bool | None = None,
         by: UserKey | None = None,
         **details: Unpack[Details],
     ) -> User:
@@ -124,7 +130,9 @@ class Accounts:
             values["password"] = passwords.hash_password(password)
         if active is not None:
             values["active"] = active
-        if by != key or active is not None:
+        if operator is not None:
+            values["operator"] = operator
+        if by != key or active is not None or operator is not None:
             self.require_operator(by)
         user = self.get(key)
         if not values:
@@ -168,6 +176,20 @@ class Accounts:
         user, sealed = found
         private_key = self._wrapper.unwrap(sealed, _context(public_key)).decode()
         return user if check(private_key) else None
+
+    def sign(self, user: UserKey, make: Callable[[str], str]) -> tuple[str, str]:
+        """Let `make` sign with the private half of a user's newest key; gives its public half and the signature."""
+        with self._database.read() as transaction:
+            keys = people.public_keys(transaction, user)
+            found = people.find_key(transaction, keys[0]) if keys else None
+        if found is None:
+            raise NotFoundError("key")
+        return keys[0], make(self._wrapper.unwrap(found[1], _context(keys[0])).decode())
+
+    def seen_lately(self) -> set[UserKey]:
+        """Whose session or token was used within the last minutes; a signature leaves no trace here."""
+        with self._database.read() as transaction:
+            return people.seen_since(transaction, now() - LATELY)
 
     def token(self, user: UserKey, *, by: UserKey | None = None) -> str:
         """Make a bearer token; only its digest is stored."""
@@ -240,6 +262,30 @@ class Accounts:
         self.get(user)
         if by != user:
             self.require_operator(by)
+
+
+def _check_draft(draft: AccountDraft) -> None:
+    if not _USERNAME.fullmatch(draft.username):
+        raise InvalidInputError(
+            "a user name has 1 to 64 letters a to z without accents, digits and . _ @ -,"
+            " and starts with a letter or digit"
+        )
+    _check_details(draft.details)
+
+
+def _insert(change: Change, draft: AccountDraft, hashed: str) -> User:
+    if people.find_user(change.transaction, draft.username):
+        raise StateError("user", "this name is taken")
+    user = User(
+        id=UserKey(change.reserve()),
+        username=draft.username,
+        operator=draft.operator,
+        created=change.at,
+        **draft.details,
+    )
+    people.insert_user(change.transaction, user, hashed)
+    change.note("add", "user", user.id, {"operator": draft.operator})
+    return user
 
 
 def _check_details(details: Details) -> None:

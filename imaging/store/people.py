@@ -110,6 +110,12 @@ def touch_token(transaction: Transaction, digest: str, at: datetime) -> None:
     transaction.execute(update(token).where(token.c.digest == digest).values(seen=at))
 
 
+def seen_since(transaction: Transaction, since: datetime) -> set[UserKey]:
+    """Whose sessions or tokens were used since then."""
+    statement = select(token.c.account).where(token.c.seen > since).distinct()
+    return {UserKey(key) for key in transaction.execute(statement).scalars()}
+
+
 def delete_token(transaction: Transaction, digest: str) -> None:
     """Remove a token."""
     transaction.execute(delete(token).where(token.c.digest == digest))

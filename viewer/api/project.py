@@ -9,12 +9,13 @@ from fastapi import APIRouter, Body
 from imaging.access import Action, allowed
 from imaging.domain.base import OntologyKey, UserKey
 from imaging.domain.people import Member, Role
-from imaging.errors import NotFoundError
+from imaging.errors import NotFoundError, StateError
 from imaging.project.project import Project
 from viewer.api.shapes.envelope import Collection, call_back
 from viewer.api.shapes.people import MembershipSent, UserChanged, UserShape
 from viewer.api.shapes.project import ProjectChanged, ProjectEdited, ProjectSent, ProjectShape
 from viewer.deps import Door, Entry, Id, Page
+from viewer.people import find_known
 
 router = APIRouter(prefix="/api", tags=["project"])
 
@@ -27,10 +28,12 @@ def list_projects(door: Entry, page: Page) -> Collection[ProjectShape]:
 
 @router.get("/user/{user}/project.json")
 def list_user_projects(user: Id, door: Entry, page: Page) -> Collection[ProjectShape]:
-    """List one's own projects."""
-    if user != door.user.id:
-        raise NotFoundError("user", user)
-    return Collection[ProjectShape].cut(_shapes(door), page)
+    """List one's own projects, or those that one shares with somebody."""
+    known = find_known(door, user)
+    mine = _shapes(door)
+    if known.id != door.user.id:
+        mine = [shape for shape in mine if known.id in _members(door, shape.id)]
+    return Collection[ProjectShape].cut(mine, page)
 
 
 @router.get("/ontology/{ontology}/project.json")
@@ -62,6 +65,13 @@ def edit_project(project: Id, sent: ProjectEdited, door: Entry) -> ProjectChange
     name = None if sent.name == before.record.name else sent.name
     before.edit(name=name, pixel_access=sent.pixel_access)
     return _changed("Edit", door.project(project))
+
+
+@router.delete("/project/{project}.json")
+def delete_project(project: Id, door: Entry) -> ProjectChanged:
+    """Refuse: what a project holds is erased by its controller, and that leaves a certificate."""
+    door.project(project)
+    raise StateError("project", "is not deleted here; its controller erases what it holds with imaging erase")
 
 
 @router.get("/project/{project}/user.json")
@@ -130,6 +140,10 @@ def _shape(project: Project) -> ProjectShape:
 def _changed(change: str, project: Project) -> ProjectChanged:
     callback = call_back(change, "Project", project.record.id)
     return ProjectChanged(message=f"Project: {change}", callback=callback, project=_shape(project))
+
+
+def _members(door: Door, project: int) -> set[UserKey]:
+    return {member.user.id for member in door.project(project).members.list()}
 
 
 def _manages(member: Member) -> bool:

@@ -21,6 +21,7 @@ class UserShape(Thing):
     language: str
     is_developer: bool = False
     origin: str = "BOOTSTRAP"
+    enabled: bool = Field(default=True, description="False where the account is closed.")
     roles: list[str] = Field(default=[], description="Roles in the project that was asked about.")
 
     @classmethod
@@ -37,6 +38,7 @@ class UserShape(Thing):
             firstname=user.firstname,
             lastname=user.lastname,
             language=user.language.upper(),
+            enabled=user.active,
             roles=list(roles),
         )
 
@@ -70,6 +72,14 @@ class UserChanged(Changed):
     """A changed account."""
 
     user: UserShape
+
+
+class UsersAdded(Shape):
+    """What several accounts that are sent at once answer."""
+
+    message: str
+    collection: list[UserShape]
+    size: int
 
 
 class UserSent(Sent):
