@@ -5,6 +5,7 @@ ImagingError
 │   └── TooLargeError         more bytes than announced, or than ever   exit 2, status 413
 ├── NotFoundError             absent, or not for this member            exit 2, status 404
 ├── ForbiddenError            the role does not allow it                exit 3, status 403
+│   └── NoDownloadError       files leave by a release, never otherwise exit 3, status 403
 ├── NotSignedInError          no valid session, key or token            exit 3, status 401
 ├── StateError                the thing is not in a state for this      exit 3, status 409
 │   ├── StaleRevisionError    somebody saved a newer revision           exit 3, status 409
@@ -63,6 +64,14 @@ class ForbiddenError(ImagingError):
     def __init__(self, action: str) -> None:
         super().__init__(f"your role does not allow: {action}")
         self.action = action
+
+
+class NoDownloadError(ForbiddenError):
+    """Files were asked for as a download, which no role allows."""
+
+    def __init__(self) -> None:
+        ImagingError.__init__(self, "files leave a project by a reviewed release (the airlock), never as a download")
+        self.action = "download"
 
 
 class NotSignedInError(ImagingError):

@@ -37,6 +37,7 @@ from pipelines.memory import return_freed_memory
 from pipelines.named_terms import refuse_named
 from pipelines.publication import Publisher, Source
 from pipelines.published import settle_published
+from pipelines.saying import say_of_images
 from pipelines.sources import picture_source, stack_source, volume_source
 from pipelines.sweeping import publishing
 
@@ -89,6 +90,7 @@ def ingest_upload(project: Project, work: IngestWork, report: Report) -> IngestR
             raise StateError("ingest", "it was cut off, and its files are not in quarantine; run it again")
         options = _Options(project.profile.get(), os.cpu_count() or 1, work.upload, f"{scratch}/")
         made = _ingest(project, sorted(scratch.iterdir()), report, options)
+    say_of_images(project, work.upload, made)
     # Before the originals go: an attempt that is cut off in between writes the same list again.
     project.outcomes.write(work.upload, made.per_file())
     project.uploads.finish(work.upload, {"found": made.files, "duplicates": made.duplicates})

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imaging.workspace import Workspace
 from viewer.api import (
+    abstract,
     annotation,
     annotation_listing,
     attached_file,
@@ -33,6 +34,7 @@ from viewer.api import (
     server,
     session,
     statistics,
+    storage,
     upload,
     user,
     zarr,
@@ -65,6 +67,7 @@ _ROUTERS = (
     histogram,
     annotation_listing,
     attached_file,
+    abstract,
     annotation,
     command,
     remark,
@@ -74,6 +77,7 @@ _ROUTERS = (
     layer,
     job,
     upload,
+    storage,
     quarantine,
 )
 _PIXEL_ROUTERS = (plane, picture, zarr, dicomweb)

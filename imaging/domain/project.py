@@ -18,6 +18,7 @@ Kind = Literal[
     "layer",
     "job",
     "model",
+    "upload",
     "command",
     "tag use",
     "attached file",

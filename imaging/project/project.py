@@ -28,6 +28,7 @@ from imaging.project.ontology import OntologyManager
 from imaging.project.outcomes import Outcomes
 from imaging.project.profile import ProjectProfile
 from imaging.project.quarantine import Quarantine
+from imaging.project.received import Received
 from imaging.project.remarks import Descriptions, Properties, TagUses
 from imaging.project.resumable import ResumableUploads
 from imaging.project.review import Reviews
@@ -69,6 +70,7 @@ class Project:
         self.members = Members(gate)
         self.profile = ProjectProfile(gate)
         self.uploads = Uploads(gate)
+        self.received = Received(gate)
         self.resumable = ResumableUploads(gate)
         self.outcomes = Outcomes(gate)
         self.quarantine = Quarantine(gate)

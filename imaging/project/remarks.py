@@ -232,6 +232,11 @@ class TagUses:
         return before
 
 
+def check_said(said: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Give keys and values as they are kept, or refuse those that no property has."""
+    return [(check_name("property", key), check_text(value, _LONGEST_VALUE)) for key, value in said]
+
+
 def _note(change: Change, action: str, kind: str, target: Target, key: int) -> None:
     # Neither key nor value: the journal keeps what it was told, whatever is erased.
     change.note(action, kind, key, {target.kind.value: target.id})

@@ -18,6 +18,7 @@ from imaging.store.uploads import UploadRow
 
 _PURPOSE = "quarantine"
 _OUTCOME = "outcome.list"
+_SAID = "said.list"
 
 
 class SealedFiles:
@@ -54,6 +55,10 @@ class SealedFiles:
     def outcomes(self) -> list[Path]:
         """All such lists of the project."""
         return sorted(self.root.glob(f"*/{_OUTCOME}"))
+
+    def said(self, upload: UploadKey) -> Path:
+        """Where the properties lie that the images of an upload are to have."""
+        return self.folder(upload) / _SAID
 
     def wrapper(self) -> Wrapper:
         """What seals the keys of the uploads."""

@@ -47,12 +47,14 @@ def any_unfinished(transaction: Transaction, project: ProjectKey, kinds: Collect
 
 
 def list_ingests(
-    transaction: Transaction, project: ProjectKey, uploads: Collection[UploadKey]
+    transaction: Transaction, project: ProjectKey, uploads: Collection[UploadKey] | None = None
 ) -> list[tuple[UploadKey, Job]]:
-    """The jobs that take up these uploads, oldest first."""
-    # As a number in the widest type: SQLite gives the number itself, PostgreSQL its text.
-    named = cast(job.c.work["upload"].as_string(), BigInteger)
-    statement = select(job).where(job.c.project == project, job.c.kind == "ingest", named.in_(uploads))
+    """The jobs that take up these uploads, or any upload of the project, oldest first."""
+    statement = select(job).where(job.c.project == project, job.c.kind == "ingest")
+    if uploads is not None:
+        # As a number in the widest type: SQLite gives the number itself, PostgreSQL its text.
+        named = cast(job.c.work["upload"].as_string(), BigInteger)
+        statement = statement.where(named.in_(uploads))
     found = (_read(row) for row in transaction.execute(statement.order_by(job.c.id)).mappings())
     return [(record.work.upload, record) for record in found if isinstance(record.work, IngestWork)]
 

@@ -18,7 +18,19 @@ from imaging.store.groupings import annotation_group, image_group, track
 from imaging.store.images import holds_slice
 from imaging.store.people import read_user
 from imaging.store.remarks import tag_use
-from imaging.store.schema import account, annotation, image, job, layer, member, model, project, segmentation, term
+from imaging.store.schema import (
+    account,
+    annotation,
+    image,
+    job,
+    layer,
+    member,
+    model,
+    project,
+    segmentation,
+    term,
+    upload,
+)
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _OWNED = {
@@ -28,6 +40,7 @@ _OWNED = {
     "layer": layer,
     "job": job,
     "model": model,
+    "upload": upload,
     "command": command,
     "tag use": tag_use,
     "attached file": attached_file,

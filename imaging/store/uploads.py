@@ -84,6 +84,25 @@ def get_upload(transaction: Transaction, project: ProjectKey, key: UploadKey) ->
     return None if row is None else _upload(row)
 
 
+def list_uploads(
+    transaction: Transaction, project: ProjectKey, *, user: UserKey | None = None, key: UploadKey | None = None
+) -> list[UploadRow]:
+    """Uploads of a project, oldest first; only of one uploader or one id, where given."""
+    statement = select(upload).where(upload.c.project == project).order_by(upload.c.id)
+    if user is not None:
+        statement = statement.where(upload.c.account == user)
+    if key is not None:
+        statement = statement.where(upload.c.id == key)
+    return [_upload(row) for row in transaction.execute(statement).mappings()]
+
+
+def count_waiting(transaction: Transaction, project: ProjectKey) -> dict[UploadKey, tuple[int, int]]:
+    """How many files of each upload wait, and their size in bytes."""
+    here = _per_upload(upload_file, func.count(), func.sum(upload_file.c.size))
+    statement = select(here).join(upload, upload.c.id == here.c.upload).where(upload.c.project == project)
+    return {UploadKey(row.upload): (int(row.first), int(row.second)) for row in transaction.execute(statement)}
+
+
 def finish_upload(transaction: Transaction, key: UploadKey, at: datetime) -> None:
     """Note that nothing more comes of an upload."""
     transaction.execute(update(upload).where(upload.c.id == key).values(finished=at))

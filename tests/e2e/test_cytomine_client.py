@@ -21,6 +21,8 @@ from PIL import Image as Picture
 
 from imaging.domain.image import ImageAttributes, ImageDraft
 from imaging.pyramid.write import write_pyramid
+from pipelines.worker import work
+from tests.e2e.browser import SAMPLE
 from tests.waiting import wait_for
 from viewer.app import create_app
 
@@ -169,6 +171,49 @@ def test_the_official_client_fetches_pictures(client_python, host, keys, project
     assert (read("crop_alpha.jpg")[..., 1] == 255).all()
     sizes = {name: read(name).shape for name in ("small.png", "half.jpg", "thumb.jpg", "crop_other.jpg")}
     assert sizes == {"small.png": (4, 5), "half.jpg": (4, 5), "thumb.jpg": (3, 4), "crop_other.jpg": (3, 3)}
+
+
+@pytest.fixture
+def worker(workspace) -> Iterator[None]:
+    """A worker beside the application."""
+    stop = threading.Event()
+    thread = threading.Thread(target=work, args=(workspace, stop))
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+def test_the_official_client_manages_people_and_sends_files(client_python, host, keys, project, worker, tmp_path):
+    file = min((SAMPLE / "images" / "ct-chest-01").iterdir())
+    arguments = [host, keys.public_key, keys.private_key, str(project.record.id), str(file), str(tmp_path)]
+    assert run_script(client_python, "cytomine_uploads_script.py", *arguments) == {
+        "users": ["Changed", True, 4],
+        "online": ["admin"],
+        "of_ontology": ["admin"],
+        "roles": ["ROLE_USER", "ROLE_ADMIN"],
+        "given": [True, ["ROLE_USER", "ROLE_ADMIN"], "ROLE_ADMIN"],
+        "taken": [True, False],
+        "keys": [True, None],
+        "signature": ["date", "publicKey", "signature"],
+        "switched": [True, True],
+        "members": [[True, True], ["admin", "scripted"], [True, True]],
+        "closed": True,
+        "projects": [[True], [True]],
+        "project_deleted": False,
+        "storage": [True, True],
+        "sent": [True, 0, False],
+        "said": [["stage", "II"]],
+        "file": [100, True, True],
+        "files": True,
+        "abstract": [True, 96, 96, True],
+        "listed": True,
+        "slices": [[0], [0]],
+        "renamed": "renamed",
+        "refused": [False] * 7,
+        "kept": [True, True],
+    }
+    assert not list(tmp_path.glob("*.dcm"))
 
 
 def test_the_signature_of_client_2_4_1_is_accepted_once(host, keys, project):

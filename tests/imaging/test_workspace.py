@@ -51,7 +51,7 @@ def one_of_each(workspace: Workspace, project: Project) -> dict[str, int]:
     found["track"] = project.tracks.create(image.id, "nodule").id
     found["image group"] = project.image_groups.create("dates").id
     found["annotation group"] = project.annotation_groups.create().id
-    return found | {"model": model.id}
+    return found | {"model": model.id, "upload": project.uploads.create("page")}
 
 
 def test_a_new_workspace_lets_its_operator_in_and_nobody_else_read_its_keys(settings: Settings) -> None:

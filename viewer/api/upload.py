@@ -20,13 +20,14 @@ from viewer.api.shapes.envelope import Collection
 from viewer.api.shapes.quarantine import Decided
 from viewer.api.shapes.upload import ArrivingShape, OpenShape, OutcomeShape, Taken, Uploaded
 from viewer.deps import Entry, Id, Page
-from viewer.multipart import ANNOUNCED, FIELD, FORM, LARGEST_UPLOAD, Fetch, MultipartReader, Part
+from viewer.multipart import ANNOUNCED, FIELD, LARGEST_UPLOAD, Fetch, MultipartReader, Part
 from viewer.streaming import read_body
+from viewer.taking import take_form
 
 router = APIRouter(prefix="/api/project/{project}/upload", tags=["upload"])
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_FILES: dict[str, Any] = {
+FILES: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
@@ -99,7 +100,7 @@ def describe(project: Id, door: Entry) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT, headers=tus.tell_support())
 
 
-@router.post("", response_model=Uploaded, responses=_CREATED, openapi_extra=_FILES, max_body_size=LARGEST_UPLOAD)
+@router.post("", response_model=Uploaded, responses=_CREATED, openapi_extra=FILES, max_body_size=LARGEST_UPLOAD)
 async def upload(project: Id, door: Entry, request: Request) -> Uploaded | Response:
     """Take files or archives into quarantine, encrypted as they arrive, and have them ingested; or announce one."""
     opened = await run_sync(door.project, project)
@@ -169,27 +170,8 @@ async def overridden(project: Id, upload: Id, file: Id, door: Entry, request: Re
 
 
 def _take(project: Project, content_type: str, fetch: Fetch) -> Uploaded:
-    reader = MultipartReader(content_type, fetch, FORM)
-    key = project.uploads.create("page")
-    with project.uploads.arriving(key):
-        count = _take_files(project, key, reader)
-        job = project.jobs.submit(IngestWork(upload=key))
-    return Uploaded(upload=key, job=job.id, files=count)
-
-
-def _take_files(project: Project, upload: UploadKey, reader: MultipartReader) -> int:
-    count = 0
-    try:
-        for part in reader.files():
-            project.uploads.add(upload, part.filename, part)
-            count += 1
-        if not count:
-            raise InvalidInputError(f"the upload holds no file in a field {FIELD}")
-    except BaseException:
-        # What arrived is of no use without the rest; whoever sent it is told so and sends it again.
-        project.uploads.finish(upload)
-        raise
-    return count
+    taken = take_form(project, content_type, fetch, source="page")
+    return Uploaded(upload=taken.upload, job=taken.job, files=len(taken.files))
 
 
 def _add(project: Project, upload: UploadKey, content_type: str, fetch: Fetch) -> Taken:

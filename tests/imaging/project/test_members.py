@@ -220,6 +220,12 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
             {Action.DECIDE_QUARANTINE},
             lambda: project.quarantine.release(absent, "accept", {}),
         ),
+        "received.list": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, project.received.list),
+        "received.get": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, lambda: project.received.get(absent)),
+        "received.names": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, lambda: project.received.names(absent)),
+        # Whoever says something of images and uploads them is who edits them.
+        "received.say": ({Action.EDIT_IMAGES}, lambda: project.received.say(absent, [("a", "b")])),
+        "received.said": ({Action.UPLOAD}, lambda: project.received.said(absent)),
         "uploads.arriving": ({Action.UPLOAD}, lambda: project.uploads.arriving(absent)),
         "uploads.stopped": ({Action.UPLOAD, Action.DECIDE_QUARANTINE}, project.uploads.stopped),
         "uploads.discard": ({Action.DECIDE_QUARANTINE}, lambda: project.uploads.discard(absent)),
@@ -308,6 +314,7 @@ def test_every_public_method_is_among_the_doors(project: Project, image: Image, 
         "annotation_groups",
     }
     passed_through |= {"uploads", "quarantine", "secrets", "journal", "subjects", "profile", "resumable", "outcomes"}
+    passed_through |= {"received"}
     methods = {
         f"{manager}.{name}"
         for manager in passed_through
