@@ -101,6 +101,7 @@ class Box(Record):
 class AnnotationFilter(Record):
     """Which annotations a listing wants; an empty tuple means no restriction. All filters are ANDed.
 
+    `beyond` leaves out all up to an id.
     `near` is a drawing and a distance in pixels of the plane, top-left: what is no farther away matches.
     """
 
@@ -118,6 +119,7 @@ class AnnotationFilter(Record):
     without_tag: bool = False
     groups: tuple[int, ...] = ()
     excluded: tuple[AnnotationKey, ...] = ()
+    beyond: AnnotationKey | None = None
     slices: tuple[int, ...] = ()
     axis: Axis | None = None
     index: int | None = None

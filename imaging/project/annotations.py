@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import shapely
@@ -29,8 +29,10 @@ from imaging.project.layers import (
 )
 from imaging.project.ontology import require_terms
 from imaging.store import annotations as rows
-from imaging.store.database import Transaction
+from imaging.store.database import Transaction, batches
 
+_SOME = 500
+"""So many annotations are read at once where all are wanted."""
 _FAR = 1e12
 """Farther than any plane reaches, in pixels."""
 
@@ -51,6 +53,30 @@ class Annotations:
             total = rows.count_annotations(transaction, self._gate.project, wanted)
             items = rows.list_annotations(transaction, self._gate.project, wanted)
         return AnnotationPage(items=tuple(items), total=total)
+
+    def each(self, wanted: AnnotationFilter) -> Iterator[tuple[Annotation, ...]]:
+        """Give all that match from the offset on, oldest first, some at a time: what is added meanwhile is among them.
+
+        However many there are, no more than these are in memory.
+        """
+        self._gate.require(Action.SEE_ANNOTATIONS)
+        meeting = (wanted.box, wanted.intersects_wkt, wanted.near) != (None, None, None)
+        if meeting:
+            with self._gate.read(Action.SEE_ANNOTATIONS) as transaction:
+                keys = _find_meeting(transaction, self._gate, wanted)[wanted.offset :]
+            for batch in batches(keys):
+                with self._gate.read(Action.SEE_ANNOTATIONS) as transaction:
+                    yield tuple(rows.fetch_annotations(transaction, batch))
+            return
+        asked = wanted.model_copy(update={"limit": _SOME})
+        while True:
+            with self._gate.read(Action.SEE_ANNOTATIONS) as transaction:
+                found = rows.list_annotations(transaction, self._gate.project, asked)
+            if found:
+                yield tuple(found)
+            if len(found) < _SOME:
+                return
+            asked = asked.model_copy(update={"offset": 0, "beyond": found[-1].id})
 
     def get(self, key: AnnotationKey) -> Annotation:
         """Find by id."""
@@ -242,6 +268,13 @@ def check_place(image: Image, draft: AnnotationDraft) -> None:
 
 
 def _list_meeting(transaction: Transaction, gate: Gate, wanted: AnnotationFilter) -> AnnotationPage:
+    keys = _find_meeting(transaction, gate, wanted)
+    end = None if wanted.limit is None else wanted.offset + wanted.limit
+    items = rows.fetch_annotations(transaction, keys[wanted.offset : end])
+    return AnnotationPage(items=tuple(items), total=len(keys))
+
+
+def _find_meeting(transaction: Transaction, gate: Gate, wanted: AnnotationFilter) -> list[AnnotationKey]:
     region, box = _region(wanted)
     base, distance = (None, 0.0) if wanted.near is None else (_parse_region(wanted.near[0]), wanted.near[1])
     if base is not None:
@@ -255,14 +288,11 @@ def _list_meeting(transaction: Transaction, gate: Gate, wanted: AnnotationFilter
         near = base is None or shapely.dwithin(base, drawing, distance)
         return bool(near and (region is None or shapely.intersects(region, drawing)))
 
-    keys = [
+    return [
         candidate.key
         for candidate in rows.list_candidates(transaction, gate.project, wanted, box)
         if (rectangular and candidate.inside) or meets(candidate.wkt)
     ]
-    end = None if wanted.limit is None else wanted.offset + wanted.limit
-    items = rows.fetch_annotations(transaction, keys[wanted.offset : end])
-    return AnnotationPage(items=tuple(items), total=len(keys))
 
 
 def _region(wanted: AnnotationFilter) -> tuple[BaseGeometry | None, Box]:

@@ -23,9 +23,10 @@ def matching(transaction: Transaction, project: ProjectKey, wanted: AnnotationFi
     wheres: list[ColumnElement[bool]] = []
     if wanted.images:
         # The project is asked of the few images, not of each annotation: a condition on both would let SQLite walk
-        # all annotations of the project in id order.
+        # all annotations of the project in id order. And of a single image its annotations lie in id order.
         own = select(image.c.id).where(image.c.project == project, image.c.id.in_(wanted.images))
-        wheres.append(columns.image.in_(own))
+        held = list(transaction.execute(own).scalars())
+        wheres.append(columns.image == held[0] if len(held) == 1 else columns.image.in_(held))
     elif not wanted.slices:
         wheres.append(columns.project == project)
     for column, keys in (
@@ -37,6 +38,8 @@ def matching(transaction: Transaction, project: ProjectKey, wanted: AnnotationFi
             wheres.append(column.in_(keys))
     if wanted.excluded:
         wheres.append(columns.id.not_in(wanted.excluded))
+    if wanted.beyond is not None:
+        wheres.append(columns.id > wanted.beyond)
     if wanted.slices:
         wheres.append(_on_slices(transaction, project, wanted.slices))
     return and_(*wheres, *_when_and_where(wanted), *_marked(wanted))

@@ -8,28 +8,24 @@ from sqlalchemy import ColumnElement, RowMapping, Select, delete, func, insert, 
 
 from imaging.domain.base import ImageKey, LayerKey, ProjectKey, TermKey, UserKey
 from imaging.domain.image import Image, ImageAttributes, ImageTerm
+from imaging.store.annotation_counts import annotation_count
 from imaging.store.database import Transaction, batches
 from imaging.store.reviews import image_review
-from imaging.store.schema import annotation, image, image_term, segmentation, source_digest
+from imaging.store.schema import image, image_term, segmentation, source_digest
 
-_COUNTS = tuple(
-    select(func.count())
-    .select_from(table)
-    .where(table.c.image == image.c.id)
-    .correlate(image)
-    .scalar_subquery()
-    .label(name)
-    for name, table in (("annotations", annotation), ("segmentations", segmentation))
-)
+_SEGMENTATIONS = select(func.count()).where(segmentation.c.image == image.c.id)
+_ANNOTATIONS = select(func.coalesce(func.sum(annotation_count.c.number), 0))
+_ANNOTATIONS = _ANNOTATIONS.where(annotation_count.c.image == image.c.id)
 
-_REVIEWED = select(func.count()).where(annotation.c.image == image.c.id, annotation.c.parent.is_not(None))
-_REVIEW = (
-    _REVIEWED.correlate(image).scalar_subquery().label("reviewed_annotations"),
+_FACTS = (
+    _ANNOTATIONS.correlate(image).scalar_subquery().label("annotations"),
+    _SEGMENTATIONS.correlate(image).scalar_subquery().label("segmentations"),
+    _ANNOTATIONS.where(annotation_count.c.copied).correlate(image).scalar_subquery().label("reviewed_annotations"),
     image_review.c.reviewer,
     image_review.c.started.label("review_started"),
     image_review.c.stopped.label("review_stopped"),
 )
-_TOLD = {column.name for column in (*_COUNTS, *_REVIEW)}
+_TOLD = {column.name for column in _FACTS}
 """What a record tells beside the columns of its table."""
 
 
@@ -138,7 +134,7 @@ def delete_image_term(transaction: Transaction, key: ImageKey, term: TermKey, la
 
 
 def _select(project: ProjectKey) -> Select[tuple[object, ...]]:
-    statement = select(*image.c, *_COUNTS, *_REVIEW).outerjoin(image_review, image_review.c.image == image.c.id)
+    statement = select(*image.c, *_FACTS).outerjoin(image_review, image_review.c.image == image.c.id)
     return statement.where(image.c.project == project)
 
 

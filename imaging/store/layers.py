@@ -6,8 +6,9 @@ from sqlalchemy import RowMapping, Select, func, insert, select
 
 from imaging.domain.annotation import Layer, LayerKind
 from imaging.domain.base import ImageKey, LayerKey, ProjectKey
+from imaging.store.annotation_counts import annotation_count
 from imaging.store.database import Transaction
-from imaging.store.schema import account, annotation, image_term, layer, segmentation
+from imaging.store.schema import account, image_term, layer, segmentation
 
 
 def insert_layer(transaction: Transaction, record: Layer, owner: str) -> None:
@@ -33,7 +34,9 @@ def list_layers(transaction: Transaction, project: ProjectKey, *, image: ImageKe
     """The layers of a project, or those with something on one image."""
     statement = _select(project).order_by(layer.c.id)
     if image is not None:
-        used = [select(table.c.layer).where(table.c.image == image) for table in (annotation, segmentation, image_term)]
+        drawn = annotation_count.c.number > 0
+        used = [select(annotation_count.c.layer).where(annotation_count.c.image == image, drawn)]
+        used += [select(table.c.layer).where(table.c.image == image) for table in (segmentation, image_term)]
         statement = statement.where(layer.c.id.in_(used[0].union(*used[1:])))
     return [_read(row) for row in transaction.execute(statement).mappings()]
 
@@ -43,14 +46,15 @@ def count_contents(
 ) -> dict[LayerKey, tuple[int, int]]:
     """Annotations and segmentations per layer."""
     counts: dict[LayerKey, tuple[int, int]] = {}
-    for place, table in enumerate((annotation, segmentation)):
-        statement = select(table.c.layer, func.count()).where(table.c.project == project).group_by(table.c.layer)
-        if image is not None:
-            statement = statement.where(table.c.image == image)
-        for key, number in transaction.execute(statement):
-            drawn, segmented = counts.get(LayerKey(key), (0, 0))
-            counts[LayerKey(key)] = (number, segmented) if place == 0 else (drawn, number)
-    return counts
+    number, owned = func.sum(annotation_count.c.number), layer.c.project == project
+    drawn = select(layer.c.id, number).join(annotation_count, annotation_count.c.layer == layer.c.id)
+    segmented = select(layer.c.id, func.count()).join(segmentation, segmentation.c.layer == layer.c.id)
+    for place, (statement, table) in enumerate(((drawn, annotation_count), (segmented, segmentation))):
+        wheres = [owned] if image is None else [owned, table.c.image == image]
+        for key, found in transaction.execute(statement.where(*wheres).group_by(layer.c.id)):
+            before = counts.get(LayerKey(key), (0, 0))
+            counts[LayerKey(key)] = (int(found), before[1]) if place == 0 else (before[0], int(found))
+    return {key: held for key, held in counts.items() if any(held)}
 
 
 def _select(project: ProjectKey) -> Select[tuple[object, ...]]:

@@ -11,6 +11,7 @@ from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 from imaging.domain.base import ProjectKey, UserKey
 from imaging.domain.people import Member, Role
 from imaging.domain.project import IrregularPolicy, Kind, PixelAccess, ProjectRecord
+from imaging.store.annotation_counts import annotation_count
 from imaging.store.attached_files import attached_file
 from imaging.store.commands import command
 from imaging.store.database import Transaction
@@ -57,9 +58,9 @@ _IMAGES = (
     .label("images")
 )
 _ANNOTATIONS = (
-    select(func.count())
-    .select_from(annotation)
-    .where(annotation.c.project == project.c.id)
+    select(func.coalesce(func.sum(annotation_count.c.number), 0))
+    .join(image, image.c.id == annotation_count.c.image)
+    .where(image.c.project == project.c.id)
     .correlate(project)
     .scalar_subquery()
     .label("annotations")

@@ -232,6 +232,7 @@ annotation = Table(
     Column("y0", Float, nullable=False),
     Column("x1", Float, nullable=False),
     Column("y1", Float, nullable=False),
+    Column("reach", Integer, nullable=False, server_default="16"),
     Column("reviewed", Boolean, nullable=False),
     Column("area_px", Float, nullable=False),
     Column("length_px", Float, nullable=False),
@@ -248,8 +249,9 @@ annotation = Table(
     Index(None, "parent"),
     Index(None, "project", "id"),
     Index(None, "layer", "token", unique=True),
+    Index(None, "image", "id"),
     Index(None, "image", "axis", "index"),
-    Index(None, "image", "x0", "x1", "y0", "y1"),
+    Index(None, "image", "axis", "reach", "x0", "x1", "y0", "y1"),
     Index(None, "layer"),
     Index(None, "account"),
 )

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from sqlalchemy import Column, LargeBinary, Table, delete, insert, select, update
 
 from imaging.domain.command import Snapshot, Thing
+from imaging.store.annotation_counts import count_up, group_of
 from imaging.store.attached_files import attached_file
 from imaging.store.comments import comment
 from imaging.store.database import Transaction
@@ -76,6 +77,16 @@ def take(transaction: Transaction, thing: Thing, key: int) -> Snapshot | None:
 
 
 def put(transaction: Transaction, thing: Thing, key: int, snapshot: Snapshot | None) -> None:
+    """Make a thing what it was; see `_put`. Kept numbers of annotations follow."""
+    before = group_of(transaction, key) if thing is Thing.ANNOTATION else None
+    _put(transaction, thing, key, snapshot)
+    after = group_of(transaction, key) if thing is Thing.ANNOTATION else None
+    if before != after:
+        count_up(transaction, [] if before is None else [before], by=-1)
+        count_up(transaction, [] if after is None else [after])
+
+
+def _put(transaction: Transaction, thing: Thing, key: int, snapshot: Snapshot | None) -> None:
     """Make a thing what it was; None removes it. Its version goes on, so that nobody saves over it unawares.
 
     What hangs on it comes back where the thing was gone, and is left alone where it is there.

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 import shapely
 
+from imaging.project import annotations
+from viewer.api import annotation_listing
+
 URL = "/api/annotation.json"
 
 
@@ -385,6 +388,16 @@ class TestListing:
         assert [one["id"] for one in second["collection"]] == drawn[3:]
         everything = annotator.get(URL, params=query | {"max": 0}).json()
         assert len(everything["collection"]) == everything["size"] == 4
+
+    def test_many_are_streamed_as_the_same_collection(self, world, annotator, drawn, monkeypatch):
+        query = {"project": world.ours.project.record.id, "user": world.users["annotator"].id, "showTrack": "True"}
+        asked = [{}, {"offset": 1}, {"max": 3}, {"max": 3, "offset": 1}, {"max": 9}, {"image": world.ours.ct.id}]
+        asked += [{"image": world.ours.ct.id, "bbox": "POLYGON ((0 0, 7 0, 7 6, 0 6, 0 0))"}, {"offset": 9}]
+        whole = [annotator.get(URL, params=query | one).json() for one in asked]
+        monkeypatch.setattr(annotation_listing, "_MANY", 1)
+        monkeypatch.setattr(annotations, "_SOME", 2)
+        assert [annotator.get(URL, params=query | one).json() for one in asked] == whole
+        assert len(whole[0]["collection"]) == 4
 
     def test_the_location_comes_when_asked_for(self, world, annotator, drawn):
         query = {"project": world.ours.project.record.id}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
 
-from imaging.domain.annotation import Annotation
+from imaging.domain.annotation import Annotation, AnnotationPage
 from imaging.domain.base import AnnotationKey, ImageKey
 from imaging.domain.image import Axis, Image
 from imaging.errors import InvalidInputError
@@ -21,47 +24,91 @@ from viewer.deps import Door, Entry, Id, Page, Paging, Site
 
 router = APIRouter(prefix="/api", tags=["annotation"])
 
+Listing = Collection[AnnotationShape] | Response
+"""A collection, or the same as a stream of its text."""
+
 _FEW = 4
 """Up to so many images are fetched one by one rather than all at once."""
+_MANY = 1_000
+"""More annotations than these are sent as they are read."""
 
 
-@router.get("/annotation.json")
-def list_annotations(
-    query: Annotated[AnnotationQuery, Query()], door: Entry, page: Page, site: Site
-) -> Collection[AnnotationShape]:
+@router.get("/annotation.json", response_model=Collection[AnnotationShape])
+def list_annotations(query: Annotated[AnnotationQuery, Query()], door: Entry, page: Page, site: Site) -> Listing:
     """List annotations of one project by Cytomine's filters."""
     return _list(_find_project(door, query), query, page, site)
 
 
-@router.get("/annotation/included.json")
-def list_included(
-    query: Annotated[IncludedQuery, Query()], door: Entry, page: Page, site: Site
-) -> Collection[AnnotationShape]:
+@router.get("/annotation/included.json", response_model=Collection[AnnotationShape])
+def list_included(query: Annotated[IncludedQuery, Query()], door: Entry, page: Page, site: Site) -> Listing:
     """List what meets an annotation, or a region, of an image, as Cytomine's client asks for it."""
     asked = query.listing()
     return _list(_find_project(door, asked), asked, page, site)
 
 
-@router.get("/imageinstance/{image}/annotation/included.json")
+@router.get("/imageinstance/{image}/annotation/included.json", response_model=Collection[AnnotationShape])
 def list_included_in_image(
     image: Id, query: Annotated[IncludedQuery, Query()], door: Entry, page: Page, site: Site
-) -> Collection[AnnotationShape]:
+) -> Listing:
     """List what meets an annotation, or a region, of an image."""
     return _list(door.locate("image", image), query.listing(image), page, site)
 
 
-def _list(project: Project, query: AnnotationQuery, page: Paging, site: str) -> Collection[AnnotationShape]:
+def _list(project: Project, query: AnnotationQuery, page: Paging, site: str) -> Listing:
     query.require_known()
-    wanted = query.filter(offset=page.offset, limit=page.limit, region=_find_region(project, query))
-    found = project.annotations.list(wanted)
-    images = _images_of(project, found.items)
-    shapes = [
-        AnnotationShape.of(drawn, images[drawn.image], site=site, with_location=query.with_location)
-        for drawn in found.items
-    ]
-    if query.show_track:
-        shapes = _with_tracks(project, shapes)
-    return Collection[AnnotationShape].page(shapes, found.total, page)
+    region = _find_region(project, query)
+    first = query.filter(offset=page.offset, limit=min(page.limit or _MANY, _MANY), region=region)
+    found, show = project.annotations.list(first), _Showing(project, query, site)
+    wanted = found.total - page.offset if page.limit is None else page.limit
+    if wanted <= _MANY:
+        return Collection[AnnotationShape].page(show(found.items), found.total, page)
+    limit = None if page.limit is None else page.limit - len(found.items)
+    rest = project.annotations.each(query.filter(offset=page.offset + len(found.items), limit=None, region=region))
+    return StreamingResponse(_stream(show, found, rest, page, limit), media_type="application/json")
+
+
+def _stream(
+    show: _Showing, first: AnnotationPage, rest: Iterable[Sequence[Annotation]], page: Paging, limit: int | None
+) -> Iterator[str]:
+    """Write a collection as it is read: of all of them only a few are in memory."""
+    yield '{"collection":['
+    sent = 0
+    for batch in chain([first.items], rest):
+        items = batch if limit is None else batch[: limit + len(first.items) - sent]
+        written = ",".join(shape.model_dump_json(by_alias=True) for shape in show(items))
+        yield f",{written}" if sent and items else written
+        sent += len(items)
+        if len(items) < len(batch):
+            break
+    total = page.offset + sent if limit is None else first.total
+    closing = Collection[AnnotationShape].page([], total, page).model_dump(by_alias=True, exclude={"collection"})
+    closing["perPage"] = sent if page.limit is None else page.limit
+    yield f"],{json.dumps(closing, separators=(',', ':'))[1:]}"
+
+
+class _Showing:
+    """Shows annotations of one project as a query wants them."""
+
+    def __init__(self, project: Project, query: AnnotationQuery, site: str) -> None:
+        self._project = project
+        self._query = query
+        self._site = site
+        self._images: dict[ImageKey, Image] = {}
+
+    def __call__(self, drawn: Sequence[Annotation]) -> list[AnnotationShape]:
+        self._learn({one.image for one in drawn})
+        location = self._query.with_location
+        shapes = [
+            AnnotationShape.of(one, self._images[one.image], site=self._site, with_location=location) for one in drawn
+        ]
+        return _with_tracks(self._project, shapes) if self._query.show_track else shapes
+
+    def _learn(self, keys: set[ImageKey]) -> None:
+        unknown = keys - set(self._images)
+        if len(unknown) > _FEW:
+            self._images |= {image.id: image for image in self._project.images.list()}
+        else:
+            self._images |= {key: self._project.images.get(key) for key in unknown}
 
 
 def _with_tracks(project: Project, shapes: list[AnnotationShape]) -> list[AnnotationShape]:
@@ -125,10 +172,3 @@ def _asked_images(project: Project, query: AnnotationQuery) -> Iterator[Image]:
         yield from (project.images.by_slice(key)[0] for key in query.wanted_slices)
     else:
         yield from project.images.list()
-
-
-def _images_of(project: Project, drawn: Iterable[Annotation]) -> Mapping[ImageKey, Image]:
-    keys = {one.image for one in drawn}
-    if len(keys) <= _FEW:
-        return {key: project.images.get(key) for key in keys}
-    return {image.id: image for image in project.images.list()}

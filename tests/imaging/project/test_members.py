@@ -11,7 +11,7 @@ import pytest
 
 from imaging.access import INGEST, Action, allowed
 from imaging.dicom.profile import Profile
-from imaging.domain.annotation import AnnotationDraft
+from imaging.domain.annotation import AnnotationDraft, AnnotationFilter
 from imaging.domain.attachment import AttachmentKind
 from imaging.domain.base import UserKey
 from imaging.domain.command import Thing
@@ -153,6 +153,7 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "quarantine.settle": ({Action.UPLOAD}, lambda: project.quarantine.settle({"t.csv"}, ())),
         "quarantine.forget_withdrawn": (set(INGEST), lambda: project.quarantine.forget_withdrawn(["a"])),
         "annotations.list": ({see}, project.annotations.list),
+        "annotations.each": ({see}, lambda: list(project.annotations.each(AnnotationFilter()))),
         "commands.list": ({see}, lambda: project.commands.list(user=project.member.user.id)),
         "commands.sees_all": ({Action.SEE_ANNOTATIONS}, project.commands.sees_all),
         "commands.latest": ({see}, lambda: project.commands.latest(Thing.ANNOTATION, absent)),
