@@ -29,6 +29,7 @@ from imaging.store.epochs import seal_first_epoch
 from imaging.store.keys import Wrapper, create_master_key, make_private_folder, read_master_key
 from imaging.tags import Tags
 from imaging.taxonomy import add_drafts, check_name
+from imaging.totals import WorkspaceCounts
 
 FIRST_OPERATOR = "admin"
 _CREATOR = frozenset({Role.MANAGER, Role.CONTROLLER})
@@ -72,6 +73,7 @@ class Workspace:
         self.accounts = Accounts(database, wrapper, settings)
         self.ontologies = Ontologies(database)
         self.tags = Tags(database)
+        self.counts = WorkspaceCounts(database, self.accounts)
         self.queue = Queue(database)
         self.journal = WorkspaceJournal(database)
 

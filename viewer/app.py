@@ -12,10 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from imaging.workspace import Workspace
 from viewer.api import (
     abstract,
+    activity,
     annotation,
     annotation_listing,
     attached_file,
     command,
+    counts,
     dicomweb,
     grouping,
     histogram,
@@ -26,6 +28,7 @@ from viewer.api import (
     page,
     picture,
     plane,
+    position,
     project,
     quarantine,
     remark,
@@ -79,6 +82,9 @@ _ROUTERS = (
     upload,
     storage,
     quarantine,
+    position,
+    activity,
+    counts,
 )
 _PIXEL_ROUTERS = (plane, picture, zarr, dicomweb)
 _REFUSALS = {400: "not usable", 401: "not signed in", 403: "not allowed", 404: "absent or not yours", 409: "conflict"}

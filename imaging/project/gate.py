@@ -84,6 +84,13 @@ class Gate:
         with changing(self.database, project=self.project, actor=self.user, job=self.job) as change:
             yield change
 
+    @contextmanager
+    def write(self, *actions: Action) -> Iterator[Transaction]:
+        """Check, then open a transaction for what changes nothing in the project, and so is not in its journal."""
+        self.require(*actions)
+        with self.database.write() as transaction:
+            yield transaction
+
     def done_by_job(self, action: str, kind: str) -> list[Event]:
         """What the job that acts did already, in an earlier attempt that was cut off; nothing where no job acts.
 

@@ -10,11 +10,13 @@ from imaging.domain.object_store import ObjectStore
 from imaging.domain.people import Member
 from imaging.domain.project import IrregularPolicy, PixelAccess, ProjectRecord
 from imaging.errors import NotFoundError
+from imaging.project.activity import Activity
 from imaging.project.annotations import Annotations
 from imaging.project.attached_files import AttachedFiles
 from imaging.project.attachments import Attachments
 from imaging.project.commands import Commands
 from imaging.project.comments import Comments
+from imaging.project.counts import Counts
 from imaging.project.gate import Gate
 from imaging.project.groupings import AnnotationGroups, ImageGroups, Tracks
 from imaging.project.images import Images
@@ -26,6 +28,7 @@ from imaging.project.members import Members
 from imaging.project.models import Models
 from imaging.project.ontology import OntologyManager
 from imaging.project.outcomes import Outcomes
+from imaging.project.positions import Positions
 from imaging.project.profile import ProjectProfile
 from imaging.project.quarantine import Quarantine
 from imaging.project.received import Received
@@ -77,6 +80,8 @@ class Project:
         self.subjects = Subjects(gate, self.images, self.quarantine, self.outcomes)
         self.secrets = ProjectSecrets(gate)
         self.journal = ProjectJournal(gate)
+        self.positions, self.activity = Positions(gate), Activity(gate)
+        self.counts = Counts(gate)
 
     @property
     def id(self) -> ProjectKey:

@@ -248,6 +248,7 @@ annotation = Table(
     Column("reviewer", BigInteger, nullable=True),
     Index(None, "parent"),
     Index(None, "project", "id"),
+    Index(None, "project", "account", "created"),
     Index(None, "layer", "token", unique=True),
     Index(None, "image", "id"),
     Index(None, "image", "axis", "index"),

@@ -139,6 +139,31 @@ def test_the_official_client_says_things_and_groups_them(client_python, host, ke
     }
 
 
+def test_the_official_client_reads_activity_and_statistics(client_python, host, keys, project, image):
+    arguments = [host, keys.public_key, keys.private_key, str(project.record.id)]
+    assert run_script(client_python, "cytomine_activity_script.py", *arguments) == {
+        "positions": ["POLYGON ((1 6, 5 6, 5 2, 1 2, 1 6))"] * 2,
+        "middle": [3, 4, 3, True],
+        "narrowed": 2,
+        "of slice": 1,
+        "alike": [1, 1],
+        "online": [True],
+        "connections": [[True, 1, "Firefox"]],
+        "consultations": [[True, "CT", "view"]],
+        "first page": 1,
+        "nobody": False,
+        "actions": [["select", True], ["update", True]],
+        "earlier": 0,
+        "terms": [True] * 2,
+        "users": [True],
+        "growth": True,
+        "others": [1, 2, 1, 1, 1],
+        "activity": [1, 1, 2],
+        "last": [1, 1],
+        "all": True,
+    }
+
+
 def test_the_official_client_fetches_pictures(client_python, host, keys, project, image, tmp_path):
     arguments = [host, keys.public_key, keys.private_key, str(project.record.id), str(tmp_path)]
     assert run_script(client_python, "cytomine_pixels_script.py", *arguments) == {

@@ -15,6 +15,7 @@ ANONYMOUS = {
     ("get", "/server/ping"),
     ("post", "/api/session.json"),
 }
+CORNERS = {f"{corner}{axis}": 1 for corner in ("topLeft", "topRight", "bottomRight", "bottomLeft") for axis in "XY"}
 BODIES = {
     "add_annotation": {"location": "POINT (1 1)", "image": "{image}"},
     "edit_annotation": {"location": "POINT (1 1)"},
@@ -49,6 +50,9 @@ BODIES = {
     "rename_image_group": {"name": "b"},
     "add_annotation_group": {"project": "{project}"},
     "add_comment": {"comment": "look here"},
+    "add_position": CORNERS,
+    "add_slice_position": CORNERS,
+    "add_annotation_action": {"annotationIdent": "{annotation}", "action": "select"},
     "link_annotation": {"annotationIdent": "{annotation}", "group": "{group}"},
 }
 OWN = {

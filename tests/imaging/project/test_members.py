@@ -11,10 +11,12 @@ import pytest
 
 from imaging.access import INGEST, Action, allowed
 from imaging.dicom.profile import Profile
+from imaging.domain.activity import ActivityFilter, ActivityKind, Look
 from imaging.domain.annotation import AnnotationDraft, AnnotationFilter
 from imaging.domain.attachment import AttachmentKind
 from imaging.domain.base import UserKey
 from imaging.domain.command import Thing
+from imaging.domain.counts import Evolution
 from imaging.domain.epoch import RotationPolicy
 from imaging.domain.image import Image, ImageDraft
 from imaging.domain.job import Task, TrainWork
@@ -32,6 +34,7 @@ from imaging.workspace import Workspace
 
 FILE = Announcement("x", 0, "", None)
 PERSON = Identity(issuer="", patient_id="PHA-0001")
+LOOK = Look(wkt="POLYGON ((0 0, 4 0, 4 2, 0 2, 0 0))", zoom=2, rotation=0.0)
 DRAFT = SegmentationDraft("s", (), lambda key: None)
 MODEL = ModelDraft(name="m", task=Task.SEGMENTATION, terms=(), sha256="0" * 64)
 
@@ -42,7 +45,8 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
     writers = {Action.ANNOTATE, Action.REVIEW, Action.IMPORT_ANNOTATIONS, Action.TRAIN}
     lung = project.ontology.find("lung").id if project.may(Action.SEE_PROJECT) else 0
     absent, of_image = 999_999, Target(kind=TargetKind.IMAGE, id=image.id)
-    sayers = {*writers, Action.EDIT_IMAGES}
+    sayers, lookers = {*writers, Action.EDIT_IMAGES}, {Action.SEE_IMAGES, Action.SEE_JOURNAL}
+    me = project.member.user.id
     return {
         "images.list": ({Action.SEE_IMAGES}, project.images.list),
         "images.catalogue": ({*INGEST, Action.SEE_IMAGES}, project.images.catalogue),
@@ -273,6 +277,33 @@ def doors(project: Project, image: Image, draft: ImageDraft) -> dict[str, tuple[
         "journal.note_taking_out": ({Action.TAKE_OUT}, lambda: project.journal.note_taking_out("image", {})),
         "journal.list": ({Action.SEE_JOURNAL}, project.journal.list),
         "journal.verify": ({Action.SEE_JOURNAL}, project.journal.verify),
+        "positions.add": ({Action.SEE_IMAGES}, lambda: project.positions.add(image.id, LOOK)),
+        "positions.image": (lookers, lambda: project.positions.image(image.id)),
+        "positions.image_of_slice": (lookers, lambda: project.positions.image_of_slice(image.slice_base)),
+        "positions.page": (lookers, lambda: project.positions.page(image.id, ActivityFilter())),
+        "positions.frequencies": (lookers, lambda: project.positions.frequencies(image.id, ActivityFilter())),
+        "positions.last": (lookers, lambda: project.positions.last(image.id, me, ActivityFilter())),
+        "positions.present": (lookers, project.positions.present),
+        "activity.connect": ({Action.SEE_PROJECT}, project.activity.connect),
+        "activity.consult": ({Action.SEE_IMAGES}, lambda: project.activity.consult(image.id)),
+        "activity.act": ({see}, lambda: project.activity.act(absent, "select")),
+        "activity.actions": ({see, Action.SEE_JOURNAL}, lambda: project.activity.actions(image.id, ActivityFilter())),
+        "activity.connections": ({Action.SEE_PROJECT}, lambda: project.activity.connections(me, ActivityFilter())),
+        "activity.consultations": (lookers, lambda: project.activity.consultations(me, ActivityFilter())),
+        "activity.count": (
+            {Action.SEE_PROJECT},
+            lambda: project.activity.count(ActivityKind.ACTION, ActivityFilter()),
+        ),
+        "activity.last": ({Action.SEE_PROJECT}, project.activity.last),
+        "counts.by_term": ({see}, lambda: project.counts.by_term(AnnotationFilter())),
+        "counts.by_user": ({see}, lambda: project.counts.by_user(AnnotationFilter())),
+        "counts.by_user_and_term": ({see}, lambda: project.counts.by_user_and_term(AnnotationFilter())),
+        "counts.by_term_and_image": ({see}, lambda: project.counts.by_term_and_image(AnnotationFilter())),
+        "counts.growth": ({see}, lambda: project.counts.growth(AnnotationFilter(), Evolution())),
+        "counts.activity": (
+            {Action.SEE_PROJECT},
+            lambda: project.counts.activity(ActivityKind.ACTION, ActivityFilter(), Evolution()),
+        ),
         "facts": ({Action.SEE_PROJECT}, project.facts),
         "edit": ({Action.EDIT_PROJECT}, lambda: project.edit(name="phantoms")),
     }
@@ -313,6 +344,9 @@ def test_every_public_method_is_among_the_doors(project: Project, image: Image, 
         "tracks",
         "image_groups",
         "annotation_groups",
+        "positions",
+        "activity",
+        "counts",
     }
     passed_through |= {"uploads", "quarantine", "secrets", "journal", "subjects", "profile", "resumable", "outcomes"}
     passed_through |= {"received"}
