@@ -35,6 +35,18 @@ class Action(Enum):
 INGEST = (Action.UPLOAD, Action.DECIDE_QUARANTINE)
 """Whoever may do one of these makes images: of an upload, or of what was held from one."""
 
+ANNOTATING = frozenset(
+    {
+        Action.ANNOTATE,
+        Action.REVIEW,
+        Action.IMPORT_ANNOTATIONS,
+        Action.TRAIN,
+        Action.EDIT_IMAGES,
+        Action.EDIT_ONTOLOGY,
+    }
+)
+"""What only managers do in a project that is read-only; what comes in by ingestion still comes."""
+
 _SEE = frozenset({Action.SEE_PROJECT, Action.SEE_JOBS})
 _LOOK = _SEE | {Action.SEE_IMAGES, Action.SEE_ANNOTATIONS}
 

@@ -13,7 +13,7 @@ from imaging.cli import Commands, Invocation, workspace_options
 from imaging.dicom.profile import Profile
 from imaging.domain.epoch import RotationPolicy
 from imaging.domain.people import Member, Role
-from imaging.domain.project import IrregularPolicy
+from imaging.domain.project import EditingMode, IrregularPolicy
 from imaging.ontology_file import read_terms
 from imaging.project.project import Project
 
@@ -82,13 +82,24 @@ def profile(invocation: Invocation, project: str, chosen: str | None) -> None:
     type=click.Choice([policy.value for policy in IrregularPolicy]),
     help="Volumes whose planes are tilted, uneven or missing: hold them, or keep each as one image that says so.",
 )
+@click.option(
+    "--editing",
+    type=click.Choice([mode.value for mode in EditingMode]),
+    help="Whose drawings annotators change: everybody's (classic), their own (restricted), or nobody's (read_only).",
+)
 @workspace_options
-def policy(invocation: Invocation, project: str, irregular: str | None) -> None:
-    """Show what becomes of volumes that form no regular grid, or set it; images that are there stay as they are."""
+def policy(invocation: Invocation, project: str, irregular: str | None, editing: str | None) -> None:
+    """Show what becomes of volumes that form no regular grid and who changes whose drawings, or set it."""
     opened = invocation.project(invocation.workspace(), project)
-    record = opened.facts() if irregular is None else opened.edit(irregular=IrregularPolicy(irregular))
-    document = {"id": record.id, "name": record.name, "irregular": record.irregular.value}
-    invocation.show(document, f"irregular  {record.irregular.value}")
+    record = opened.facts()
+    if irregular is not None or editing is not None:
+        record = opened.edit(
+            irregular=None if irregular is None else IrregularPolicy(irregular),
+            editing=None if editing is None else EditingMode(editing),
+        )
+    facts = {"irregular": record.irregular.value, "editing": record.editing.value}
+    lines = [f"{name:<10} {value}" for name, value in facts.items()]
+    invocation.show({"id": record.id, "name": record.name, **facts}, "\n".join(lines))
 
 
 @command.command("rotate-key")

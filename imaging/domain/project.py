@@ -44,6 +44,14 @@ class IrregularPolicy(Enum):
     KEEP = "keep"
 
 
+class EditingMode(Enum):
+    """Whose drawings an annotator changes: everybody's, only their own, or nobody's until managers open it again."""
+
+    CLASSIC = "classic"
+    RESTRICTED = "restricted"
+    READ_ONLY = "read_only"
+
+
 class ProjectRecord(Record):
     """The stored facts about a project."""
 
@@ -52,6 +60,7 @@ class ProjectRecord(Record):
     ontology: OntologyKey
     pixel_access: PixelAccess = PixelAccess.FULL
     irregular: IrregularPolicy = IrregularPolicy.HOLD
+    editing: EditingMode = EditingMode.RESTRICTED
     created: datetime
     updated: datetime
     version: int = 0

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from imaging.access import Action, allowed
+from imaging.access import ANNOTATING, Action, allowed
 from imaging.change import Change, changing
 from imaging.domain.base import JobKey, ProjectKey, UserKey
 from imaging.domain.event import Event
 from imaging.domain.people import Member
-from imaging.domain.project import ProjectRecord
+from imaging.domain.project import EditingMode, ProjectRecord
 from imaging.errors import ForbiddenError
 from imaging.settings import Settings
 from imaging.store import events, ids, jobs
@@ -62,13 +62,18 @@ class Gate:
         return derive(self.secret, purpose)
 
     def may(self, *actions: Action) -> bool:
-        """Whether the member's roles allow any of the actions."""
-        return any(allowed(self.member.roles, action) for action in actions)
+        """Whether the member's roles, and the editing mode of the project, allow any of the actions."""
+        return any(allowed(self.member.roles, action) and not self._frozen(action) for action in actions)
 
     def require(self, *actions: Action) -> None:
-        """Refuse unless the member's roles allow one of the actions."""
+        """Refuse unless the member's roles, and the editing mode of the project, allow one of the actions."""
         if not self.may(*actions):
-            raise ForbiddenError(actions[0].value)
+            frozen = any(allowed(self.member.roles, action) for action in actions)
+            raise ForbiddenError(actions[0].value + (" while the project is read-only" if frozen else ""))
+
+    def _frozen(self, action: Action) -> bool:
+        read_only = self.record.editing is EditingMode.READ_ONLY and action in ANNOTATING
+        return read_only and not allowed(self.member.roles, Action.EDIT_PROJECT)
 
     @contextmanager
     def read(self, *actions: Action) -> Iterator[Transaction]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from imaging.access import INGEST, Action
 from imaging.domain.annotation import Layer, LayerKind
 from imaging.domain.base import ImageKey, LayerKey, ModelKey, UserKey
+from imaging.domain.project import EditingMode
 from imaging.domain.review import ImageReview
 from imaging.errors import ForbiddenError, NotFoundError, StateError
 from imaging.project.gate import Gate
@@ -129,7 +130,8 @@ def require_writing(gate: Gate, layer: Layer) -> None:
     """Refuse unless the member may change what this layer holds."""
     match layer.kind:
         case LayerKind.MEMBER:
-            wanted = Action.ANNOTATE if layer.user == gate.user else Action.REVIEW
+            shared = gate.record.editing is EditingMode.CLASSIC
+            wanted = Action.ANNOTATE if shared or layer.user == gate.user else Action.REVIEW
         case LayerKind.MODEL:
             wanted = Action.TRAIN
         case LayerKind.SOURCE:

@@ -8,7 +8,7 @@ from imaging.access import Action
 from imaging.domain.base import JobKey, ProjectKey
 from imaging.domain.object_store import ObjectStore
 from imaging.domain.people import Member
-from imaging.domain.project import IrregularPolicy, PixelAccess, ProjectRecord
+from imaging.domain.project import EditingMode, IrregularPolicy, PixelAccess, ProjectRecord
 from imaging.errors import NotFoundError
 from imaging.project.activity import Activity
 from imaging.project.annotations import Annotations
@@ -121,8 +121,9 @@ class Project:
         name: str | None = None,
         pixel_access: PixelAccess | None = None,
         irregular: IrregularPolicy | None = None,
+        editing: EditingMode | None = None,
     ) -> ProjectRecord:
-        """Change name, pixel access or policy; this handle keeps the facts it was opened with."""
+        """Change name, pixel access, policy or editing mode; this handle keeps the facts it was opened with."""
         values: dict[str, object] = {}
         if name is not None:
             values["name"] = check_name("project", name)
@@ -130,6 +131,8 @@ class Project:
             values["pixel_access"] = pixel_access.value
         if irregular is not None:
             values["irregular"] = irregular.value
+        if editing is not None:
+            values["editing"] = editing.value
         with self._gate.change(Action.EDIT_PROJECT) as change:
             fields = sorted(values)
             projects.update_project(change.transaction, self.record.id, values | {"updated": change.at})

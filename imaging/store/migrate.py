@@ -6,7 +6,7 @@ from sqlalchemy import inspect, text
 
 from imaging.store.database import Database
 
-HEAD = "r0016"
+HEAD = "r0017"
 """The newest revision; kept here so that opening a workspace does not import all of them (a test compares)."""
 
 

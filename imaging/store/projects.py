@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 
 from imaging.domain.base import ProjectKey, UserKey
 from imaging.domain.people import Member, Role
-from imaging.domain.project import IrregularPolicy, Kind, PixelAccess, ProjectRecord
+from imaging.domain.project import EditingMode, IrregularPolicy, Kind, PixelAccess, ProjectRecord
 from imaging.store.annotation_counts import annotation_count
 from imaging.store.attached_files import attached_file
 from imaging.store.commands import command
@@ -84,6 +84,7 @@ def insert_project(
     values = record.model_dump(exclude={"images", "annotations"}) | {
         "pixel_access": record.pixel_access.value,
         "irregular": record.irregular.value,
+        "editing": record.editing.value,
     }
     transaction.execute(insert(project).values(values | {"secret": sealed, "profile": profile}))
 
@@ -177,5 +178,6 @@ def _owning(statement: Select[tuple[object, ...]], kind: Kind, key: int) -> Sele
 def _record(row: RowMapping) -> ProjectRecord:
     # Counts are there only where a query asked for them: opening a project must not cost a count of all it holds.
     values = {name: row[name] for name in ProjectRecord.model_fields if name in row}
-    read = {"pixel_access": PixelAccess(row["pixel_access"]), "irregular": IrregularPolicy(row["irregular"])}
+    kinds = {"pixel_access": PixelAccess, "irregular": IrregularPolicy, "editing": EditingMode}
+    read = {name: kind(row[name]) for name, kind in kinds.items()}
     return ProjectRecord(**values | read)

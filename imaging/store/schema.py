@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from imaging.store.columns import key_column, link_column
+from imaging.store.columns import key_column, link_column, time_columns
 from imaging.store.moment import Moment
 
 metadata = MetaData(
@@ -126,6 +126,7 @@ project = Table(
     link_column("ontology", "ontology"),
     Column("pixel_access", String(16), nullable=False),
     Column("irregular", String(16), nullable=False, server_default="hold"),
+    Column("editing", String(16), nullable=False, server_default="restricted"),
     Column("secret", LargeBinary, nullable=False),
     Column("created", Moment, nullable=False),
     Column("updated", Moment, nullable=False),
@@ -238,9 +239,7 @@ annotation = Table(
     Column("length_px", Float, nullable=False),
     Column("area_mm2", Float, nullable=True),
     Column("length_mm", Float, nullable=True),
-    Column("created", Moment, nullable=False),
-    Column("updated", Moment, nullable=False),
-    Column("version", Integer, nullable=False),
+    *time_columns(),
     Column("token", String(64), nullable=True),
     _json("measurements", optional=True),
     # Of a reviewed copy: what it was copied from, which may be gone, and who accepted it.

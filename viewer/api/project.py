@@ -60,10 +60,10 @@ def add_project(sent: ProjectSent, door: Entry) -> ProjectChanged:
 
 @router.put("/project/{project}.json")
 def edit_project(project: Id, sent: ProjectEdited, door: Entry) -> ProjectChanged:
-    """Rename a project or change what pixels a browser gets."""
+    """Rename a project, or change what pixels a browser gets or whose drawings annotators change."""
     before = door.project(project)
     name = None if sent.name == before.record.name else sent.name
-    before.edit(name=name, pixel_access=sent.pixel_access)
+    before.edit(name=name, pixel_access=sent.pixel_access, editing=sent.editing(before.record.editing))
     return _changed("Edit", door.project(project))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from imaging.domain.project import PixelAccess, ProjectRecord
+from imaging.domain.project import EditingMode, PixelAccess, ProjectRecord
 from viewer.api.shapes.envelope import Changed, Name, Sent, SentId, Thing, to_millis
 
 
@@ -23,8 +23,8 @@ class ProjectShape(Thing):
     number_of_job_annotations: int = 0
     number_of_reviewed_annotations: int = 0
     is_closed: bool = False
-    is_read_only: bool = False
-    is_restricted: bool = False
+    is_read_only: bool
+    is_restricted: bool = Field(description="If not, annotators change each other's drawings too.")
     hide_users_layers: bool = False
     hide_admins_layers: bool = False
     pixel_access: PixelAccess
@@ -44,6 +44,8 @@ class ProjectShape(Thing):
             ontology_name=ontology_name,
             number_of_images=record.images,
             number_of_annotations=record.annotations,
+            is_read_only=record.editing is EditingMode.READ_ONLY,
+            is_restricted=record.editing is not EditingMode.CLASSIC,
             pixel_access=record.pixel_access,
             roles=list(roles),
         )
@@ -67,3 +69,13 @@ class ProjectEdited(Sent):
 
     name: Name | None = None
     pixel_access: PixelAccess | None = None
+    is_read_only: bool | None = None
+    is_restricted: bool | None = None
+
+    def editing(self, now: EditingMode) -> EditingMode | None:
+        """Read Cytomine's two switches as one mode; None where it stays."""
+        read_only = now is EditingMode.READ_ONLY if self.is_read_only is None else self.is_read_only
+        restricted = now is not EditingMode.CLASSIC if self.is_restricted is None else self.is_restricted
+        wanted = EditingMode.RESTRICTED if restricted else EditingMode.CLASSIC
+        wanted = EditingMode.READ_ONLY if read_only else wanted
+        return None if wanted is now else wanted

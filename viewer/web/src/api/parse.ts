@@ -64,6 +64,7 @@ export function parseProject(json: unknown): Project {
     roles: roles.length === 0 ? null : roles.map((role) => text(role)),
     ontology: number(project.ontology),
     pixelAccess: project.pixelAccess === 'rendered' || project.pixelAccess === 'none' ? project.pixelAccess : 'full',
+    editing: project.isReadOnly === true ? 'read_only' : project.isRestricted === false ? 'classic' : 'restricted',
   }
 }
 

@@ -9,6 +9,9 @@ export interface User {
 /** What pixels a browser may fetch: exact values, pictures, or nothing. */
 export type PixelAccess = 'full' | 'rendered' | 'none'
 
+/** Whose drawings annotators change: everybody's, their own, or nobody's. */
+export type EditingMode = 'classic' | 'restricted' | 'read_only'
+
 export interface Project {
   readonly id: number
   readonly name: string
@@ -17,6 +20,7 @@ export interface Project {
   /** Roles of the signed-in member when the server tells them, else null. */
   readonly roles: readonly string[] | null
   readonly pixelAccess: PixelAccess
+  readonly editing: EditingMode
   /** Where its terms are kept. */
   readonly ontology: number
 }
@@ -87,6 +91,11 @@ function holds(project: Project | null, roles: ReadonlySet<string>): boolean {
   return project.roles.some((role) => roles.has(role))
 }
 
+/** As `holds`, for what only managers do while a project is read-only. */
+function edits(project: Project | null, roles: ReadonlySet<string>): boolean {
+  return holds(project, project?.editing === 'read_only' ? MANAGERS : roles)
+}
+
 /** Who may change what lies in a layer that is not their own, as the server has it. */
 const CHANGERS: Readonly<Record<Layer['kind'], ReadonlySet<string>>> = {
   member: REVIEWERS,
@@ -105,6 +114,7 @@ export const mayResume = (project: Project | null, sender: number, me: number | 
 /** Who sees what became of each file of an upload: whoever sent it, and who decides on held files. */
 export const maySeeFiles = (project: Project | null, sender: number, me: number | null): boolean =>
   mayDecide(project) || (mayUpload(project) && sender === me)
-export const mayTrain = (project: Project | null): boolean => holds(project, TRAINERS)
-export const mayAnnotate = (project: Project | null): boolean => holds(project, ANNOTATORS)
-export const mayChangeOthers = (project: Project | null, kind: Layer['kind']): boolean => holds(project, CHANGERS[kind])
+export const mayTrain = (project: Project | null): boolean => edits(project, TRAINERS)
+export const mayAnnotate = (project: Project | null): boolean => edits(project, ANNOTATORS)
+export const mayChangeOthers = (project: Project | null, kind: Layer['kind']): boolean =>
+  edits(project, project?.editing === 'classic' && kind === 'member' ? ANNOTATORS : CHANGERS[kind])
