@@ -101,6 +101,7 @@ class Box(Record):
 class AnnotationFilter(Record):
     """Which annotations a listing wants; an empty tuple means no restriction. All filters are ANDed.
 
+    `property` is a key, and a value unless any will do; `text` is found in descriptions, comments and property values.
     `beyond` leaves out all up to an id.
     `near` is a drawing and a distance in pixels of the plane, top-left: what is no farther away matches.
     """
@@ -118,6 +119,8 @@ class AnnotationFilter(Record):
     tags: tuple[int, ...] = ()
     without_tag: bool = False
     groups: tuple[int, ...] = ()
+    property: tuple[str, str | None] | None = None
+    text: str | None = None
     excluded: tuple[AnnotationKey, ...] = ()
     beyond: AnnotationKey | None = None
     slices: tuple[int, ...] = ()

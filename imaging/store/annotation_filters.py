@@ -10,10 +10,11 @@ from sqlalchemy import Column, ColumnElement, Table, and_, exists, false, func, 
 from imaging.domain.annotation import AnnotationFilter
 from imaging.domain.base import ProjectKey
 from imaging.domain.image import Axis, SliceOrder
+from imaging.store.comments import comment
 from imaging.store.database import Transaction
 from imaging.store.groupings import annotation_link, annotation_track
 from imaging.store.images import holds_slice
-from imaging.store.remarks import tag_use
+from imaging.store.remarks import description, property_, tag_use
 from imaging.store.schema import annotation, annotation_term, image
 
 
@@ -42,7 +43,7 @@ def matching(transaction: Transaction, project: ProjectKey, wanted: AnnotationFi
         wheres.append(columns.id > wanted.beyond)
     if wanted.slices:
         wheres.append(_on_slices(transaction, project, wanted.slices))
-    return and_(*wheres, *_when_and_where(wanted), *_marked(wanted))
+    return and_(*wheres, *_when_and_where(wanted), *_marked(wanted), *_said(wanted))
 
 
 def _marked(wanted: AnnotationFilter) -> list[ColumnElement[bool]]:
@@ -60,6 +61,24 @@ def _marked(wanted: AnnotationFilter) -> list[ColumnElement[bool]]:
             wheres.append(~exists().where(table.c.annotation == annotation.c.id))
         if several:
             wheres.append(_count(table, mark) > 1)
+    return wheres
+
+
+def _said(wanted: AnnotationFilter) -> list[ColumnElement[bool]]:
+    """By properties, and by words in what is said."""
+    wheres: list[ColumnElement[bool]] = []
+    if wanted.property is not None:
+        key, value = wanted.property
+        named = select(property_.c.annotation).where(property_.c.key == key)
+        named = named.where(property_.c.annotation.is_not(None))
+        wheres.append(annotation.c.id.in_(named if value is None else named.where(property_.c.value == value)))
+    if wanted.text is not None:
+        texts = ((description, description.c.text), (comment, comment.c.text), (property_, property_.c.value))
+        # Whoever types % or _ looks for these; capitals do not matter.
+        holding = (
+            select(table.c.annotation).where(column.icontains(wanted.text, autoescape=True)) for table, column in texts
+        )
+        wheres.append(or_(*(annotation.c.id.in_(found) for found in holding)))
     return wheres
 
 

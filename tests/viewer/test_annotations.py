@@ -348,6 +348,25 @@ class TestListing:
         annotator.delete(second)
         assert self._ids(annotator, mine | {"excludedAnnotation": square}) == [point, sagittal, line]
 
+    def test_what_is_said_is_searched(self, world, annotator, drawn):
+        square, point, sagittal, _ = drawn
+        mine = {"project": world.ours.project.record.id, "user": world.users["annotator"].id}
+        domain = f"/api/domain/be.cytomine.domain.ontology.UserAnnotation/{square}"
+        assert annotator.post(f"{domain}/property.json", json={"key": "stage", "value": "III_b 5%"}).status_code == 200
+        assert annotator.post(f"/api/annotation/{point}/property.json", json={"key": "stage", "value": "II"}).is_success
+        assert annotator.post(f"{domain}/description.json", json={"data": "spiculated Margin"}).status_code == 200
+        assert annotator.post(f"/api/userannotation/{sagittal}/comment.json", json={"comment": "margin?"}).is_success
+        assert self._ids(annotator, mine | {"propertyKey": "stage"}) == [square, point]
+        assert self._ids(annotator, mine | {"propertyKey": "stage", "propertyValue": "II"}) == [point]
+        assert self._ids(annotator, mine | {"propertyKey": "sta"}) == []
+        assert self._ids(annotator, mine | {"text": "margin"}) == [square, sagittal]
+        assert self._ids(annotator, mine | {"text": "margin", "propertyKey": "stage"}) == [square]
+        assert self._ids(annotator, mine | {"text": "b 5%"}) == [square]
+        assert self._ids(annotator, mine | {"text": "%"}) == [square]
+        assert self._ids(annotator, mine | {"text": "_b"}) == [square]
+        assert self._ids(annotator, mine | {"text": "' OR 1=1 --"}) == []
+        assert annotator.get(URL, params=mine | {"propertyValue": "II"}).status_code == 400
+
     def test_what_meets_an_annotation_or_lies_near_it(self, world, annotator, drawn):
         square, point, sagittal, _ = drawn
         query = {"image": world.ours.ct.id, "user": world.users["annotator"].id}

@@ -61,6 +61,11 @@ class AnnotationQuery(Sent):
     no_tag: bool = False
     group: SentId | None = None
     groups: Ids = ()
+    property_key: str | None = Field(default=None, min_length=1, max_length=256)
+    property_value: str | None = Field(default=None, min_length=1, max_length=65_536)
+    text: str | None = Field(
+        default=None, min_length=1, max_length=1_024, description="Found in descriptions, comments, property values."
+    )
     excluded_annotation: SentId | None = None
     not_reviewed_only: bool = False
     reviewed: bool | None = None
@@ -125,6 +130,9 @@ class AnnotationQuery(Sent):
         if (self.base_annotation is None) != (self.max_distance_base_annotation is None):
             raise InvalidInputError("baseAnnotation and maxDistanceBaseAnnotation go together")
 
+        if self.property_value is not None and self.property_key is None:
+            raise InvalidInputError("propertyValue needs propertyKey")
+
     def filter(self, *, offset: int, limit: int | None, region: Region) -> AnnotationFilter:
         """Say the same inside."""
         return AnnotationFilter(
@@ -141,6 +149,8 @@ class AnnotationQuery(Sent):
             tags=_join(self.tag, self.tags),
             without_tag=self.no_tag,
             groups=_join(self.group, self.groups),
+            property=None if self.property_key is None else (self.property_key, self.property_value),
+            text=self.text,
             excluded=() if self.excluded_annotation is None else (AnnotationKey(self.excluded_annotation),),
             slices=self.wanted_slices,
             axis=region.axis,
