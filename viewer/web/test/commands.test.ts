@@ -9,7 +9,7 @@ import type { Annotation, Identity } from '@/domain/annotation'
 import { FailureError } from '@/domain/failure'
 
 function drawing(key: string, wkt = 'POINT (1 1)', terms: number[] = []): Annotation {
-  return { key, id: null, version: null, layer: null, user: 1, axis: 'z', index: 0, t: 0, c: 0, wkt, terms }
+  return { key, id: null, version: null, layer: null, user: 1, axis: 'z', index: 0, t: 0, c: 0, wkt, terms, parent: null, reviewed: false }
 }
 
 class Desk {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { stylesFor } from '@/app/pane/styles'
 
 const box = (x: number, side: number): number[][][] => [[[x, 0], [x + side, 0], [x + side, side], [x, side], [x, 0]]]
-const LOOK = { colour: '#ff0000', opacity: 1, hand: 'member', selected: true, own: true, editable: true, caption: '29 mm²' } as const
+const LOOK = { colour: '#ff0000', opacity: 1, hand: 'member', selected: true, own: true, copy: false, editable: true, caption: '29 mm²' } as const
 
 test('a drawing of several parts has one label, on its largest part', () => {
   const parts = new MultiPolygon([box(0, 2), box(10, 5), box(20, 1)])

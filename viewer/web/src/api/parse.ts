@@ -3,6 +3,7 @@ import type { HeldDecision, HeldFile, PaintedBox, Preview, StoppedUpload } from 
 import type { Affine, Axis, Image, Level, Vector, Window } from '@/domain/image'
 import type { Became, FileOutcome } from '@/domain/outcome'
 import type { Job, JobState, Model, Outcomes, Project, Term, User } from '@/domain/project'
+import type { ImageReview } from '@/domain/review'
 import { readMetadata } from '@/domain/sending'
 import type { Arriving, OpenUpload } from '@/domain/sending'
 
@@ -98,6 +99,12 @@ function parseVector(json: unknown): Vector {
   return [x, y, z]
 }
 
+export function parseReview(json: unknown): ImageReview {
+  const image = fields(json)
+  const phase = image.reviewed === true ? 'validated' : image.inReview === true ? 'open' : 'none'
+  return { phase, reviewer: numberOrNull(image.reviewUser), validated: moment(image.reviewStop) }
+}
+
 export function parseImage(json: unknown): Image {
   const image = fields(json)
   const own = fields(image.imaging)
@@ -133,6 +140,7 @@ export function parseImage(json: unknown): Image {
     levels: list(own.levels).map(parseLevel),
     annotations: number(image.numberOfAnnotations),
     segmentations: number(own.segmentations),
+    review: parseReview(image),
     terms: numbers(own.terms),
   }
 }
@@ -181,6 +189,8 @@ export function parseAnnotation(json: unknown): Annotation {
     terms: numbers(annotation.term),
     layer: numberOrNull(annotation.layer),
     user: numberOrNull(annotation.user),
+    parent: numberOrNull(annotation.parentIdent),
+    reviewed: annotation.reviewed === true,
   }
 }
 

@@ -2,9 +2,14 @@ import { onBeforeUnmount, onMounted } from 'vue'
 import { useHistory } from '@/app/history'
 import { useDrawing } from '@/app/stores/drawing'
 import { useLayers } from '@/app/stores/layers'
+import { useReview } from '@/app/stores/review'
+import { useReviewing } from '@/app/stores/reviewing'
 import { useViewer } from '@/app/stores/viewer'
 import { extent } from '@/domain/image'
 import { TOOLS, TOOL_KEYS, drawsShape } from '@/domain/tools'
+
+/** What a reviewer presses. */
+export const REVIEW_KEYS = { accept: 'a', reject: 'd', next: 'n' } as const
 
 /** What the sheet lists; `name` is a key of the translations. */
 export const SHEET: readonly { readonly name: string; readonly keys: readonly string[] }[] = [
@@ -22,6 +27,9 @@ export const SHEET: readonly { readonly name: string; readonly keys: readonly st
   { name: 'shortcut.undo', keys: ['Ctrl', 'Z'] },
   { name: 'shortcut.redo', keys: ['Ctrl', 'Shift', 'Z'] },
   { name: 'tool.delete', keys: ['Del'] },
+  { name: 'reviewing.acceptSelected', keys: [REVIEW_KEYS.accept.toUpperCase()] },
+  { name: 'reviewing.rejectSelected', keys: [REVIEW_KEYS.reject.toUpperCase()] },
+  { name: 'reviewing.nextWaiting', keys: [REVIEW_KEYS.next.toUpperCase()] },
   { name: 'shortcut.finish', keys: ['Enter'] },
   { name: 'shortcut.takeBack', keys: ['Backspace'] },
   { name: 'shortcut.abort', keys: ['Esc'] },
@@ -48,6 +56,8 @@ export function useShortcuts(options: { help: () => void; mayDraw: () => boolean
   const drawing = useDrawing()
   const layers = useLayers()
   const history = useHistory()
+  const review = useReview()
+  const reviewing = useReviewing()
 
   const scroll = (steps: number) => (): void => viewer.moveTo(viewer.active, viewer.position[viewer.active] + steps)
   const last = (): number => (viewer.image === null ? 0 : extent(viewer.image, viewer.active) - 1)
@@ -59,6 +69,12 @@ export function useShortcuts(options: { help: () => void; mayDraw: () => boolean
 
   function remove(): void {
     if (!viewer.isBusy()) drawing.removeSelected()
+  }
+
+  /** What is selected is accepted or rejected by whoever reviews the image. */
+  const judge = (verdict: 'accept' | 'reject') => (): void => {
+    const { selection } = drawing
+    if (selection !== null && review.mine && !viewer.isBusy()) void reviewing[verdict](selection)
   }
 
   const plain: Record<string, () => void> = {
@@ -80,6 +96,9 @@ export function useShortcuts(options: { help: () => void; mayDraw: () => boolean
     i: () => (viewer.inverted = !viewer.inverted),
     s: () => (layers.hidden = !layers.hidden),
     x: () => (viewer.crosshair = !viewer.crosshair),
+    [REVIEW_KEYS.accept]: judge('accept'),
+    [REVIEW_KEYS.reject]: judge('reject'),
+    [REVIEW_KEYS.next]: () => review.mine && reviewing.next(),
     '?': options.help,
   }
   for (const tool of TOOLS) {

@@ -17,6 +17,10 @@ export interface Annotation extends Drawing {
   readonly version: number | null
   readonly layer: number | null
   readonly user: number | null
+  /** Of a reviewed copy: what it was made of, which may be gone. */
+  readonly parent: number | null
+  /** Whether it counts as reviewed: accepted, come in as such, or a reviewed copy itself. */
+  readonly reviewed: boolean
 }
 
 /** What this page last knew of a drawing on the server, which mends and cuts what it stores. */

@@ -1,3 +1,5 @@
+import type { ImageReview } from '@/domain/review'
+
 /** The voxel axis that a plane holds fixed. */
 export type Axis = 'z' | 'y' | 'x'
 export const AXES: readonly Axis[] = ['z', 'y', 'x']
@@ -59,6 +61,7 @@ export interface Image {
   readonly levels: readonly Level[]
   readonly annotations: number
   readonly segmentations: number
+  readonly review: ImageReview
   /** Terms of the whole image. */
   readonly terms: readonly number[]
 }

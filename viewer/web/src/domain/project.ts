@@ -118,3 +118,6 @@ export const mayTrain = (project: Project | null): boolean => edits(project, TRA
 export const mayAnnotate = (project: Project | null): boolean => edits(project, ANNOTATORS)
 export const mayChangeOthers = (project: Project | null, kind: Layer['kind']): boolean =>
   edits(project, project?.editing === 'classic' && kind === 'member' ? ANNOTATORS : CHANGERS[kind])
+export const mayReview = (project: Project | null): boolean => edits(project, REVIEWERS)
+/** Who may take back another member's review. */
+export const mayCancelReview = (project: Project | null): boolean => holds(project, MANAGERS)

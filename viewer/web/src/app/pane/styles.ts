@@ -20,6 +20,8 @@ function withAlpha(colour: string, alpha: number): string {
 
 /** Colour of a drawing without a term. */
 export const NO_TERM = '#ffd166'
+/** Border of reviewed copies. */
+const COPY = '#6ccf97'
 
 /** How one drawing looks. */
 export interface MarkLook {
@@ -29,25 +31,28 @@ export interface MarkLook {
   readonly selected: boolean
   /** Drawings of others have a thinner line. */
   readonly own: boolean
+  /** Reviewed copies have a border of their own around the line. */
+  readonly copy: boolean
   /** What may not be changed has no handles. */
   readonly editable: boolean
   readonly caption: string
 }
 
 export function stylesFor(look: MarkLook, geometry: Geometry | undefined): Style[] {
-  const { colour, opacity, selected, hand, own } = look
-  const width = (selected ? 3 : 2) * (own ? 1 : 0.5)
+  const { colour, opacity, selected, hand, own, copy } = look
+  const width = (selected ? 3 : 2) * (own || copy ? 1 : 0.5)
+  const casing = copy ? withAlpha(COPY, 0.85 * opacity) : withAlpha('#05080b', 0.6 * opacity)
   const model = hand === 'model'
   const line = withAlpha(borderColour(parseColour(colour), hand), opacity)
   const styles = [
-    new Style({ stroke: new Stroke({ color: withAlpha('#05080b', 0.6 * opacity), width: width + (selected ? 3 : 2) }) }),
+    new Style({ stroke: new Stroke({ color: casing, width: width + (selected || copy ? 3 : 2) }) }),
     new Style({
       stroke: new Stroke({ color: line, width, ...(model ? { lineDash: [6, 6] } : {}) }),
       fill: new Fill({ color: withAlpha(colour, (selected ? 0.22 : model ? 0 : 0.12) * opacity) }),
       image: new CircleStyle({
         radius: selected ? 6 : 5,
         fill: new Fill({ color: line }),
-        stroke: new Stroke({ color: selected ? '#ffffff' : HALO, width: 2 }),
+        stroke: new Stroke({ color: selected ? '#ffffff' : copy ? COPY : HALO, width: 2 }),
       }),
     }),
   ]
@@ -95,7 +100,7 @@ function handles(geometry: Geometry, colour: string): Style {
 }
 
 function sketchLook(colour: string, caption: string): MarkLook {
-  return { colour, opacity: 1, hand: 'member', selected: false, own: true, editable: false, caption }
+  return { colour, opacity: 1, hand: 'member', selected: false, own: true, copy: false, editable: false, caption }
 }
 
 /** The lines of a polygon under way. */

@@ -5,6 +5,7 @@ import { useImageTerms } from '@/app/stores/image-terms'
 import { useLayers } from '@/app/stores/layers'
 import { useNotices } from '@/app/stores/notices'
 import { useProject } from '@/app/stores/project'
+import { useReview } from '@/app/stores/review'
 import { useSession } from '@/app/stores/session'
 import { CommandBus } from '@/commands/bus'
 import type { Command } from '@/commands/bus'
@@ -31,12 +32,26 @@ function shelfOf(image: Image): Shelf {
         if (error instanceof FailureError && error.failure.kind === 'absent') {
           throw new FailureError({ kind: 'conflict', message: '', revision: null })
         }
-        throw error
+        throw closedFor(error)
       }
     },
-    remove: (known) => api.deleteAnnotation(known),
+    remove: async (known) => {
+      try {
+        await api.deleteAnnotation(known)
+      } catch (error) {
+        throw closedFor(error)
+      }
+    },
   }
 }
+
+/** A conflict that is about no version cannot be settled: a reviewed copy is not this member's to change any more. */
+function closedFor(error: unknown): unknown {
+  if (!(error instanceof FailureError) || error.failure.kind !== 'conflict' || error.failure.revision !== null) return error
+  return new FailureError({ kind: 'refused', message: error.failure.message, status: CONFLICT })
+}
+
+const CONFLICT = 409
 
 function identityOf(saved: Annotation): Identity {
   return { id: saved.id ?? 0, version: saved.version, terms: saved.terms, layer: saved.layer, wkt: saved.wkt }
@@ -67,6 +82,7 @@ export const useDrawing = defineStore('drawing', () => {
   const layers = useLayers()
   const imageTerms = useImageTerms()
   const project = useProject()
+  const review = useReview()
 
   const all = computed(() => [...drawings.value.values()])
   const selection = computed(() => (selected.value === null ? null : (drawings.value.get(selected.value) ?? null)))
@@ -74,7 +90,8 @@ export const useDrawing = defineStore('drawing', () => {
   /** Whether this member may change or delete a drawing; the server asks the same. */
   function mayChange(annotation: Annotation): boolean {
     const others = layers.othersOf(annotation)
-    return others === null ? mayAnnotate(project.project) : mayChangeOthers(project.project, others.kind)
+    if (others === null) return mayAnnotate(project.project)
+    return mayChangeOthers(project.project, others.kind) && (others.kind !== 'review' || review.mine)
   }
 
   const removable = computed(() => selection.value !== null && mayChange(selection.value))
@@ -92,7 +109,7 @@ export const useDrawing = defineStore('drawing', () => {
     asked.value = null
     if (chosen === null || !drawings.value.has(chosen.key)) return
     saver?.want(chosen.key, null)
-    replace(chosen.key, null)
+    drop([chosen])
   }
 
   function keep(): void {
@@ -104,6 +121,7 @@ export const useDrawing = defineStore('drawing', () => {
     if (mayChange(annotation)) return true
     const others = layers.othersOf(annotation)
     if (others === null) notices.said('failure.forbidden')
+    else if (others.kind === 'review' && review.phase === 'validated') notices.said('whose.validated')
     else notices.said(WHOSE[others.kind], others.name)
     return false
   }
@@ -183,7 +201,9 @@ export const useDrawing = defineStore('drawing', () => {
 
   /** Show what the server has of a drawing whose change it refused for good, and say so. */
   async function giveUp(key: string, failure: Failure): Promise<void> {
-    notices.failed(new FailureError(failure))
+    const closed = failure.kind === 'refused' && failure.status === CONFLICT
+    if (closed) await review.explain().catch((error) => notices.failed(error))
+    else notices.failed(new FailureError(failure))
     const known = saver?.identityOf(key) ?? null
     try {
       replace(key, known === null ? null : await api.annotation(known.id))
@@ -201,6 +221,36 @@ export const useDrawing = defineStore('drawing', () => {
     refresh()
   }
 
+  /** Show what the server made or has, as it has it. */
+  function adopt(found: readonly Annotation[]): void {
+    const next = new Map(drawings.value)
+    for (const annotation of found) {
+      saver?.adopt(annotation.key, identityOf(annotation))
+      next.set(annotation.key, annotation)
+    }
+    drawings.value = next
+  }
+
+  /** Show no more what is gone from the server; undo must not bring it back as a new drawing of one's own. */
+  function drop(gone: readonly Annotation[]): void {
+    const next = new Map(drawings.value)
+    const keys = new Map(all.value.map(({ id, key }) => [id, key]))
+    for (const { key, parent } of gone) {
+      next.delete(key)
+      bus.forget(key)
+      const original = parent === null ? undefined : next.get(keys.get(parent) ?? '')
+      if (original !== undefined) next.set(original.key, { ...original, reviewed: false })
+    }
+    drawings.value = next
+    refresh()
+  }
+
+  /** Wait until everything is saved; tells whether it is. */
+  async function settled(): Promise<boolean> {
+    if (unsaved()) await retry()
+    return !unsaved()
+  }
+
   function perform(command: Command): void {
     bus.do(command)
     refresh()
@@ -209,7 +259,7 @@ export const useDrawing = defineStore('drawing', () => {
   function draw(drawing: Drawing, owner: { layer: number | null; user: number | null }): void {
     count += 1
     const key = `drawn-${Date.now().toString(36)}-${count}`
-    const after: Annotation = { ...drawing, ...owner, key, id: null, version: null }
+    const after: Annotation = { ...drawing, ...owner, key, id: null, version: null, parent: null, reviewed: false }
     perform({ name: 'draw', changes: [{ key, before: null, after }] })
     selected.value = key
   }
@@ -266,6 +316,6 @@ export const useDrawing = defineStore('drawing', () => {
 
   return {
     drawings, all, selected, selection, asked, removable, saveState, undoable, redoable, created,
-    open, close, draw, edit, mayChange, mayChangeOrSay, remove, removeSelected, removeForGood, keep, say, undo, redo, retry, settle, unsaved,
+    open, close, adopt, drop, settled, draw, edit, mayChange, mayChangeOrSay, remove, removeSelected, removeForGood, keep, say, undo, redo, retry, settle, unsaved,
   }
 })

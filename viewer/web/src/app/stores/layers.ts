@@ -6,6 +6,7 @@ import type { Hand } from '@/core/overlay'
 import type { Annotation, Layer, Segmentation } from '@/domain/annotation'
 import type { Image } from '@/domain/image'
 import type { PixelAccess } from '@/domain/project'
+import { isCopy } from '@/domain/review'
 import { SegmentationSource } from '@/sources/source'
 
 export interface Showing {
@@ -15,6 +16,7 @@ export interface Showing {
 
 /** A layer that was made after the names were read. */
 const UNKNOWN: Layer = { id: 0, name: '?', kind: 'member', user: null }
+const REVIEW: Layer = { id: 0, name: 'review', kind: 'review', user: null }
 const SHOWN: Showing = { visible: true, opacity: 1 }
 
 /** Whose drawings and segmentations are on the open image, and which of them are shown. */
@@ -50,6 +52,8 @@ export const useLayers = defineStore('layers', () => {
 
   /** The layer of somebody else, a model or a source that a drawing lies in; null where it is one's own. */
   function othersOf(annotation: Annotation): Layer | null {
+    // A reviewed copy names who drew what it was made of, and is theirs no more.
+    if (isCopy(annotation)) return layers.value.find(({ id }) => id === annotation.layer) ?? REVIEW
     if (annotation.user !== null && annotation.user === session.user?.id) return null
     return layers.value.find(({ id }) => id === annotation.layer) ?? UNKNOWN
   }
