@@ -13,6 +13,13 @@ test('a drawing of several parts has one label, on its largest part', () => {
   expect((labels[0]?.getGeometry() as Polygon).getCoordinates()).toEqual(box(10, 5))
 })
 
+test('a reviewed copy has a border of its own around a line as strong as that of one\'s own', () => {
+  const parts = new MultiPolygon([box(0, 2)])
+  const strokes = (copy: boolean): (unknown)[] => stylesFor({ ...LOOK, own: !copy, copy }, parts).slice(0, 2).map((style) => style.getStroke()?.getColor())
+  expect(strokes(true)[0]).not.toBe(strokes(false)[0])
+  expect(strokes(true)[1]).toBe(strokes(false)[1])
+})
+
 test('a drawing of somebody else has a thinner line, and no handles where it may not be changed', () => {
   const parts = new MultiPolygon([box(0, 2)])
   const width = (own: boolean): number => stylesFor({ ...LOOK, own }, parts)[1]?.getStroke()?.getWidth() ?? 0

@@ -45,7 +45,7 @@ export function stylesFor(look: MarkLook, geometry: Geometry | undefined): Style
   const model = hand === 'model'
   const line = withAlpha(borderColour(parseColour(colour), hand), opacity)
   const styles = [
-    new Style({ stroke: new Stroke({ color: casing, width: width + (selected || copy ? 3 : 2) }) }),
+    new Style({ stroke: new Stroke({ color: casing, width: width + (copy ? 4 : selected ? 3 : 2) }) }),
     new Style({
       stroke: new Stroke({ color: line, width, ...(model ? { lineDash: [6, 6] } : {}) }),
       fill: new Fill({ color: withAlpha(colour, (selected ? 0.22 : model ? 0 : 0.12) * opacity) }),

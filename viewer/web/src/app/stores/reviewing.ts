@@ -202,7 +202,9 @@ export const useReviewing = defineStore('reviewing', () => {
   function next(): void {
     if (viewer.isBusy()) return
     const here = { axis: viewer.active, index: viewer.position[viewer.active], t: viewer.t, c: viewer.c }
-    const found = nextWaiting(waiting.value, here, drawing.selection)
+    // Whoever scrolled on means from here on.
+    const chosen = drawing.selection !== null && viewer.shows(drawing.selection) ? drawing.selection : null
+    const found = nextWaiting(waiting.value, here, chosen)
     if (found === null) {
       notices.good('reviewing.nothingWaits')
       return
