@@ -124,6 +124,12 @@ def _accept_and_reject_by_keys(page: Page, site: Site) -> None:
     expect(drawing_rows(page).locator('[data-standing="copy"]')).to_have_count(1)
     (copy,) = _copies(site)
     assert copy["index"] == PLANE + 3
+    page.keyboard.press("Control+z")
+    _counts(page, "none accepted3 wait")
+    page.keyboard.press("Control+Shift+z")
+    _counts(page, "1 accepted2 wait")
+    assert [one["id"] for one in _copies(site)] == [copy["id"]]
+    drawing_rows(page).locator('[data-standing="copy"]').click()
     page.keyboard.press("d")
     _counts(page, "none accepted3 wait")
     assert _copies(site) == []

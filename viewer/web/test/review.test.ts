@@ -11,7 +11,7 @@ import { useSession } from '@/app/stores/session'
 import type { Annotation } from '@/domain/annotation'
 import type { Image } from '@/domain/image'
 import type { Project } from '@/domain/project'
-import { NO_REVIEW, byPlane, nextWaiting, standingsOf } from '@/domain/review'
+import { NO_REVIEW, byPlane, isCorrected, nextWaiting, standingsOf } from '@/domain/review'
 
 function annotation(id: number, fields: Partial<Annotation> = {}): Annotation {
   return {
@@ -40,6 +40,15 @@ test('the next one that waits is the first from the plane on, after the selected
   expect(nextWaiting([], here, null)).toBeNull()
 })
 
+test('a copy is corrected where it was changed and is not as its original, or nothing is left to compare it with', () => {
+  const copy = (fields: Partial<Annotation>): Annotation => annotation(9, { parent: 1, ...fields })
+  expect(isCorrected(copy({ wkt: 'POINT (2 2)' }), annotation(1))).toBe(false)
+  expect(isCorrected(copy({ version: 1 }), annotation(1))).toBe(false)
+  expect(isCorrected(copy({ version: 1, wkt: 'POINT (2 2)' }), annotation(1))).toBe(true)
+  expect(isCorrected(copy({ version: 1, terms: [3] }), annotation(1))).toBe(true)
+  expect(isCorrected(copy({ version: 1 }), undefined)).toBe(true)
+})
+
 test('the server tells how far a review is', () => {
   expect(parseReview({ inReview: false, reviewed: false, reviewUser: null })).toEqual(NO_REVIEW)
   expect(parseReview({ inReview: true, reviewed: false, reviewUser: 2 })).toEqual({ phase: 'open', reviewer: 2, validated: null })
@@ -53,6 +62,7 @@ const IMAGE = { id: 5, project: 1, review: { phase: 'open', reviewer: 1, validat
 const PLACE = { axis: 'z', index: 3, t: 0, c: 0, location: 'POINT (1 1)', term: [11], version: 0 }
 
 let copies: Record<string, unknown>[] = []
+let removed: Record<string, unknown>[] = []
 let shown: Record<string, unknown> = {}
 let asked: string[] = []
 /** Why the server refuses a change; empty where it does not. */
@@ -88,8 +98,17 @@ function answer(path: string, sent: RequestInit): Response {
   if (pathname.endsWith('/review.json') && id > 0) {
     if (method === 'POST') return reply({ reviewedannotation: accept(id) })
     const [gone] = copies.splice(copies.findIndex((copy) => copy.id === id), 1)
-    return reply({ reviewedannotation: gone })
+    if (gone !== undefined) removed.push(gone)
+    return reply({ reviewedannotation: gone, command: 1000 + removed.length - 1 })
   }
+  const command = /command\/(\d+)\/undo/.exec(pathname)?.[1]
+  if (command !== undefined) {
+    copies.push(removed[Number(command) - 1000] ?? {})
+    return reply({ collection: [] })
+  }
+  const held = copies.find((copy) => pathname === `/api/annotation/${String(copy.id)}.json`)
+  if (held !== undefined && method === 'PUT') return reply({ annotation: Object.assign(held, JSON.parse(String(sent.body)), { version: Number(held.version) + 1 }) })
+  if (held !== undefined) return reply(held)
   if (method === 'PUT') return reply({ annotation: { ...copies[0], ...(JSON.parse(String(sent.body)) as object), version: 1 } })
   if (pathname === '/api/imageinstance/5/review.json') return reply({ imageinstance: { inReview: false, reviewed: true, reviewUser: 1, reviewStop: '1500' } })
   if (pathname === '/api/imageinstance/5.json') return reply(shown)
@@ -98,6 +117,7 @@ function answer(path: string, sent: RequestInit): Response {
 
 beforeEach(() => {
   copies = []
+  removed = []
   asked = []
   refusal = ''
   setActivePinia(createPinia())
@@ -129,7 +149,7 @@ test('what is accepted is shown as a copy, which is selected, lies over its orig
   expect([reviewing.waiting.length, reviewing.accepted.length]).toEqual([1, 1])
 })
 
-test('a copy that was corrected is rejected after a question, and no undo draws it anew', async () => {
+test('a copy that was corrected is rejected after a question', async () => {
   const reviewing = await openReview()
   const drawing = useDrawing()
   await reviewing.accept(find('saved-7'))
@@ -139,8 +159,31 @@ test('a copy that was corrected is rejected after a question, and no undo draws 
   reviewing.reject(find('saved-7'))
   expect(reviewing.question).toMatchObject({ kind: 'reject' })
   await reviewing.confirm()
-  expect([keys(), drawing.selected, drawing.undoable]).toEqual([['saved-7', 'saved-8'], 'saved-7', null])
+  expect([keys(), drawing.selected, drawing.undoable?.name]).toEqual([['saved-7', 'saved-8'], 'saved-7', 'reject'])
   expect(reviewing.standingOf(find('saved-7'))).toBe('waiting')
+})
+
+test('accepting and rejecting are steps of the history, with the correction between them', async () => {
+  const reviewing = await openReview()
+  const drawing = useDrawing()
+  await reviewing.accept(find('saved-7'))
+  drawing.edit('saved-107', { wkt: 'POINT (2 2)' })
+  await drawing.retry()
+  reviewing.reject(find('saved-107'))
+  await reviewing.confirm()
+  drawing.undo()
+  await vi.waitFor(() => expect(find('saved-107')?.wkt).toBe('POINT (2 2)'))
+  await vi.waitFor(() => expect(drawing.undoable?.name).toBe('modify'))
+  drawing.undo()
+  await drawing.retry()
+  expect([find('saved-107').wkt, copies[0]?.location]).toEqual(['POINT (1 1)', 'POINT (1 1)'])
+  drawing.undo()
+  await vi.waitFor(() => expect(keys()).toEqual(['saved-7', 'saved-8']))
+  expect([copies, drawing.undoable]).toEqual([[], null])
+  await vi.waitFor(() => expect(drawing.redoable?.name).toBe('accept'))
+  drawing.redo()
+  await vi.waitFor(() => expect(keys()).toContain('saved-107'))
+  expect(asked.filter((line) => line.startsWith('POST /api/annotation'))).toEqual(['POST /api/annotation/7/review.json'])
 })
 
 test('a layer is accepted and, after a question, rejected as a whole', async () => {

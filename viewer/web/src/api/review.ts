@@ -29,19 +29,20 @@ export function takeBack(image: number): Promise<ImageReview> {
   return changeReview(`/api/imageinstance/${image}/review.json?cancel=True`, 'DELETE')
 }
 
-async function changeCopy(annotation: number, method: Method): Promise<Annotation> {
-  const told = parse.fields(await askJson(`/api/annotation/${annotation}/review.json`, { method }))
+/** Accept an annotation; gives the copy that was made. */
+export async function accept(annotation: number): Promise<Annotation> {
+  const told = parse.fields(await askJson(`/api/annotation/${annotation}/review.json`, { method: 'POST' }))
   return parse.parseAnnotation(told.reviewedannotation)
 }
 
-/** Accept an annotation; gives the copy that was made. */
-export function accept(annotation: number): Promise<Annotation> {
-  return changeCopy(annotation, 'POST')
+/** Reject a copy; gives the command by which it is brought back. */
+export async function reject(copy: number): Promise<number> {
+  return Number(parse.fields(await askJson(`/api/annotation/${copy}/review.json`, { method: 'DELETE' })).command)
 }
 
-/** Reject a copy, or what it was made of; gives the copy that is gone. */
-export function reject(annotation: number): Promise<Annotation> {
-  return changeCopy(annotation, 'DELETE')
+/** Bring back what a command removed. */
+export async function restore(command: number): Promise<void> {
+  await askJson(`/api/command/${command}/undo.json`, { method: 'POST' })
 }
 
 async function changeLayer(image: number, layer: number, method: Method): Promise<Annotation[]> {

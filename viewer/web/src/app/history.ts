@@ -28,7 +28,8 @@ export function useHistory(): History {
   /** Nobody shall lose a drawing that they do not see. */
   function show(command: Command | null): void {
     const change = command?.changes[0]
-    const place = change === undefined || 'term' in change ? null : (change.after ?? change.before)
+    if (change === undefined || 'term' in change) return
+    const place = 'copy' in change ? change.copy : (change.after ?? change.before)
     if (place !== null && !viewer.shows(place)) viewer.goTo(place)
   }
 

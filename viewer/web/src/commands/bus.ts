@@ -3,7 +3,7 @@ import type { Change } from '@/commands/document'
 
 /** One thing the member did: a name for the interface and the changes that make it up. */
 export interface Command {
-  readonly name: 'draw' | 'modify' | 'delete' | 'retag' | 'give' | 'take'
+  readonly name: 'draw' | 'modify' | 'delete' | 'retag' | 'give' | 'take' | 'accept' | 'reject'
   readonly changes: readonly Change[]
 }
 
@@ -30,6 +30,11 @@ export class CommandBus {
 
   do(command: Command): void {
     this.apply(command.changes)
+    this.note(command)
+  }
+
+  /** A step that is done already: its way back is known from now on. */
+  note(command: Command): void {
     this.undone = []
     this.done.push(command)
     if (this.done.length > MOST) this.done.shift()

@@ -15,13 +15,22 @@ export interface TermChange {
   readonly after: boolean
 }
 
+/** Whether there was a reviewed copy before and is after. */
+export interface VerdictChange {
+  readonly key: string
+  readonly copy: Annotation
+  readonly before: boolean
+  readonly after: boolean
+}
+
 /** One reversible step. */
-export type Change = DrawingChange | TermChange
+export type Change = DrawingChange | TermChange | VerdictChange
 
 export type Drawings = ReadonlyMap<string, Annotation>
 
 export function invert(change: Change): Change {
   if ('term' in change) return { ...change, before: change.after, after: change.before }
+  if ('copy' in change) return { ...change, before: change.after, after: change.before }
   return { key: change.key, before: change.after, after: change.before }
 }
 
@@ -31,7 +40,7 @@ export function invert(change: Change): Change {
  * Identity (id, version) is the server's to give: one that is known here stays, a drawing that comes back has none yet.
  */
 export function applyChange(drawings: Drawings, change: Change): Drawings {
-  if ('term' in change) return drawings
+  if ('term' in change || 'copy' in change) return drawings
   const next = new Map(drawings)
   const current = drawings.get(change.key)
   if (change.after === null) {

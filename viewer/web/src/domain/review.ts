@@ -24,8 +24,11 @@ export type Standing = 'waiting' | 'accepted' | 'copy' | 'reviewed'
 /** Whether this is a reviewed copy rather than what somebody drew. */
 export const isCopy = ({ parent }: Pick<Annotation, 'parent'>): boolean => parent !== null
 
-/** Whether a reviewed copy was changed since it was made. */
-export const isCorrected = ({ parent, version }: Pick<Annotation, 'parent' | 'version'>): boolean => parent !== null && (version ?? 0) > 0
+/** Whether a reviewed copy was changed since it was made; one that was brought back has a new version, too. */
+export function isCorrected(copy: Annotation, original: Annotation | undefined): boolean {
+  if (!isCopy(copy) || (copy.version ?? 0) === 0) return false
+  return original === undefined || copy.wkt !== original.wkt || copy.terms.join() !== original.terms.join()
+}
 
 /** The reviewed copies by what they were made of. */
 export function copiesByParent(annotations: readonly Annotation[]): ReadonlyMap<number, Annotation> {

@@ -1,5 +1,6 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
+import * as reviews from '@/api/review'
 import * as api from '@/api/routes'
 import { useImageTerms } from '@/app/stores/image-terms'
 import { useLayers } from '@/app/stores/layers'
@@ -10,11 +11,11 @@ import { useSession } from '@/app/stores/session'
 import { CommandBus } from '@/commands/bus'
 import type { Command } from '@/commands/bus'
 import { applyChange } from '@/commands/document'
-import type { Change, Drawings, TermChange } from '@/commands/document'
+import type { Change, Drawings, TermChange, VerdictChange } from '@/commands/document'
 import { Saver } from '@/commands/saver'
 import type { SaveState, Shelf } from '@/commands/saver'
 import type { Annotation, Drawing, Identity, Layer } from '@/domain/annotation'
-import { FailureError } from '@/domain/failure'
+import { FailureError, failureOf } from '@/domain/failure'
 import type { Failure } from '@/domain/failure'
 import type { Image } from '@/domain/image'
 import { mayAnnotate, mayChangeOthers } from '@/domain/project'
@@ -76,6 +77,10 @@ export const useDrawing = defineStore('drawing', () => {
   let saver: Saver | null = null
   let image: number | null = null
   let count = 0
+  /** Commands of the server that removed reviewed copies, by the keys of these. */
+  const removals = new Map<string, number>()
+  /** Whether a reviewed copy goes or comes back just now; the next step may build on it. */
+  let judging = false
 
   const notices = useNotices()
   const session = useSession()
@@ -138,6 +143,10 @@ export const useDrawing = defineStore('drawing', () => {
         void tag(change)
         continue
       }
+      if ('copy' in change) {
+        void judge(change)
+        continue
+      }
       drawings.value = applyChange(drawings.value, change)
       saver?.want(change.key, drawings.value.get(change.key) ?? null)
     }
@@ -154,6 +163,49 @@ export const useDrawing = defineStore('drawing', () => {
       history.forget(key)
       if (history === bus) refresh()
     }
+  }
+
+  /** Remove a reviewed copy or bring it back as it was; a step that was refused is none. */
+  async function judge({ key, copy, after }: VerdictChange): Promise<void> {
+    const history = bus
+    judging = true
+    try {
+      // What was changed of it last is saved first, so that it comes back with it.
+      await settled()
+      const found = after ? await restored(key, copy) : null
+      if (!after) removals.set(key, await reviews.reject(copy.id ?? 0))
+      if (history !== bus) return
+      if (found === null) takeOff([copy])
+      else adopt([found])
+    } catch (error) {
+      if (history !== bus) return
+      if (failureOf(error).kind === 'conflict') await review.explain().catch((other) => notices.failed(other))
+      else notices.failed(error)
+      history.forget(key)
+    } finally {
+      judging = false
+      if (history === bus) refresh()
+    }
+  }
+
+  async function restored(key: string, copy: Annotation): Promise<Annotation | null> {
+    await reviews.restore(removals.get(key) ?? 0)
+    return await api.annotation(copy.id ?? 0)
+  }
+
+  /** A reviewed copy was made. */
+  function accepted(copy: Annotation): void {
+    adopt([copy])
+    bus.note({ name: 'accept', changes: [{ key: copy.key, copy, before: false, after: true }] })
+    refresh()
+  }
+
+  /** A reviewed copy was removed by this command of the server. */
+  function rejected(copy: Annotation, command: number): void {
+    removals.set(copy.key, command)
+    takeOff([copy])
+    bus.note({ name: 'reject', changes: [{ key: copy.key, copy, before: true, after: false }] })
+    refresh()
   }
 
   /** Show a saved drawing as it is stored, unless it was changed here meanwhile. */
@@ -233,16 +285,21 @@ export const useDrawing = defineStore('drawing', () => {
 
   /** Show no more what is gone from the server; undo must not bring it back as a new drawing of one's own. */
   function drop(gone: readonly Annotation[]): void {
+    for (const { key } of gone) bus.forget(key)
+    takeOff(gone)
+    refresh()
+  }
+
+  /** What reviewed copies were made of waits again without them. */
+  function takeOff(gone: readonly Annotation[]): void {
     const next = new Map(drawings.value)
     const keys = new Map(all.value.map(({ id, key }) => [id, key]))
     for (const { key, parent } of gone) {
       next.delete(key)
-      bus.forget(key)
       const original = parent === null ? undefined : next.get(keys.get(parent) ?? '')
       if (original !== undefined) next.set(original.key, { ...original, reviewed: false })
     }
     drawings.value = next
-    refresh()
   }
 
   /** Wait until everything is saved; tells whether it is. */
@@ -282,11 +339,13 @@ export const useDrawing = defineStore('drawing', () => {
   }
 
   function undo(): void {
+    if (judging) return
     bus.undo()
     refresh()
   }
 
   function redo(): void {
+    if (judging) return
     bus.redo()
     refresh()
   }
@@ -316,6 +375,6 @@ export const useDrawing = defineStore('drawing', () => {
 
   return {
     drawings, all, selected, selection, asked, removable, saveState, undoable, redoable, created,
-    open, close, adopt, drop, settled, draw, edit, mayChange, mayChangeOrSay, remove, removeSelected, removeForGood, keep, say, undo, redo, retry, settle, unsaved,
+    open, close, adopt, accepted, rejected, drop, settled, draw, edit, mayChange, mayChangeOrSay, remove, removeSelected, removeForGood, keep, say, undo, redo, retry, settle, unsaved,
   }
 })

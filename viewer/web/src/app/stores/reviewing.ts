@@ -40,6 +40,11 @@ export const useReviewing = defineStore('reviewing', () => {
     return annotation.id === null ? null : (copies.value.get(annotation.id) ?? null)
   }
 
+  function isChanged(copy: Annotation): boolean {
+    // Most copies are as they were made: what they were made of is looked for only where it matters.
+    return (copy.version ?? 0) > 0 && isCorrected(copy, drawing.all.find(({ id }) => id !== null && id === copy.parent))
+  }
+
   const mayAccept = (annotation: Annotation | null): boolean =>
     review.mine && annotation !== null && ['waiting', 'reviewed'].includes(standingOf(annotation))
   const mayReject = (annotation: Annotation | null): boolean => review.mine && annotation !== null && copyOf(annotation) !== null
@@ -104,8 +109,12 @@ export const useReviewing = defineStore('reviewing', () => {
 
   /** Show reviewed copies; the first one made their layer. */
   async function take(image: number, made: readonly Annotation[]): Promise<void> {
-    if (made.some(({ layer }) => !layers.layers.some(({ id }) => id === layer))) await layers.refresh(image)
+    await refreshLayers(image, made)
     if (image === review.image) drawing.adopt(made)
+  }
+
+  async function refreshLayers(image: number, made: readonly Annotation[]): Promise<void> {
+    if (made.some(({ layer }) => !layers.layers.some(({ id }) => id === layer))) await layers.refresh(image)
   }
 
   const start = (): Promise<void> => attempt(async (image) => {
@@ -145,7 +154,9 @@ export const useReviewing = defineStore('reviewing', () => {
       if (saved === null) return () => undefined
       const made = await api.accept(saved)
       return async () => {
-        await take(image, [made])
+        await refreshLayers(image, [made])
+        if (image !== review.image) return
+        drawing.accepted(made)
         if (drawing.selected === annotation.key) drawing.selected = made.key
       }
     })
@@ -155,15 +166,15 @@ export const useReviewing = defineStore('reviewing', () => {
   function reject(annotation: Annotation): void {
     const copy = copyOf(annotation)
     if (copy === null || !mayReject(annotation)) return
-    if (isCorrected(copy)) question.value = { kind: 'reject', copy }
+    if (isChanged(copy)) question.value = { kind: 'reject', copy }
     else void rejectNow(copy)
   }
 
   const rejectNow = (copy: Annotation): Promise<void> => attempt(async () => {
-    await api.reject(copy.id ?? 0)
+    const command = await api.reject(copy.id ?? 0)
     return () => {
       const chosen = drawing.selected === copy.key
-      drawing.drop([copy])
+      drawing.rejected(drawing.drawings.get(copy.key) ?? copy, command)
       if (chosen) drawing.selected = drawing.all.find(({ id }) => id !== null && id === copy.parent)?.key ?? null
     }
   })
@@ -176,7 +187,7 @@ export const useReviewing = defineStore('reviewing', () => {
   /** Reject all that was accepted of a layer, after a question. */
   function rejectLayer(layer: Layer): void {
     const { copies: made } = progressOf(layer.id)
-    question.value = { kind: 'rejectLayer', layer, n: made.length, corrected: made.filter(isCorrected).length }
+    question.value = { kind: 'rejectLayer', layer, n: made.length, corrected: made.filter(isChanged).length }
   }
 
   const rejectLayerNow = (layer: Layer): Promise<void> => attempt(async (image) => {
