@@ -22,7 +22,7 @@ from imaging.project.project import Project
 from imaging.pyramid.labels import SegmentationReader
 from imaging.pyramid.read import Pyramid
 from pipelines.omission import Omission, tell_omissions
-from pipelines.truth import Counting, find_truth, regular_images, truthful_layers, voxels_sha256
+from pipelines.truth import Counting, find_truth, learnable_images, truthful_layers, voxels_sha256
 from pipelines.voxels import Classes, ImageVoxels, LabelVoxels
 
 log = logging.getLogger(__name__)
@@ -177,7 +177,7 @@ def _freeze_segmentation(project: Project) -> Dataset:
     truth = find_truth(project, omitted)
     samples = tuple(
         _segmentation_sample(project, image, truth.segmentations.get(image.id, ()), truth.drawings.get(image.id, ()))
-        for image in _spoken_of(regular_images(project, omitted), truth.speaks_of, omitted)
+        for image in _spoken_of(learnable_images(project, omitted), truth.speaks_of, omitted)
     )
     dataset = _assemble(project, Task.SEGMENTATION, samples, truth.terms(), reviewed=truth.reviewed)
     if samples and all(sample.empty for sample in samples):
@@ -228,7 +228,7 @@ def _freeze_classification(project: Project) -> Dataset:
             own = given.layer in truthful
             omitted[Omission.UNREVIEWED_TERM if own else Omission.UNREVIEWED_PREDICTION] += 1
     samples = []
-    for image in _spoken_of(regular_images(project, omitted), said.__contains__, omitted):
+    for image in _spoken_of(learnable_images(project, omitted), said.__contains__, omitted):
         if len(said[image.id]) > 1:
             omitted[Omission.AMBIGUOUS_IMAGE] += 1
         else:

@@ -10,6 +10,7 @@ class Omission(Enum):
     """Why something of a project is not learned from; each value says of what things, and why."""
 
     IRREGULAR_IMAGE = "images_without_a_regular_grid"
+    SEVERAL_TIMES = "images_of_several_time_points"
     AMBIGUOUS_IMAGE = "images_of_several_terms"
     SILENT_IMAGE = "images_without_anything_to_learn_from"
     UNREVIEWED_SEGMENTATION = "segmentations_not_reviewed"

@@ -29,7 +29,7 @@ from pipelines.plan import Plan
 from pipelines.registry import open_model
 from pipelines.segmentation import forward_of, intensity_for, segment_image
 from pipelines.sweeping import publishing, sweep_abandoned, working_folder
-from pipelines.voxels import ImageVoxels, Size
+from pipelines.voxels import ImageVoxels, Size, require_one_time
 from pipelines.windows import Forward
 
 if TYPE_CHECKING:
@@ -53,8 +53,11 @@ def predict(project: Project, work: PredictWork, report: Report) -> PredictResul
     known = {term.id: term.value for term in project.ontology.terms()}
     if any(known.get(one.term) != one.value for one in plan.classes):
         raise StateError("model", "its terms are no longer those of the project")
-    if not all(project.images.get(key).attributes.regular for key in work.images):
+    images = [project.images.get(key) for key in work.images]
+    if not all(image.attributes.regular for image in images):
         raise InvalidInputError("the planes of an image form no regular grid: `imaging resample` makes one whose do")
+    for image in images:
+        require_one_time(image)
     layer = project.layers.of_model(model.id)
     sweep_abandoned(project)
     say = _classify if plan.task is Task.CLASSIFICATION else _segment

@@ -33,7 +33,7 @@ from pipelines.prepared_grid import PreparedGrid, interpolate, pick, plan_prepar
 from pipelines.preprocessing import Crop, PreprocessingRecipe
 from pipelines.turned import TurnedVoxels, orient_to
 from pipelines.uptake import find_uptake
-from pipelines.voxels import Classes, ImageVoxels, Intensity, LabelVoxels, Values, slabs
+from pipelines.voxels import Classes, ImageVoxels, Intensity, LabelVoxels, Values, require_one_time, slabs
 
 _BLOCK_VOXELS = 16_000_000
 """Voxels of the source that one task holds at a time."""
@@ -129,6 +129,7 @@ class PreparedImages:
             Is told the finished share, 0-1, where it has to be computed; what it raises stops that.
         """
         image = self._project.images.get(key)
+        require_one_time(image)
         recipe = orient_to(self._axes, self._recipe, image.attributes)
         as_it_is = None if self._always else self._open_as_it_is(image, recipe)
         if as_it_is is not None:

@@ -74,12 +74,18 @@ def find_truth(project: Project, omitted: Counter[Omission]) -> Truth:
     return Truth(counting, _group_drawings(drawn, by_image, omitted), reviewed)
 
 
-def regular_images(project: Project, omitted: Counter[Omission]) -> list[Image]:
-    """List what can be learned from: where planes form no regular grid, a distance in voxels is none in mm."""
+def learnable_images(project: Project, omitted: Counter[Omission]) -> list[Image]:
+    """List what can be learned from.
+
+    Where planes form no regular grid, a distance in voxels is none in mm; of several time points, nothing says of which
+    one something is true.
+    """
     images = project.images.list()
     regular = [image for image in images if image.attributes.regular]
     omitted[Omission.IRREGULAR_IMAGE] += len(images) - len(regular)
-    return regular
+    still = [image for image in regular if image.extent("t") == 1]
+    omitted[Omission.SEVERAL_TIMES] += len(regular) - len(still)
+    return still
 
 
 def truthful_layers(project: Project) -> set[LayerKey]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import FiniteFloat, model_validator
 
 from imaging.domain.base import Record
-from imaging.domain.image import Rescale
+from imaging.domain.image import Image, Rescale
 from imaging.errors import InvalidInputError
 from imaging.pyramid.labels import SegmentationReader
 from imaging.pyramid.read import Box, Pyramid
@@ -200,6 +200,13 @@ class LabelVoxels:
             drawn = self._planes[index][y0:y1, x0:x1]
             classes[index - z0] = np.where(drawn > 0, drawn, classes[index - z0])
         return classes
+
+
+def require_one_time(image: Image) -> None:
+    """Refuse an image of several time points: nothing says which of them a model is to see."""
+    times = image.extent("t")
+    if times > 1:
+        raise InvalidInputError(f"image {image.id} has {times} time points; models see only images of one")
 
 
 def known_spacing(spacing_mm: tuple[float | None, float | None, float | None]) -> Spacing:

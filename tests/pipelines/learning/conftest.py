@@ -55,7 +55,7 @@ def register(project: Project, stored: np.ndarray, attributes: ImageAttributes, 
 
 @pytest.fixture
 def add_image(project: Project) -> AddImage:
-    """Register stored values (z, y, x) or (c, z, y, x) as an image of a subject."""
+    """Register stored values (z, y, x), (c, z, y, x) or as `axes` says as an image of a subject."""
 
     def add(
         stored: np.ndarray,
@@ -63,11 +63,13 @@ def add_image(project: Project) -> AddImage:
         *,
         modality: str = "CT",
         spacing: tuple[float | None, float | None, float | None] = (2.0, 1.0, 1.0),
+        axes: str = "",
     ) -> Image:
-        colour = stored.ndim == 4
+        axes = axes or ("czyx" if stored.ndim == 4 else "zyx")
+        colour = "c" in axes
         z, y, x = (step or 1.0 for step in spacing)
         attributes = ImageAttributes(
-            axes="czyx" if colour else "zyx",
+            axes=axes,
             affine_lps=((0, 0, x, 0), (0, y, 0, 0), (z, 0, 0, 0), (0, 0, 0, 1)),
             spacing_mm=spacing,
             rescale=Rescale(intercept=(-1000.0,)) if modality == "CT" else Rescale(),

@@ -147,6 +147,28 @@ def test_all_that_is_left_out_is_counted_by_its_reason(
     }
 
 
+@pytest.mark.parametrize("task", list(Task))
+def test_images_of_several_time_points_are_left_out_and_told(
+    project: Project,
+    add_image: Callable,
+    add_segmentation: Callable,
+    caplog: pytest.LogCaptureFixture,
+    task: Task,
+) -> None:
+    terms = [project.ontology.find(name) for name in ("lung", "nodule")]
+    one_time = np.stack([grey(1)])
+    images = [add_image(grey(0), "S0"), add_image(one_time, "S1", axes="tzyx")]
+    images.append(add_image(np.stack([grey(2), grey(3)]), "S2", axes="tzyx"))
+    for image, term in zip(images, (*terms, terms[0]), strict=True):
+        add_segmentation(image, BLOCK * term.value, [term])
+        project.images.add_term(image.id, term.id)
+    with caplog.at_level(logging.WARNING):
+        dataset = freeze_dataset(project, task)
+    assert [sample.image for sample in dataset.samples] == [image.id for image in images[:2]]
+    assert dataset.left_out == {"images_of_several_time_points": 1}
+    assert "images of several time points (1)" in caplog.text
+
+
 def test_what_is_left_out_does_not_change_the_digest(
     project: Project, add_image: Callable, add_segmentation: Callable
 ) -> None:

@@ -159,6 +159,15 @@ def test_a_crop_that_leaves_nothing_is_refused(project: Project) -> None:
     assert list_entries(project.folder) == []
 
 
+def test_an_image_of_several_time_points_is_refused_by_its_id(project: Project, add_image: AddImage) -> None:
+    image = add_image(np.stack([noise(1), noise(2)]), "P", axes="tzyx")
+    for recipe in (PreprocessingRecipe(), RECIPE):
+        with PreparedImages(project, recipe) as images, pytest.raises(InvalidInputError, match="2 time points") as said:
+            images.open(image.id)
+        assert str(said.value).startswith(f"image {image.id} has ")
+    assert list_entries(project.folder) == []
+
+
 @pytest.mark.parametrize(
     ("table", "axis"),
     [
@@ -312,7 +321,8 @@ def test_the_job_tells_what_it_prepared(project: Project) -> None:
 
 
 def test_real_images_are_prepared_as_simpleitk_would(project: Project, shared_data: Path) -> None:
-    take(project, shared_data / "ct_philips_phantom" / "dicom" / "S2010", shared_data / "mr_nih")
+    oblique = shared_data / "mr_tumour_PGBM-001" / "session_1991-11-19" / "T1post"
+    take(project, shared_data / "ct_philips_phantom" / "dicom" / "S2010", oblique)
     volumes = [image for image in project.images.list() if image.attributes.spacing_mm[0] is not None]
     assert len(volumes) >= 2
     for image in volumes:

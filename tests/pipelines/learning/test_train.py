@@ -207,6 +207,17 @@ def test_a_model_refuses_a_modality_that_it_never_saw(balls_project: Project, ad
         predict(balls_project, PredictWork(model=made.model, images=(image.id,)), silent)
 
 
+def test_a_model_refuses_an_image_of_several_time_points_before_it_says_anything(
+    balls_project: Project, add_image: Callable
+) -> None:
+    made = train_quickly(balls_project, steps=3)
+    (still, *_), layers = balls_project.images.list(), balls_project.layers.list()
+    moving = add_image(np.zeros((3, 10, 24, 24), np.uint16), "MOVING", axes="tzyx")
+    with pytest.raises(InvalidInputError, match=f"image {moving.id} has 3 time points"):
+        predict(balls_project, PredictWork(model=made.model, images=(still.id, moving.id)), silent)
+    assert balls_project.layers.list() == layers
+
+
 def test_stock_monai_runs_the_bundle_to_the_same_voxels(balls_project: Project, tmp_path: Path) -> None:
     made = train_quickly(balls_project, steps=40)
     image = balls_project.images.list()[0]
