@@ -61,8 +61,8 @@ class ForbiddenError(ImagingError):
 
     exit_code = 3
 
-    def __init__(self, action: str) -> None:
-        super().__init__(f"your role does not allow: {action}")
+    def __init__(self, action: str, remedy: str = "") -> None:
+        super().__init__(f"your role does not allow: {action}" + (f": {remedy}" if remedy else ""))
         self.action = action
 
 

@@ -21,7 +21,7 @@ from imaging.domain.base import ImageKey, SegmentationKey, TermKey
 from imaging.domain.image import Image
 from imaging.domain.ontology import Term
 from imaging.domain.segmentation import Segmentation, TermVoxels
-from imaging.errors import ImagingError, InvalidInputError
+from imaging.errors import ForbiddenError, ImagingError, InvalidInputError
 from imaging.project.annotations import check_place
 from imaging.project.drawing import draw, plane_of
 from imaging.project.project import Project
@@ -122,8 +122,8 @@ class Importer:
         partial: bool = False,
     ) -> None:
         project.require(Action.IMPORT_ANNOTATIONS)
-        if layer is None:
-            project.require(Action.ANNOTATE)
+        if layer is None and not project.may(Action.ANNOTATE):
+            raise ForbiddenError(Action.ANNOTATE.value, "you have no layer of your own, so name one with --layer NAME")
         self._project = project
         self._renames = renames
         self._layer_name = None if layer is None else check_name("layer", layer)

@@ -227,6 +227,15 @@ def test_taking_out_needs_the_controller(workspace: Workspace, project: Project,
         Importer(theirs, {}, layer=None, reviewed=False)
 
 
+def test_who_has_no_layer_of_their_own_is_told_to_name_one(workspace: Workspace, project: Project) -> None:
+    user, _ = workspace.accounts.add("scientist")
+    project.members.add(user.id, [Role.DATA_SCIENTIST])
+    theirs = workspace.open(ProjectKey(project.record.id), user.id)
+    with pytest.raises(ForbiddenError, match=r"^your role does not allow: annotate: .*--layer NAME$"):
+        Importer(theirs, {}, layer=None, reviewed=False)
+    Importer(theirs, {}, layer="experts", reviewed=False)
+
+
 def write_table(path: Path, *rows: tuple[str, str]) -> Path:
     with path.open("w", newline="") as stream:
         csv.writer(stream).writerows(rows)
