@@ -262,7 +262,9 @@ def plan_preparation(recipe: PreprocessingRecipe, image: Image, pyramid: Pyramid
     whole = ImageVoxels(pyramid, suv=suv)
     body = None if recipe.crop is None else find_body(whole, recipe.crop)
     if recipe.crop is not None and body is None:
-        raise InvalidInputError("the crop of the recipe leaves nothing: no voxel of the image is above its value")
+        raise InvalidInputError(
+            f"the crop of the recipe leaves nothing of image {image.id}: no voxel of it is above the recipe's value"
+        )
     grid = plan_prepared(recipe, attributes.affine_lps, whole.shape, body)
     intensity = recipe.intensity.get(attributes.modality)
     voxels = ImageVoxels(pyramid, extent=body, suv=suv)

@@ -154,7 +154,7 @@ def test_cropping_to_a_multiple_takes_evenly_from_both_ends(project: Project) ->
 def test_a_crop_that_leaves_nothing_is_refused(project: Project) -> None:
     image = put_image(project, noise(1), lay((0, 0, 0), (1, 1, 1)))
     recipe = check_recipe({"crop": {"above": 1000, "margin": 2}})
-    with pytest.raises(InvalidInputError, match="leaves nothing"):
+    with pytest.raises(InvalidInputError, match=f"leaves nothing of image {image.id}: "):
         preprocess(project, recipe, [image.id], lambda percent, message: None)
     assert list_entries(project.folder) == []
 
