@@ -9,8 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import Field, JsonValue
 
+from imaging.domain.base import Record
 from imaging.domain.job import Split, Task
 from pipelines.dataset import Dataset, Part
 from pipelines.inference import INTENDED_USE
@@ -22,7 +23,15 @@ if TYPE_CHECKING:
 PACKAGE = "imaging-workspace"
 LIMITS = "Weights may remember what they were trained on: a model leaves the project only through a reviewed release."
 
-_COUNTS = TypeAdapter(dict[str, int])
+_TOLD = {"reviewed": "reviewed", "unnamed": "images_that_name_no_person", "left_out": "left_out"}
+
+
+class LearnedFrom(Record):
+    """What a card says of the data: whether all was reviewed, how many images name no person, and what was left out."""
+
+    reviewed: bool = False
+    unnamed: int = 0
+    left_out: dict[str, int] = Field(default_factory=dict)
 
 
 def make_card(dataset: Dataset, learned: Learned, device: torch.device) -> dict[str, JsonValue]:
@@ -74,11 +83,11 @@ def render_card(name: str, card: Mapping[str, JsonValue]) -> str:
     return "\n".join(lines)
 
 
-def read_omissions(card: JsonValue) -> dict[str, int]:
-    """Read from a card what its dataset left out; nothing where the card is of before this was told."""
+def read_data(card: JsonValue) -> LearnedFrom:
+    """Read from a card what its model learned from; nothing of what was not told yet when the card was written."""
     data = card.get("data") if isinstance(card, dict) else None
-    found = data.get("left_out") if isinstance(data, dict) else None
-    return _COUNTS.validate_python(found or {})
+    found = {name: data[told] for name, told in _TOLD.items() if told in data} if isinstance(data, dict) else {}
+    return LearnedFrom.model_validate(found)
 
 
 def _claim(dataset: Dataset) -> str:

@@ -213,6 +213,8 @@ def _train(
         "seed": recipe.seed,
         "held_out": recipe.held_out,
     }
+    if recipe.filters:
+        settings["filters"] = list(recipe.filters)
     if plan.preprocessing is not None:
         settings["preprocessing"] = plan.preprocessing.model_dump(mode="json", exclude_none=True)
     return network.eval(), settings

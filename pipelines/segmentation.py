@@ -281,6 +281,7 @@ def _train(
         "steps": steps,
         "batch": batch,
         "patch": list(plan.patch),
+        "filters": list(recipe.filters or budget.filters),
         "learning_rate": rate,
         "foreground": recipe.foreground,
         "flips": flips,

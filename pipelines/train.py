@@ -12,7 +12,7 @@ from imaging.domain.base import ModelKey, Record
 from imaging.domain.job import TrainWork
 from imaging.domain.model import Model
 from imaging.project.project import Project
-from pipelines.card import read_omissions
+from pipelines.card import read_data
 from pipelines.classification import learn_classification
 from pipelines.dataset import Dataset, freeze_dataset, split_dataset
 from pipelines.networks import choose_device
@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 class TrainResult(Record):
     """What came of a training; `bundle` is the folder of the MONAI bundle, relative to the project's.
 
-    `left_out` counts what the project holds and the dataset does not, by reason (`Omission`).
+    `reviewed` says whether all of the truth was, `unnamed` counts images from files that name no person, and `left_out`
+    what the project holds and the dataset does not, by reason (`Omission`).
     """
 
     model: ModelKey
@@ -36,6 +37,8 @@ class TrainResult(Record):
     version: str
     metrics: dict[str, JsonValue]
     bundle: str
+    reviewed: bool = False
+    unnamed: int = 0
     left_out: dict[str, int] = Field(default_factory=dict)
 
 
@@ -71,11 +74,14 @@ def _tell_unused(recipe: PreprocessingRecipe | None, dataset: Dataset) -> None:
 
 
 def _result(model: Model) -> TrainResult:
+    data = read_data(model.card)
     return TrainResult(
         model=model.id,
         name=model.name,
         version=model.version,
         metrics=model.metrics,
         bundle=model.bundle,
-        left_out=read_omissions(model.card),
+        reviewed=data.reviewed,
+        unnamed=data.unnamed,
+        left_out=data.left_out,
     )

@@ -32,6 +32,7 @@ def test_a_model_is_trained_and_predicts_by_command(balls_project: Project, type
     assert code == 0, err
     made = json.loads(out)
     assert {"model", "version", "metrics", "bundle"} <= made.keys()
+    assert (made["reviewed"], made["unnamed"]) == (True, 5)
     assert (Path(made["bundle"]) / "models/model.pt").is_file()
     assert made["metrics"]["dice"] >= 0
     assert made["metrics"]["threshold_dice"] > 0

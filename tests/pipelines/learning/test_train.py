@@ -87,6 +87,7 @@ def test_the_bundle_is_complete_and_its_card_tells_the_facts(balls_project: Proj
         assert fact in card
     assert model.card["data"]["training_subjects"] == 4
     assert (model.card["settings"]["held_out"], model.card["settings"]["overlap"]) == (0.2, 0.25)
+    assert model.card["settings"]["filters"] == [6, 12]
     assert plan.classes[0].name == "nodule"
     assert [path for name in (".working", "models/.staging") for path in (balls_project.folder / name).iterdir()] == []
 
@@ -117,6 +118,7 @@ def test_images_without_the_term_are_learned_from_judged_and_told(
 def test_the_card_says_how_many_images_name_no_person(balls_project: Project, caplog: pytest.LogCaptureFixture) -> None:
     made = train_quickly(balls_project, steps=2)
     card = balls_project.models.get(made.model).card
+    assert (made.reviewed, made.unnamed) == (True, 5)
     assert card["data"]["images_that_name_no_person"] == 5
     assert card["accuracy_claim"].endswith("5 images are from files that name no person, and each counts as one person")
     assert "images from files that name no person: 5, each counts as one person" in caplog.text
