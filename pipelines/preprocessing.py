@@ -124,7 +124,25 @@ def check_recipe(table: Mapping[str, JsonValue]) -> PreprocessingRecipe:
     try:
         return PreprocessingRecipe.model_validate(dict(table))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-        raise InvalidInputError(f"recipe: {where}: {what}" if where else f"recipe: {what}") from error
+        raise InvalidInputError(f"recipe: {tell_first(error, unknown='unknown key')}") from error
+
+
+def tell_first(error: ValidationError, *, unknown: str) -> str:
+    """Say of the first setting that cannot be used where it stands, and what is wrong with it."""
+    first, *others = error.errors(include_url=False, include_input=False)
+    place = first["loc"]
+    match first["type"], place:
+        case "extra_forbidden", _:
+            what = unknown
+        case "missing", (*_, int()):
+            # Of a list that is too short, every value that is not there is missing.
+            missing = [one["loc"] for one in (first, *others) if one["loc"][:-1] == place[:-1]]
+            place, what = place[:-1], f"needs {int(missing[-1][-1]) + 1} values"
+        case "too_long", _:
+            what = f"takes {first['ctx']['max_length']} values at most"
+        case "missing", _:
+            what = "is missing"
+        case _:
+            what = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    where = ".".join(str(part) for part in place)
+    return f"{where}: {what}" if where else what

@@ -13,7 +13,7 @@ from pydantic import Field, FiniteFloat, JsonValue, ValidationError, model_valid
 from imaging.domain.base import Record
 from imaging.domain.job import Task
 from imaging.errors import InvalidInputError
-from pipelines.preprocessing import PreprocessingRecipe, read_table
+from pipelines.preprocessing import PreprocessingRecipe, read_table, tell_first
 
 Whole = Annotated[int, Field(strict=True)]
 """TOML has true and false beside numbers; neither is one."""
@@ -117,7 +117,4 @@ def make_recipe(task: Task, settings: Mapping[str, JsonValue]) -> SegmentationRe
     try:
         return kind.model_validate(dict(settings))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = "unknown setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-        raise InvalidInputError(f"{where}: {what}" if where else what) from error
+        raise InvalidInputError(tell_first(error, unknown="unknown setting")) from error

@@ -282,7 +282,11 @@ def test_the_same_recipe_gives_these_voxels_until_its_revision_is_raised(project
     [
         ({"orientation": "LPX"}, "orientation"),
         ({"orientation": "LRS"}, "orientation"),
-        ({"spacing": [1.0, 1.0]}, "spacing"),
+        ({"spacing": [1.0, 1.0]}, "^recipe: spacing: needs 3 values$"),
+        ({"spacing": [1.0]}, "^recipe: spacing: needs 3 values$"),
+        ({"spacing": [1.0, 1.0, 1.0, 1.0]}, "^recipe: spacing: takes 3 values at most$"),
+        ({"crop": {"margin": 1.5}}, "^recipe: crop.margin: must be a valid integer$"),
+        ({"intensity": {"CT": {}}}, "^recipe: intensity.CT.kind: is missing$"),
         ({"spacing": -1.0}, "spacing"),
         ({"spacing": 1.0, "isotropic": 2.0}, "exclude"),
         ({"multiple": 0}, "multiple"),
