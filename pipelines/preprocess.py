@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -34,6 +35,8 @@ from pipelines.preprocessing import Crop, PreprocessingRecipe
 from pipelines.turned import TurnedVoxels, orient_to
 from pipelines.uptake import find_uptake
 from pipelines.voxels import Classes, ImageVoxels, Intensity, LabelVoxels, Values, require_one_time, slabs
+
+log = logging.getLogger(__name__)
 
 _BLOCK_VOXELS = 16_000_000
 """Voxels of the source that one task holds at a time."""
@@ -111,6 +114,7 @@ class PreparedImages:
         self._axes = axes
         self._always = always
         self._held = ExitStack()
+        self._read: list[tuple[ImageKey, ImageVoxels]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -119,6 +123,10 @@ class PreparedImages:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._held.close()
+        numberless = sorted({key for key, voxels in self._read if voxels.numberless})
+        if numberless:
+            told = f"image {numberless[0]}" if len(numberless) == 1 else f"{len(numberless)} images"
+            log.warning("voxels that are no numbers count as 0 in %s", told)
 
     def open(self, key: ImageKey, done: Done = lambda share: None) -> Prepared:
         """Give an image as the recipe prepares it.
@@ -133,6 +141,7 @@ class PreparedImages:
         recipe = orient_to(self._axes, self._recipe, image.attributes)
         as_it_is = None if self._always else self._open_as_it_is(image, recipe)
         if as_it_is is not None:
+            self._read.append((key, as_it_is.voxels))
             return as_it_is
         path = self._project.images.path(key)
         manifest = read_manifest(path).model_dump_json().encode()
@@ -188,6 +197,7 @@ class PreparedImages:
         shape = ((channels,) if channels > 1 else ()) + preparation.grid.shape
         layout = plan_layout(attributes.axes, shape, "float32", attributes.spacing_mm)
         writer = PyramidWriter.create(staging / GROUP, layout, attributes)
+        self._read.append((image.id, preparation.voxels))
         with find_crew(os.cpu_count() or 1) as crew:
             crew.build(writer, preparation, done)
         writer.finish()

@@ -71,6 +71,11 @@ class ImageVoxels:
         Where percentiles and the like are taken; the whole image by default.
     suv
         What real values of a PET are multiplied by to give standardised uptake values; None where nobody knows.
+
+    Attributes
+    ----------
+    numberless
+        Whether a voxel that was read so far is no number (NaN, infinity).
     """
 
     def __init__(self, pyramid: Pyramid, *, extent: Box | None = None, suv: float | None = None) -> None:
@@ -84,6 +89,7 @@ class ImageVoxels:
         self.channels = 3 if attributes.photometric == "RGB" else 1
         self.modality = attributes.modality
         self.spacing = known_spacing(attributes.spacing_mm)
+        self.numberless = False
 
     def stored(self, box: Box) -> NDArray[np.generic]:
         """Read the stored values (z, y, x) of the first channel."""
@@ -121,7 +127,13 @@ class ImageVoxels:
         planes = [self._pyramid.region(box, level=level, c=channel) for channel in range(self.channels)]
         slope, intercept = _linear(self._pyramid.attributes.rescale, box, whole=level == 0)
         real = np.stack(planes).astype(np.float32) * slope + intercept
-        return np.where(np.isfinite(real), real, np.float32(0)) if planes[0].dtype.kind == "f" else real
+        if planes[0].dtype.kind != "f":
+            return real
+        finite = np.isfinite(real)
+        if finite.all():
+            return real
+        self.numberless = True
+        return np.where(finite, real, np.float32(0))
 
     def _statistics(self, intensity: Intensity) -> tuple[np.float32, np.float32, np.float32, np.float32]:
         if intensity not in self._known:

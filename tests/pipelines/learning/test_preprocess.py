@@ -316,6 +316,16 @@ def test_percentiles_that_name_no_bound_leave_out_the_outermost() -> None:
     assert told == check_recipe({"intensity": {"MR": {"kind": "percentile", "low": 0.5, "high": 99.5}}})
 
 
+def test_preparing_an_image_with_voxels_that_are_no_numbers_is_told(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    stored = noise(1).astype(np.float32)
+    stored[1, 2, 3] = np.nan
+    image = put_image(project, stored, lay((0, 0, 0), (1, 1, 1)))
+    prepare(project, image.id, RECIPE)
+    assert f"voxels that are no numbers count as 0 in image {image.id}" in caplog.text
+
+
 def test_the_job_tells_what_it_prepared(project: Project) -> None:
     one = put_image(project, noise(1), lay((0, 0, 0), (1.0, 1.0, 1.0)))
     told = [preprocess(project, RECIPE, [one.id], lambda percent, message: None).prepared[0] for _ in range(2)]

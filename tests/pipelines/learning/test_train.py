@@ -25,7 +25,7 @@ from imaging.workspace import Workspace
 from pipelines.predict import predict
 from pipelines.registry import open_model
 from pipelines.train import TrainResult, train
-from tests.pipelines.learning.conftest import QUICK
+from tests.pipelines.learning.conftest import QUICK, make_balls
 
 
 def silent(percent: int, message: str) -> None:
@@ -218,6 +218,25 @@ def test_a_model_refuses_an_image_of_several_time_points_before_it_says_anything
     with pytest.raises(InvalidInputError, match=f"image {moving.id} has 3 time points"):
         predict(balls_project, PredictWork(model=made.model, images=(still.id, moving.id)), silent)
     assert balls_project.layers.list() == layers
+
+
+def test_images_with_voxels_that_are_no_numbers_are_told(
+    project: Project, add_image: Callable, add_segmentation: Callable, caplog: pytest.LogCaptureFixture
+) -> None:
+    term, images = project.ontology.find("nodule"), []
+    for number in range(3):
+        stored, mask = make_balls(number)
+        values = stored.astype(np.float32)
+        if number:
+            values[0, 0, number] = np.nan if number == 1 else np.inf
+        images.append(add_image(values, f"S{number}"))
+        add_segmentation(images[-1], mask * term.value, [term])
+    made = train_quickly(project, Split.NONE, steps=2)
+    assert caplog.text.count("voxels that are no numbers count as 0 in 2 images") == 1
+    for image in images:
+        caplog.clear()
+        predict(project, PredictWork(model=made.model, images=(image.id,)), silent)
+        assert (f"voxels that are no numbers count as 0 in image {image.id}" in caplog.text) == (image != images[0])
 
 
 def test_stock_monai_runs_the_bundle_to_the_same_voxels(balls_project: Project, tmp_path: Path) -> None:
