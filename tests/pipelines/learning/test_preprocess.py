@@ -34,7 +34,8 @@ ORDERS = ((2, 1, 0), (0, 1, 2), (1, 2, 0), (0, 2, 1))
 
 @given(
     seed=st.integers(0, 10**6),
-    angles=st.tuples(*[st.floats(-20, 20)] * 3),
+    # An angle of 1e-300 is none, but leaves a matrix that MONAI does not take for a turned one.
+    angles=st.tuples(*[st.floats(-20, 20).map(lambda degrees: round(degrees, 3))] * 3),
     spacing=st.tuples(*[st.floats(0.6, 4.0)] * 3),
     wanted=st.tuples(*[st.floats(0.5, 5.0)] * 3),
     order=st.sampled_from(ORDERS),
